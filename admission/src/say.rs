@@ -1,0 +1,256 @@
+//! What people at the door are told: what happened, and what to do next. Chinese and English.
+
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decide::{Reason, Refusal, Verdict},
+    time::{DAY, HOUR, MINUTE, Millis},
+};
+
+/// A language people are spoken to in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lang {
+    /// Simplified Chinese.
+    #[default]
+    Zh,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// Whichever of the two texts is in this language.
+    #[must_use]
+    pub const fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Self::Zh => zh,
+            Self::En => en,
+        }
+    }
+
+    /// The tag for HTML's `lang`.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        self.pick("zh-CN", "en")
+    }
+}
+
+/// A verdict in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Words {
+    /// Two to six characters, read at three metres: 请进, 已使用.
+    pub headline: String,
+    /// One sentence that says what to do and ends the argument.
+    pub next: String,
+}
+
+/// Puts `verdict` in words, with times as people at the door in `zone` say them at `now`.
+#[must_use]
+pub fn tell(verdict: &Verdict, lang: Lang, now: Millis, zone: &TimeZone) -> Words {
+    let (headline, next) = match verdict {
+        Verdict::Admitted => (lang.pick("请进", "Welcome").to_owned(), String::new()),
+        Verdict::Refused(refusal) | Verdict::Attention(refusal) => {
+            (headline(refusal.reason(), lang).to_owned(), next_step(refusal, lang, now, zone))
+        }
+    };
+    Words { headline, next }
+}
+
+/// The short name of a reason, also for tables and charts.
+#[must_use]
+pub const fn headline(reason: Reason, lang: Lang) -> &'static str {
+    match reason {
+        Reason::Unknown => lang.pick("无法识别", "Not recognised"),
+        Reason::Forged => lang.pick("票码无效", "Not a valid ticket"),
+        Reason::Revoked => lang.pick("票已换新", "Replaced ticket"),
+        Reason::Cancelled => lang.pick("已取消", "Cancelled"),
+        Reason::Unpaid => lang.pick("尚未缴费", "Not paid yet"),
+        Reason::Unapproved => lang.pick("尚未审核", "Not approved yet"),
+        Reason::WrongEvent => lang.pick("不是本场", "Another event"),
+        Reason::WrongStation => lang.pick("不在此处", "Another station"),
+        Reason::TooEarly => lang.pick("还没开始", "Too early"),
+        Reason::TooLate => lang.pick("已经结束", "Too late"),
+        Reason::AlreadyUsed => lang.pick("已使用", "Already used"),
+        Reason::StaleCode => lang.pick("截图无效", "Screenshot"),
+        Reason::UnknownCard => lang.pick("无此卡", "Unknown card"),
+        Reason::BlockedCard => lang.pick("卡已挂失", "Blocked card"),
+        Reason::NotBooked => lang.pick("没有报名", "Not booked"),
+        Reason::Full => lang.pick("人数已满", "Full"),
+        Reason::Ambiguous => lang.pick("不止一张票", "Several tickets"),
+    }
+}
+
+fn next_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> String {
+    match refusal {
+        Refusal::TooEarly { opens_at } => {
+            let (at, wait) = (at(*opens_at, lang, now, zone), lasting(opens_at.since(now), lang));
+            match lang {
+                Lang::Zh => format!("{at} 起入场，还有{wait}，请稍候再来。"),
+                Lang::En => format!("Admission begins {at}, in {wait}. Please come back then."),
+            }
+        }
+        Refusal::TooLate { closed_at } => {
+            let at = at(*closed_at, lang, now, zone);
+            match lang {
+                Lang::Zh => format!("入场已于 {at} 结束，请联系现场负责人。"),
+                Lang::En => format!("Admission ended {at}. Please ask the person in charge."),
+            }
+        }
+        Refusal::AlreadyUsed { at: used, station } => {
+            let at = at(*used, lang, now, zone);
+            match lang {
+                Lang::Zh => {
+                    format!("此票已于 {at} 在「{station}」入场。如非本人，请到服务台核对身份。")
+                }
+                Lang::En => format!(
+                    "Used {at} at “{station}”. If that was not you, please go to the service desk."
+                ),
+            }
+        }
+        other => fixed_step(other.reason(), lang).to_owned(),
+    }
+}
+
+const fn fixed_step(reason: Reason, lang: Lang) -> &'static str {
+    match reason {
+        Reason::Unknown => {
+            lang.pick("请出示本活动的票二维码，或刷京卡。", "Please show this event's ticket code, or swipe the union card.")
+        }
+        Reason::Forged => lang.pick(
+            "这不是本系统签发的票。请打开「我的票」重新出示，或到服务台查询。",
+            "This code was not issued by us. Please open “My tickets” and show it again, or ask at the service desk.",
+        ),
+        Reason::Revoked => lang.pick("此票已换发，请打开「我的票」出示新的二维码。", "A newer code was issued. Please open “My tickets” and show that one."),
+        Reason::Cancelled => lang.pick("此票已取消，不能入场。如有疑问请到服务台查询。", "This ticket was cancelled. Please ask at the service desk."),
+        Reason::Unpaid => lang.pick("请先到服务台缴费，再来入场。", "Please pay at the service desk first."),
+        Reason::Unapproved => lang.pick("报名还在审核，请到服务台查询。", "The organizer has not approved this yet. Please ask at the service desk."),
+        Reason::WrongEvent => lang.pick("这是另一场活动的票，请看票面上的时间和地点。", "This ticket is for another event. Please check its time and place."),
+        Reason::WrongStation => lang.pick("此票不在这里使用，请看票面上的入口。", "This ticket is used elsewhere. Please check its entrance."),
+        Reason::StaleCode => lang.pick("请打开手机上的票页面出示，截图不能入场。", "Please show the live ticket page; a screenshot does not admit."),
+        Reason::UnknownCard => lang.pick("这张卡不在会员名册里。请出示票二维码，或到服务台登记。", "This card is not on the roster. Please show the ticket code, or go to the service desk."),
+        Reason::BlockedCard => lang.pick("这张卡已停用。请出示票二维码，或到服务台办理。", "This card is blocked. Please show the ticket code, or go to the service desk."),
+        Reason::NotBooked => lang.pick("这位会员没有报名本活动，请到服务台看是否还有名额。", "This member has no ticket for this event. Please ask at the service desk for a place."),
+        Reason::Full => lang.pick("场内已到核定人数，请等有人离场。", "The venue is at its approved size. Please wait until somebody leaves."),
+        Reason::Ambiguous => lang.pick("名下有多张票，请出示要用的那张二维码。", "Several tickets fit. Please show the code of the one to use."),
+        // These three carry a time and are told in `next_step`.
+        Reason::TooEarly | Reason::TooLate | Reason::AlreadyUsed => "",
+    }
+}
+
+/// A moment as people say it: 今天 14:00, 明天 9:30, 3月5日 14:00.
+#[must_use]
+pub fn at(moment: Millis, lang: Lang, now: Millis, zone: &TimeZone) -> String {
+    let (moment, now) = (zoned(moment, zone), zoned(now, zone));
+    let clock = format!("{}:{:02}", moment.hour(), moment.minute());
+    let same_year = moment.year() == now.year();
+    let days = (moment.date() - now.date()).get_days();
+    match (lang, days) {
+        (Lang::Zh, 0) => format!("今天 {clock}"),
+        (Lang::Zh, 1) => format!("明天 {clock}"),
+        (Lang::Zh, -1) => format!("昨天 {clock}"),
+        (Lang::Zh, _) if same_year => format!("{}月{}日 {clock}", moment.month(), moment.day()),
+        (Lang::Zh, _) => {
+            format!("{}年{}月{}日 {clock}", moment.year(), moment.month(), moment.day())
+        }
+        (Lang::En, 0) => format!("today at {clock}"),
+        (Lang::En, 1) => format!("tomorrow at {clock}"),
+        (Lang::En, -1) => format!("yesterday at {clock}"),
+        (Lang::En, _) if same_year => format!("on {} at {clock}", moment.strftime("%-d %B")),
+        (Lang::En, _) => format!("on {} at {clock}", moment.strftime("%-d %B %Y")),
+    }
+}
+
+/// A span as people say it: 35 分钟, 2 小时 5 分钟, 3 天. Rounded up, so that nobody comes back too soon.
+#[must_use]
+pub fn lasting(ms: i64, lang: Lang) -> String {
+    let minutes = (ms.max(0) + MINUTE - 1) / MINUTE;
+    let (hours, rest) = (minutes * MINUTE / HOUR, minutes % 60);
+    let days = (ms.max(0) + DAY / 2) / DAY;
+    match (lang, days, hours, rest) {
+        (Lang::Zh, _, 0, _) => format!(" {} 分钟", minutes.max(1)),
+        (Lang::Zh, _, 1..24, 0) => format!(" {hours} 小时"),
+        (Lang::Zh, _, 1..24, _) => format!(" {hours} 小时 {rest} 分钟"),
+        (Lang::Zh, ..) => format!(" {days} 天"),
+        (Lang::En, _, 0, _) => format!("{} min", minutes.max(1)),
+        (Lang::En, _, 1..24, 0) => format!("{hours} h"),
+        (Lang::En, _, 1..24, _) => format!("{hours} h {rest} min"),
+        (Lang::En, 1, ..) => "1 day".to_owned(),
+        (Lang::En, ..) => format!("{days} days"),
+    }
+}
+
+/// `moment` on the clocks of `zone`. Moments beyond the calendar's range show as its edge.
+#[must_use]
+pub fn zoned(moment: Millis, zone: &TimeZone) -> Zoned {
+    let edge = if moment.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(moment.0).unwrap_or(edge).to_zoned(zone.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beijing() -> TimeZone {
+        TimeZone::get("Asia/Shanghai").expect("bundled zone")
+    }
+
+    /// 2027-03-05 13:25 in Beijing.
+    const NOW: Millis = Millis(1_804_224_300_000);
+
+    #[test]
+    fn too_early_says_when_and_how_long() {
+        let verdict = Verdict::Refused(Refusal::TooEarly { opens_at: NOW.plus(35 * MINUTE) });
+        assert_eq!(
+            tell(&verdict, Lang::Zh, NOW, &beijing()).next,
+            "今天 14:00 起入场，还有 35 分钟，请稍候再来。"
+        );
+        assert_eq!(
+            tell(&verdict, Lang::En, NOW, &beijing()).next,
+            "Admission begins today at 14:00, in 35 min. Please come back then."
+        );
+    }
+
+    #[test]
+    fn already_used_says_when_and_where() {
+        let verdict =
+            Verdict::Refused(Refusal::AlreadyUsed { at: NOW.plus(-DAY), station: "东门".into() });
+        assert_eq!(
+            tell(&verdict, Lang::Zh, NOW, &beijing()).next,
+            "此票已于 昨天 13:25 在「东门」入场。如非本人，请到服务台核对身份。"
+        );
+    }
+
+    #[test]
+    fn every_reason_has_a_headline_and_every_fixed_one_a_step() {
+        for reason in Reason::ALL {
+            for lang in [Lang::Zh, Lang::En] {
+                assert!(!headline(reason, lang).is_empty(), "{reason:?}");
+                let timed =
+                    matches!(reason, Reason::TooEarly | Reason::TooLate | Reason::AlreadyUsed);
+                assert_eq!(fixed_step(reason, lang).is_empty(), timed, "{reason:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn spans_are_rounded_up_to_what_people_say() {
+        for (ms, zh, en) in [
+            (1, " 1 分钟", "1 min"),
+            (35 * MINUTE, " 35 分钟", "35 min"),
+            (HOUR, " 1 小时", "1 h"),
+            (HOUR + 1, " 1 小时 1 分钟", "1 h 1 min"),
+            (3 * DAY, " 3 天", "3 days"),
+        ] {
+            assert_eq!((lasting(ms, Lang::Zh).as_str(), lasting(ms, Lang::En).as_str()), (zh, en));
+        }
+    }
+
+    #[test]
+    fn dates_are_told_in_full_when_they_are_far() {
+        assert_eq!(at(NOW.plus(DAY), Lang::Zh, NOW, &beijing()), "明天 13:25");
+        assert_eq!(at(NOW.plus(20 * DAY), Lang::Zh, NOW, &beijing()), "3月25日 13:25");
+        assert_eq!(at(NOW.plus(400 * DAY), Lang::En, NOW, &beijing()), "on 8 April 2028 at 13:25");
+        assert!(!at(Millis(i64::MAX), Lang::En, NOW, &beijing()).is_empty());
+    }
+}

@@ -1,0 +1,277 @@
+//! The recorded fact: what one kiosk saw and decided once, and the chain that binds its journal.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    decide::{StationKind, Verdict},
+    say::{Lang, lasting},
+    ticket::TicketId,
+    time::{MINUTE, Millis},
+};
+
+/// What one kiosk saw and decided once. Append-only; holds no name, phone or card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// Its place in the kiosk's journal, from 1, without gaps.
+    pub seq: u64,
+    /// The event's number.
+    pub event: u32,
+    /// What is done at the station.
+    pub station_kind: StationKind,
+    /// The station's name.
+    pub station: String,
+    /// How the holder showed who they are.
+    pub medium: Medium,
+    /// The ticket it is about, when one was found.
+    pub ticket: Option<TicketId>,
+    /// What was decided.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// On what knowledge.
+    pub trust: Trust,
+    /// The kiosk's own clock.
+    pub at: Millis,
+    /// How far the server's clock was ahead of the kiosk's when last measured.
+    pub skew: Option<Skew>,
+}
+
+impl Scan {
+    /// The best estimate of the true time: the kiosk's clock, corrected by the measured skew.
+    #[must_use]
+    pub fn true_at(&self) -> Millis {
+        self.at.plus(self.skew.map_or(0, |skew| skew.ms))
+    }
+}
+
+/// How the holder showed who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Medium {
+    /// A ticket code.
+    Code,
+    /// A membership card.
+    Card,
+    /// Neither could be read.
+    Other,
+}
+
+impl Medium {
+    /// The word in SQL and JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Card => "card",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// How far the server's clock is ahead of the kiosk's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skew {
+    /// Server minus kiosk, milliseconds.
+    pub ms: i64,
+    /// Half the round trip it was measured with, milliseconds.
+    pub error_ms: i64,
+}
+
+impl Skew {
+    /// Measured from one exchange: asked at `sent`, answered at `received` by the kiosk's clock, the
+    /// server's clock showing `server` in between.
+    #[must_use]
+    pub const fn measured(sent: Millis, server: Millis, received: Millis) -> Self {
+        let round_trip = received.since(sent);
+        Self { ms: server.since(sent) - round_trip / 2, error_ms: (round_trip + 1) / 2 }
+    }
+}
+
+/// On what knowledge a verdict rests. Every green shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Trust {
+    /// The server was asked and answered.
+    Live,
+    /// The kiosk's own copy, this old.
+    Local {
+        /// Milliseconds since the copy was last known to be complete.
+        age_ms: i64,
+    },
+    /// Nothing but the ticket's signature.
+    SignatureOnly,
+}
+
+impl Trust {
+    /// The word in SQL.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Local { .. } => "local",
+            Self::SignatureOnly => "signature_only",
+        }
+    }
+
+    /// The label on the screen: 实时, 本机数据（3 分钟前）, 仅验签名.
+    #[must_use]
+    pub fn label(self, lang: Lang) -> String {
+        match self {
+            Self::Live => lang.pick("实时", "live").to_owned(),
+            Self::SignatureOnly => lang.pick("仅验签名", "signature only").to_owned(),
+            Self::Local { age_ms } if age_ms < MINUTE => {
+                lang.pick("本机数据，刚刚更新", "local, just now").to_owned()
+            }
+            Self::Local { age_ms } => match lang {
+                Lang::Zh => {
+                    format!("本机数据，{}前", lasting(age_ms / MINUTE * MINUTE, lang).trim_start())
+                }
+                Lang::En => format!("local, {} old", lasting(age_ms / MINUTE * MINUTE, lang)),
+            },
+        }
+    }
+}
+
+/// One line of a kiosk's journal as it was written: the JSON of a [`Scan`]. Kept as text on both sides, so that
+/// the chain holds across versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Entry(pub String);
+
+impl Entry {
+    /// The entry that records `scan`.
+    ///
+    /// # Panics
+    /// Never: a scan is plain data.
+    #[must_use]
+    pub fn of(scan: &Scan) -> Self {
+        Self(serde_json::to_string(scan).expect("a scan is plain data"))
+    }
+
+    /// The scan it records.
+    ///
+    /// # Errors
+    /// When the text is not the JSON of a scan.
+    pub fn scan(&self) -> serde_json::Result<Scan> {
+        serde_json::from_str(&self.0)
+    }
+}
+
+/// The hash that binds an entry to all entries before it.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Chain(pub [u8; 32]);
+
+impl Chain {
+    /// The chain before the first entry of `kiosk`'s journal.
+    #[must_use]
+    pub fn start(kiosk: &str) -> Self {
+        Self(
+            Sha256::new()
+                .chain_update(b"turnout journal 1\0")
+                .chain_update(kiosk)
+                .finalize()
+                .into(),
+        )
+    }
+
+    /// The chain after `entry`, which is the `seq`-th.
+    #[must_use]
+    pub fn after(self, seq: u64, entry: &Entry) -> Self {
+        Self(
+            Sha256::new()
+                .chain_update(self.0)
+                .chain_update(seq.to_be_bytes())
+                .chain_update((entry.0.len() as u64).to_be_bytes())
+                .chain_update(&entry.0)
+                .finalize()
+                .into(),
+        )
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chain({})", HEXLOWER.encode(&self.0[..4]))
+    }
+}
+
+impl From<Chain> for String {
+    fn from(chain: Chain) -> Self {
+        HEXLOWER.encode(&chain.0)
+    }
+}
+
+impl TryFrom<String> for Chain {
+    type Error = &'static str;
+
+    fn try_from(hex: String) -> Result<Self, Self::Error> {
+        let bytes =
+            HEXLOWER.decode(hex.as_bytes()).map_err(|_| "a chain is 64 hexadecimal digits")?;
+        bytes.try_into().map(Self).map_err(|_| "a chain is 64 hexadecimal digits")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::Refusal;
+
+    fn scan(seq: u64) -> Scan {
+        Scan {
+            seq,
+            event: 4,
+            station_kind: StationKind::Gate,
+            station: "东门".into(),
+            medium: Medium::Code,
+            ticket: Some(TicketId([9; 12])),
+            verdict: Verdict::Refused(Refusal::Cancelled),
+            trust: Trust::Local { age_ms: 5 },
+            at: Millis(1_000),
+            skew: Some(Skew { ms: -250, error_ms: 3 }),
+        }
+    }
+
+    #[test]
+    fn an_entry_reads_back_as_its_scan() {
+        let entry = Entry::of(&scan(1));
+        assert_eq!(entry.scan().expect("own text"), scan(1));
+        assert_eq!(scan(1).true_at(), Millis(750));
+    }
+
+    #[test]
+    fn the_chain_tells_order_content_and_kiosk_apart() {
+        let (one, two) = (Entry::of(&scan(1)), Entry::of(&scan(2)));
+        let start = Chain::start("kiosk-a");
+        let ends = [
+            start.after(1, &one).after(2, &two),
+            start.after(1, &two).after(2, &one),
+            start.after(1, &one),
+            Chain::start("kiosk-b").after(1, &one).after(2, &two),
+        ];
+        for (at, end) in ends.iter().enumerate() {
+            assert!(!ends[at + 1..].contains(end));
+        }
+        assert_eq!(Chain::try_from(String::from(ends[0])), Ok(ends[0]));
+    }
+
+    #[test]
+    fn skew_is_measured_to_half_a_round_trip() {
+        let skew = Skew::measured(Millis(1_000), Millis(5_050), Millis(1_100));
+        assert_eq!(skew, Skew { ms: 4_000, error_ms: 50 });
+    }
+
+    #[test]
+    fn trust_has_the_labels_of_the_design() {
+        assert_eq!(Trust::Live.label(Lang::En), "live");
+        assert_eq!(
+            Trust::Local { age_ms: 3 * MINUTE + 20_000 }.label(Lang::En),
+            "local, 3 min old"
+        );
+        assert_eq!(Trust::SignatureOnly.label(Lang::En), "signature only");
+        assert_eq!(Trust::Local { age_ms: 3 * MINUTE }.label(Lang::Zh), "本机数据，3 分钟前");
+    }
+}

@@ -1,0 +1,264 @@
+//! What kiosk and server say to each other. JSON over HTTP, each request signed by the kiosk's own key.
+
+use data_encoding::BASE64;
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    card::Fingerprint,
+    decide::{StationKind, TicketState, Use, Verdict},
+    scan::{Chain, Entry, Medium},
+    ticket::{TicketFact, TicketId},
+    time::Millis,
+};
+
+/// Header that names the kiosk.
+pub const KIOSK_HEADER: &str = "turnout-kiosk";
+/// Header that carries the Base64 signature of [`request_text`].
+pub const SIGNATURE_HEADER: &str = "turnout-signature";
+/// Scans of one upload at most.
+pub const UPLOAD_MAX: usize = 500;
+/// How long a kiosk waits for the server before it decides alone.
+pub const CHECK_TIMEOUT_MS: u64 = 300;
+
+/// What a kiosk signs of a request: method, path with query, and the body's SHA-256, each on a line.
+///
+/// There is no time and no counter in it: every kiosk request is idempotent, so a replay changes nothing,
+/// and a kiosk with a wrong clock is never locked out.
+#[must_use]
+pub fn request_text(kiosk: &str, method: &str, path_and_query: &str, body: &[u8]) -> Vec<u8> {
+    let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
+    format!("turnout request 1\n{kiosk}\n{method}\n{path_and_query}\n{digest}").into_bytes()
+}
+
+/// The value of [`SIGNATURE_HEADER`] for a request.
+#[must_use]
+pub fn sign_request(
+    key: &SigningKey,
+    kiosk: &str,
+    method: &str,
+    path_and_query: &str,
+    body: &[u8],
+) -> String {
+    BASE64.encode(&key.sign(&request_text(kiosk, method, path_and_query, body)).to_bytes())
+}
+
+/// Whether `signature` (Base64) is `public`'s for this request.
+#[must_use]
+pub fn request_is_signed(
+    public: &[u8; 32],
+    signature: &str,
+    kiosk: &str,
+    method: &str,
+    path_and_query: &str,
+    body: &[u8],
+) -> bool {
+    let Ok(key) = VerifyingKey::from_bytes(public) else { return false };
+    let Some(signature) =
+        BASE64.decode(signature.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok())
+    else {
+        return false;
+    };
+    key.verify_strict(
+        &request_text(kiosk, method, path_and_query, body),
+        &Signature::from_bytes(&signature),
+    )
+    .is_ok()
+}
+
+/// `POST /kiosks/enrolment`: a new kiosk shows its one-time code and its public key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// The one-time code an organizer was shown.
+    pub code: String,
+    /// The kiosk's Ed25519 public key, 64 hexadecimal digits.
+    pub public_key: String,
+}
+
+/// The answer to [`Enrolment`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The kiosk's id, a UUID.
+    pub kiosk: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What `GET /kiosk/feed?after=REVISION&cards_after=REVISION` answers: what changed, a page at a time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Feed {
+    /// The server's clock, for measuring skew.
+    pub server_now: Millis,
+    /// Where this kiosk stands and what it serves. Small, so it comes with every page.
+    pub post: Post,
+    /// Tickets changed after the asked revision, in order of revision.
+    pub tickets: Vec<TicketRow>,
+    /// Ask on from this revision.
+    pub revision: i64,
+    /// Cards changed after the asked revision, in order of revision.
+    pub cards: Vec<CardRow>,
+    /// Ask on from this card revision.
+    pub cards_revision: i64,
+    /// Whether there is more to fetch at once.
+    pub more: bool,
+}
+
+/// Where a kiosk stands and what it serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// The kiosk's name.
+    pub name: String,
+    /// What is done here.
+    pub station_kind: StationKind,
+    /// The station's name.
+    pub station: String,
+    /// The event.
+    pub event: EventInfo,
+    /// Public keys that sign tickets.
+    pub keys: Vec<IssuerPublicKey>,
+    /// Issuer numbers of union cards; any other card is "not a union card".
+    pub card_bins: Vec<String>,
+    /// What the kiosk holds expires then, without further contact.
+    pub lease_until: Millis,
+}
+
+/// An event as a kiosk knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventInfo {
+    /// Its number, as ticket codes carry it.
+    pub number: u32,
+    /// Its id, a UUID.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// The IANA name of its time zone.
+    pub time_zone: String,
+    /// It begins.
+    pub starts_at: Millis,
+    /// It ends.
+    pub ends_at: Millis,
+    /// Cancelled as a whole.
+    pub cancelled: bool,
+    /// Offer names by class.
+    pub offers: Vec<(u8, String)>,
+}
+
+/// A public key that signs tickets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuerPublicKey {
+    /// Its id inside codes.
+    pub id: u8,
+    /// 64 hexadecimal digits.
+    pub public_key: String,
+}
+
+/// A ticket as a kiosk keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketRow {
+    /// What its code says, with the reissue number in force.
+    pub fact: TicketFact,
+    /// What has become of it.
+    pub state: TicketState,
+    /// The person whose card opens it; none for a companion.
+    pub person: Option<String>,
+    /// The holder's name, masked.
+    pub holder: String,
+    /// The first admission that the server counts, if any.
+    pub used: Option<Use>,
+    /// The event's revision at its last change.
+    pub revision: i64,
+}
+
+/// A membership card as a kiosk keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardRow {
+    /// Its keyed fingerprint.
+    pub fingerprint: Fingerprint,
+    /// Whose it is.
+    pub person: String,
+    /// Reported lost, or its member left.
+    pub blocked: bool,
+    /// The roster's revision at its last change.
+    pub revision: i64,
+}
+
+/// `POST /kiosk/scans`: what is in the journal from `from_seq` on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Upload {
+    /// The place of the first entry.
+    pub from_seq: u64,
+    /// The chain before it.
+    pub before: Chain,
+    /// The entries, at most [`UPLOAD_MAX`]. None is a sign of life.
+    pub entries: Vec<Entry>,
+    /// The last place in the journal: places above it were never decided here.
+    pub head_seq: u64,
+    /// The clock skew last measured, milliseconds.
+    pub skew_ms: Option<i64>,
+}
+
+/// The answer to [`Upload`], given after commit: "have all through m".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// All entries through this place are kept.
+    pub have_through: u64,
+    /// The chain after that entry.
+    pub chain: Chain,
+    /// The server's clock, for measuring skew.
+    pub server_now: Millis,
+}
+
+/// `POST /kiosk/check`: the server is asked about a scan that is about to be journaled under the same id.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// The place the scan will have in the kiosk's journal.
+    pub seq: u64,
+    /// The ticket its code names (signature already verified), with the code's reissue number.
+    pub ticket: Option<(TicketId, u8)>,
+    /// Or the card's fingerprint.
+    pub card: Option<Fingerprint>,
+    /// How the holder showed who they are.
+    pub medium: Medium,
+    /// The kiosk's clock.
+    pub at: Millis,
+}
+
+/// The server's word on a [`Check`]. An admission is counted provisionally until the journal confirms it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Checked {
+    /// What the server would decide.
+    pub verdict: Verdict,
+    /// The ticket it found.
+    pub ticket: Option<TicketRow>,
+    /// The server's clock.
+    pub server_now: Millis,
+}
+
+/// `GET /kiosk/card-key`: the secret under which cards are fingerprinted. Kept in memory, on disk only sealed.
+#[derive(Serialize, Deserialize)]
+pub struct CardKeyAnswer {
+    /// 64 hexadecimal digits.
+    pub card_key: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signed_request_holds_for_that_request_alone() {
+        let key = SigningKey::from_bytes(&[5; 32]);
+        let public = key.verifying_key().to_bytes();
+        let signature = sign_request(&key, "k1", "POST", "/api/v1/kiosk/scans", b"{}");
+        let holds = |kiosk: &str, method: &str, path: &str, body: &[u8]| {
+            request_is_signed(&public, &signature, kiosk, method, path, body)
+        };
+        assert!(holds("k1", "POST", "/api/v1/kiosk/scans", b"{}"));
+        assert!(!holds("k2", "POST", "/api/v1/kiosk/scans", b"{}"));
+        assert!(!holds("k1", "GET", "/api/v1/kiosk/scans", b"{}"));
+        assert!(!holds("k1", "POST", "/api/v1/kiosk/check", b"{}"));
+        assert!(!holds("k1", "POST", "/api/v1/kiosk/scans", b"[]"));
+        assert!(!request_is_signed(&public, "nonsense", "k1", "POST", "/", b""));
+    }
+}
