@@ -1,0 +1,56 @@
+// Keeps the parts of a page fresh that are marked `data-live="NAME"`, without a reload: on each message of the stream the
+// same page is asked for again and those parts are exchanged. The server draws everything once, for both ways.
+//
+//   <main data-stream="/api/v1/events/ID/attendance/stream"> … <section data-live="numbers"> …
+//   <span class="live" data-off="离线，正在重新连接">实时</span>
+
+const main = document.querySelector("[data-stream]");
+
+if (main) {
+  const sign = document.querySelector(".live");
+  const said = sign?.textContent;
+  let asking = false;
+  let again = false;
+
+  const refresh = async () => {
+    // At most one question at a time, and one more when something changed meanwhile.
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (answer.ok) exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch {
+      connected(false);
+    }
+    asking = false;
+    if (again) {
+      again = false;
+      setTimeout(refresh, 250);
+    }
+  };
+
+  const exchange = (fresh) => {
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const newer = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+      // Whoever is typing or has a choice open in this part is not disturbed.
+      if (!newer || part.contains(document.activeElement) && document.activeElement !== document.body) continue;
+      for (const open of part.querySelectorAll("details[open][id]")) newer.querySelector(`#${open.id}`)?.setAttribute("open", "");
+      if (newer.innerHTML !== part.innerHTML) part.replaceChildren(...newer.childNodes);
+    }
+  };
+
+  const connected = (is) => {
+    if (!sign) return;
+    sign.classList.toggle("off", !is);
+    sign.textContent = is ? said : sign.dataset.off;
+  };
+
+  const stream = new EventSource(main.dataset.stream);
+  stream.onopen = () => connected(true);
+  stream.onerror = () => connected(false);
+  stream.onmessage = refresh;
+  stream.addEventListener("attendance", refresh);
+}
