@@ -1,1 +1,216 @@
-//! x
+//! Turnout's server: issues tickets, keeps the books, shows attendance live.
+//!
+//! One folder is one feature. In reading order: [`event`] (what can be attended), [`booking`] (who holds which ticket),
+//! [`kiosk`] and [`checkin`] (what happened at the doors), [`people`] (the roster), [`account`] and [`staff`] (who signs
+//! in); below them [`web`], [`ledger`], [`live`], [`outbox`], [`keys`] and [`db`].
+
+pub mod account;
+pub mod audit;
+pub mod booking;
+pub mod checkin;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod event;
+pub mod keys;
+pub mod kiosk;
+pub mod ledger;
+pub mod live;
+pub mod outbox;
+pub mod people;
+mod serve;
+pub mod staff;
+pub mod web;
+
+use std::sync::Arc;
+
+use admission::{Clock, Millis};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use error::Error;
+pub use serve::{serve, serve_on};
+
+/// What every handler has at hand. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub db: db::Db,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Takes hot writes.
+    pub ledger: ledger::Ledger,
+    /// Tells open pages what changed.
+    pub live: live::Live,
+    /// The secrets.
+    pub keys: keys::Keys,
+    /// How messages leave.
+    pub delivery: outbox::Delivery,
+    /// Wakes the outbox.
+    pub outbox_wakes: Arc<Notify>,
+    /// Issuer numbers of union cards.
+    pub card_bins: Arc<[String]>,
+    /// The address people reach the server by.
+    pub public_url: Arc<str>,
+    /// A reverse proxy names the caller's address.
+    pub behind_proxy: bool,
+    /// Set when the server stops, so that endless answers end.
+    pub stopping: CancellationToken,
+    /// Set in a demo world: log-ins are shown on a page.
+    pub demo: Option<Arc<DemoNotes>>,
+}
+
+/// What a demo world shows on its page.
+#[derive(Clone, Debug, Default)]
+pub struct DemoNotes {
+    /// The kiosk's screen.
+    pub kiosk_url: Option<String>,
+    /// Staff log-ins: role, name, password.
+    pub staff: Vec<(String, String, String)>,
+    /// Member log-ins: name, phone.
+    pub members: Vec<(String, String)>,
+}
+
+impl App {
+    /// Opens what `config` names and starts the background tasks.
+    ///
+    /// # Errors
+    /// When the database or the keys cannot be opened.
+    pub async fn open(config: &config::Serve, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.storage.data)?;
+        let db = db::Db::open(&config.storage.database_url()).await?;
+        let app = Self {
+            ledger: ledger::Ledger::start(db.clone()),
+            live: live::Live::start(&db),
+            keys: keys::Keys::open(&config.storage.data.join("keys"))?,
+            delivery: outbox::Delivery::of(&config.sms)?,
+            outbox_wakes: Arc::new(Notify::new()),
+            card_bins: config.card_bins.clone().into(),
+            public_url: config.public_url().into(),
+            behind_proxy: config.behind_proxy,
+            stopping: CancellationToken::new(),
+            demo: None,
+            db,
+            clock,
+        };
+        tokio::spawn(outbox::run(app.clone()));
+        app.outbox_wakes.notify_one();
+        Ok(app)
+    }
+
+    /// Whether people reach the server by https, so that cookies are marked Secure.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
+    /// The name of the session cookie.
+    #[must_use]
+    pub fn cookie_name(&self) -> &'static str {
+        if self.is_https() { "__Host-turnout" } else { "turnout" }
+    }
+}
+
+/// All routes with their checks.
+pub fn router(app: App) -> Router {
+    let (api, openapi) = OpenApiRouter::new()
+        .merge(event::api())
+        .merge(booking::api())
+        .merge(checkin::api())
+        .merge(kiosk::api())
+        .merge(account::api())
+        .split_for_parts();
+    let openapi = Arc::new(described(openapi));
+    let api = api.route("/openapi.json", get(move || async move { Json((*openapi).clone()) }));
+    Router::new()
+        .nest("/api/v1", api)
+        .merge(web::routes())
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route_layer(from_fn_with_state(app.clone(), web::access::check))
+        .fallback(|| async { Error::NotFound })
+        .layer(from_fn_with_state(app.clone(), web::problem::write))
+        .layer(from_fn(run_to_end))
+        .layer(from_fn(guard))
+        .with_state(app)
+}
+
+fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    openapi.info.title = "Turnout".to_owned();
+    openapi.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    openapi.info.description =
+        Some("Event registration and check-in. Errors are RFC 9457 problems.".to_owned());
+    openapi.servers = Some(vec![utoipa::openapi::Server::new("/api/v1")]);
+    openapi
+}
+
+/// Runs the handler to its end even when the client hangs up, so that no transaction stays half done
+/// (design.md, decision 5).
+async fn run_to_end(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(panic) => {
+            Error::Internal(anyhow::anyhow!("a handler panicked: {panic}")).into_response()
+        }
+    }
+}
+
+/// Headers that every answer carries.
+async fn guard(request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, &str); 4] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // What people see is theirs alone unless a handler says otherwise.
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `GET /readyz`: whether the database answers.
+async fn readyz(State(app): State<App>) -> error::Result<&'static str> {
+    let mut tx = app.db.read().await?;
+    let _one: (i64,) = fetch!(&mut tx, fetch_one, "select cast(1 as bigint)")?;
+    Ok("ready")
+}
+
+/// `GET /metrics`: for Prometheus. Counts only; nothing about a person.
+async fn metrics(State(app): State<App>) -> String {
+    format!(
+        "# HELP turnout_ledger_waiting Pieces of work waiting for the ledger.\n\
+         # TYPE turnout_ledger_waiting gauge\n\
+         turnout_ledger_waiting {}\n",
+        app.ledger.waiting()
+    )
+}
+
+/// The system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Millis {
+        jiff::Timestamp::now().as_millisecond().into()
+    }
+}

@@ -1,1 +1,109 @@
-fn main(){}
+//! `turnout-server`: reads the command line, opens the database, does what was asked.
+
+use std::sync::Arc;
+
+use admission::{Clock as _, decide::StationKind};
+use clap::{Parser, Subcommand};
+use turnout_server::{
+    App, SystemClock,
+    config::{Serve, Storage},
+    db::Db,
+    kiosk, serve, staff,
+    web::access::Role,
+};
+
+/// Event registration and check-in.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve pages and API.
+    Serve(Serve),
+    /// Kiosks.
+    #[command(subcommand)]
+    Kiosk(KioskCommand),
+    /// Staff accounts.
+    #[command(subcommand)]
+    Staff(StaffCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum KioskCommand {
+    /// Make a kiosk and print its one-time enrolment code.
+    Add {
+        /// What it is called, "东门一号".
+        name: String,
+        /// The event's id.
+        #[arg(long)]
+        event: String,
+        /// gate, exit, counter, booth, desk or checkpoint.
+        #[arg(long, default_value = "gate", value_parser = station_kind)]
+        station: StationKind,
+        /// Where the data is.
+        #[command(flatten)]
+        storage: Storage,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum StaffCommand {
+    /// Make an account and print its first password.
+    Add {
+        /// The person's name, used to sign in.
+        name: String,
+        /// What they may do.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// Where the data is.
+        #[command(flatten)]
+        storage: Storage,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "info,sqlx=warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match Cli::parse().command {
+        Command::Serve(config) => {
+            let app = App::open(&config, Arc::new(SystemClock)).await?;
+            serve(app, config.listen).await
+        }
+        Command::Kiosk(KioskCommand::Add { name, event, station, storage }) => {
+            let db = Db::open(&storage.database_url()).await?;
+            let mut tx = db.write().await?;
+            let new = kiosk::rules::NewKiosk {
+                station: name.clone(),
+                name,
+                event_id: event,
+                station_kind: station,
+            };
+            let (_, code) = kiosk::rules::add(&mut tx, &new, SystemClock.now()).await?;
+            tx.commit().await?;
+            println!("{code}");
+            Ok(())
+        }
+        Command::Staff(StaffCommand::Add { name, role, storage }) => {
+            let db = Db::open(&storage.database_url()).await?;
+            let new = staff::add(&db, &name, role, SystemClock.now()).await?;
+            println!("{}", new.password);
+            eprintln!("{name} signs in at /staff/login with this password.");
+            Ok(())
+        }
+    }
+}
+
+fn station_kind(word: &str) -> Result<StationKind, String> {
+    StationKind::from_word(word)
+        .ok_or_else(|| "one of gate, exit, counter, booth, desk, checkpoint".to_owned())
+}

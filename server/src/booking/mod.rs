@@ -1,0 +1,111 @@
+//! Bookings and the tickets they give: the main job.
+
+mod api;
+pub(crate) mod picture;
+pub(crate) mod queries;
+pub mod rules;
+
+use admission::{
+    Millis,
+    ticket::{TicketFact, TicketId},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{App, error::Result, keys::Keys};
+
+/// The JSON routes.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(api::book))
+        .routes(routes!(api::show))
+        .routes(routes!(api::cancel))
+        .routes(routes!(api::qr_png))
+        .routes(routes!(api::qr_svg))
+}
+
+/// One request for places and what became of it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Booking {
+    /// Its id, a UUID.
+    pub id: String,
+    /// The event's id.
+    pub event_id: String,
+    /// The offer's id.
+    pub offer_id: String,
+    /// Who booked.
+    pub person_id: String,
+    /// `confirmed`, `waiting`, `drawn_out` or `cancelled`.
+    pub status: String,
+    /// The holder and the companions.
+    pub places: i64,
+    /// When it was made.
+    #[sqlx(try_from = "i64")]
+    pub created_ms: Millis,
+}
+
+/// One admission of one person.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Ticket {
+    /// Its id, 20 letters and digits.
+    pub id: String,
+    /// The event's id.
+    pub event_id: String,
+    /// The event's number.
+    pub event_number: i64,
+    /// The offer's class.
+    pub class: i64,
+    /// The booking's id.
+    pub booking_id: String,
+    /// The person whose card opens it; none for a companion.
+    pub person_id: Option<String>,
+    /// Who goes in on it.
+    pub holder: String,
+    /// `valid`, `cancelled`, `unpaid` or `unapproved`.
+    pub state: String,
+    /// The key that signed its code.
+    pub key_id: i64,
+    /// The reissue number in force.
+    pub reissue: i64,
+    /// Admission begins.
+    #[sqlx(try_from = "i64")]
+    pub valid_from_ms: Millis,
+    /// Admission ends.
+    #[sqlx(try_from = "i64")]
+    pub valid_to_ms: Millis,
+    /// The first admission that counts.
+    pub used_ms: Option<i64>,
+    /// Where that was.
+    pub used_station: Option<String>,
+    /// The event's revision at the last change.
+    pub revision: i64,
+}
+
+impl Ticket {
+    /// What its code says.
+    ///
+    /// # Errors
+    /// When the row is not one that this program wrote.
+    pub fn fact(&self) -> Result<TicketFact> {
+        let id: TicketId = self.id.parse().map_err(anyhow::Error::from)?;
+        Ok(TicketFact {
+            id,
+            event: u32::try_from(self.event_number).map_err(anyhow::Error::from)?,
+            class: u8::try_from(self.class).map_err(anyhow::Error::from)?,
+            valid_from: self.valid_from_ms,
+            valid_to: self.valid_to_ms,
+            reissue: u8::try_from(self.reissue).map_err(anyhow::Error::from)?,
+        })
+    }
+
+    /// Its code. Signing is deterministic, so it is computed, not kept.
+    ///
+    /// # Errors
+    /// When the key that signed it is no longer there.
+    pub fn code(&self, keys: &Keys) -> Result<String> {
+        let id = u8::try_from(self.key_id).map_err(anyhow::Error::from)?;
+        let key = keys
+            .issuer_of(id)
+            .ok_or_else(|| anyhow::anyhow!("ticket key {id} is missing in the key folder"))?;
+        Ok(self.fact()?.sign(key))
+    }
+}

@@ -1,0 +1,380 @@
+//! Booking and cancelling. Conditions stand in the writes, so that any number of server processes stay right together;
+//! a refusal leaves nothing written.
+
+use std::sync::Arc;
+
+use admission::{Millis, ticket::TicketId};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use super::queries::{self, NewTicket};
+use crate::{
+    App,
+    db::{Tx, new_id},
+    error::{Error, Refused, Result},
+    event::{
+        self, Event, Offer,
+        rules::{Standing, standing},
+    },
+    keys::Keys,
+    web::access::Person,
+};
+
+/// A companion's name is a name, not an essay.
+const NAME_CHARS: usize = 30;
+/// Longest Idempotency-Key that is kept.
+const KEY_CHARS: usize = 100;
+
+/// What a person asks for.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct Request {
+    /// The offer's id.
+    pub offer: String,
+    /// Names of companions.
+    #[serde(default)]
+    pub guests: Vec<String>,
+}
+
+/// What a person gets.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
+pub struct Booked {
+    /// The booking's id.
+    pub id: String,
+    /// `confirmed`.
+    pub status: String,
+    /// One per person.
+    pub tickets: Vec<BookedTicket>,
+}
+
+/// A ticket as its holder gets it.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
+pub struct BookedTicket {
+    /// Its id.
+    pub id: String,
+    /// The ticket code, to be shown as QR.
+    pub code: String,
+}
+
+/// Books for `person`, durably and once: the same `key` gives the same answer again, also from another process.
+///
+/// # Errors
+/// [`Error::Refused`] with `sold_out`, `limit_reached`, `not_eligible`, `not_open` or `key_reused`;
+/// [`Error::Busy`] when too many are waiting.
+pub async fn book(app: &App, person: &Person, request: Request, key: &str) -> Result<Booked> {
+    let attempt = Arc::new(Attempt::new(app, person, request, key)?);
+    let outcome = app
+        .ledger
+        .write(move |tx| {
+            let attempt = Arc::clone(&attempt);
+            Box::pin(async move { attempt.run(tx).await })
+        })
+        .await?;
+    let (booked, event_id) = outcome?;
+    app.live.changed(&event_id);
+    Ok(booked)
+}
+
+/// One try to book, with everything that chance and time contribute fixed, so that it may be run again.
+struct Attempt {
+    person: Person,
+    offer_id: String,
+    guests: Vec<String>,
+    key: String,
+    request_sha256: Vec<u8>,
+    booking_id: String,
+    ticket_ids: Vec<TicketId>,
+    keys: Keys,
+    now: Millis,
+}
+
+/// What the ledger's work gives: a booking and its event, or a refusal that wrote nothing.
+type Outcome = std::result::Result<(Booked, String), Refused>;
+
+impl Attempt {
+    fn new(app: &App, person: &Person, request: Request, key: &str) -> Result<Self> {
+        let now = app.clock.now();
+        let guests: Vec<String> = request
+            .guests
+            .iter()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        if guests.iter().any(|name| name.chars().count() > NAME_CHARS) {
+            return Err(Error::invalid(
+                "guests",
+                format!("随行人员姓名最多 {NAME_CHARS} 个字。"),
+                format!("A companion's name has at most {NAME_CHARS} characters."),
+            ));
+        }
+        if key.is_empty() || key.len() > KEY_CHARS {
+            return Err(Error::invalid(
+                "idempotency_key",
+                format!("Idempotency-Key 要有 1 到 {KEY_CHARS} 个字符。"),
+                format!("Idempotency-Key takes 1 to {KEY_CHARS} characters."),
+            ));
+        }
+        let mut hash = Sha256::new().chain_update(&request.offer);
+        for name in &guests {
+            hash.update([0]);
+            hash.update(name);
+        }
+        Ok(Self {
+            person: person.clone(),
+            offer_id: request.offer,
+            key: key.to_owned(),
+            request_sha256: hash.finalize().to_vec(),
+            booking_id: new_id(now),
+            ticket_ids: (0..=guests.len()).map(|_| random_ticket_id()).collect(),
+            guests,
+            keys: app.keys.clone(),
+            now,
+        })
+    }
+
+    async fn run(&self, tx: &mut Tx) -> Result<Outcome> {
+        if let Some(before) = queries::answered(tx, &self.person.id, &self.key).await? {
+            return self.replay(tx, before).await;
+        }
+        let offer = match event::queries::offer(tx, &self.offer_id).await {
+            Ok(offer) => offer,
+            Err(Error::NotFound) => return Ok(Err(no_such_offer())),
+            Err(error) => return Err(error),
+        };
+        let event = event::queries::event(tx, &offer.event_id).await?;
+        if let Some(refused) = self.refusal(tx, &event, &offer).await? {
+            return Ok(Err(refused));
+        }
+        let places = i64::try_from(self.ticket_ids.len()).map_err(anyhow::Error::from)?;
+        if !queries::hold(tx, &offer, &self.person.id, places).await? {
+            return Ok(Err(limit_reached(&offer)));
+        }
+        if !queries::take(tx, &offer.id, places).await? {
+            queries::release_hold(tx, &offer.id, &self.person.id, places).await?;
+            return Ok(Err(sold_out()));
+        }
+        let booked = self.write(tx, &event, &offer).await?;
+        queries::remember(tx, &self.person.id, &self.key, &self.request_sha256, &booked, self.now)
+            .await?;
+        tx.notify(&event.id).await?;
+        Ok(Ok((booked, event.id)))
+    }
+
+    /// The answer that this key got before.
+    async fn replay(&self, tx: &mut Tx, before: queries::Answered) -> Result<Outcome> {
+        if before.request_sha256 != self.request_sha256 {
+            return Ok(Err(Refused::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "key_reused",
+                "这个 Idempotency-Key 已用于另一个请求。",
+                "This Idempotency-Key was used for another request.",
+            )));
+        }
+        let booked: Booked = serde_json::from_str(&before.body).map_err(anyhow::Error::from)?;
+        let booking = queries::booking(tx, &booked.id, &self.person.id).await?;
+        Ok(Ok((booked, booking.event_id)))
+    }
+
+    async fn refusal(&self, tx: &mut Tx, event: &Event, offer: &Offer) -> Result<Option<Refused>> {
+        if !event.is_public() {
+            return Ok(Some(no_such_offer()));
+        }
+        if offer.mode != "first_come" {
+            return Ok(Some(no_such_offer()));
+        }
+        if let Some(refused) = refusal_of(standing(event, offer, self.now)) {
+            return Ok(Some(refused));
+        }
+        if i64::try_from(self.guests.len()).unwrap_or(i64::MAX) > offer.guests_max {
+            return Ok(Some(too_many_guests(offer)));
+        }
+        Ok((!eligible(tx, offer, &self.person).await?).then(|| not_eligible(offer)))
+    }
+
+    async fn write(&self, tx: &mut Tx, event: &Event, offer: &Offer) -> Result<Booked> {
+        let places = i64::try_from(self.ticket_ids.len()).map_err(anyhow::Error::from)?;
+        queries::insert_booking(tx, &self.booking_id, offer, &self.person.id, places, self.now)
+            .await?;
+        let first_revision = event::queries::next_revisions(tx, &event.id, places).await?;
+        let issuer = self.keys.issuer();
+        let mut tickets = Vec::with_capacity(self.ticket_ids.len());
+        let holders = std::iter::once(&self.person.name).chain(&self.guests);
+        for ((id, holder), revision) in self.ticket_ids.iter().zip(holders).zip(first_revision..) {
+            let ticket = NewTicket {
+                id: *id,
+                booking_id: &self.booking_id,
+                person_id: tickets.is_empty().then_some(self.person.id.as_str()),
+                holder,
+                key_id: issuer.id,
+                revision,
+            };
+            queries::insert_ticket(tx, offer, &ticket, self.now).await?;
+            let fact = ticket.fact(event, offer)?;
+            tickets.push(BookedTicket { id: id.to_string(), code: fact.sign(issuer) });
+        }
+        Ok(Booked { id: self.booking_id.clone(), status: "confirmed".to_owned(), tickets })
+    }
+}
+
+/// Whether `person` may book `offer`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn eligible(tx: &mut Tx, offer: &Offer, person: &Person) -> Result<bool> {
+    match offer.eligibility.as_str() {
+        "anyone" => Ok(true),
+        "members" => queries::is_active_member(tx, &person.id).await,
+        _ => queries::is_member_of_offers_unions(tx, &person.id, &offer.id).await,
+    }
+}
+
+/// Cancels a person's booking in time and gives the places back.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not theirs; [`Error::Refused`] `too_late`, or `already_used` when somebody went in.
+pub async fn cancel(app: &App, person: &Person, booking_id: &str) -> Result<()> {
+    let (person_id, booking_id, now) = (person.id.clone(), booking_id.to_owned(), app.clock.now());
+    let outcome = app
+        .ledger
+        .write(move |tx| {
+            let (person_id, booking_id) = (person_id.clone(), booking_id.clone());
+            Box::pin(async move { cancel_in(tx, &person_id, &booking_id, now).await })
+        })
+        .await?;
+    if let Some(event_id) = outcome? {
+        app.live.changed(&event_id);
+    }
+    Ok(())
+}
+
+type Cancelled = std::result::Result<Option<String>, Error>;
+
+async fn cancel_in(
+    tx: &mut Tx,
+    person_id: &str,
+    booking_id: &str,
+    now: Millis,
+) -> Result<Cancelled> {
+    let booking = match queries::booking(tx, booking_id, person_id).await {
+        Ok(booking) => booking,
+        Err(Error::NotFound) => return Ok(Err(Error::NotFound)),
+        Err(error) => return Err(error),
+    };
+    if booking.status == "cancelled" {
+        return Ok(Ok(None));
+    }
+    let offer = event::queries::offer(tx, &booking.offer_id).await?;
+    if now > offer.cancel_until_ms {
+        return Ok(Err(too_late_to_cancel().into()));
+    }
+    // The write decides: a booking somebody went in on stays, and a booking is cancelled once.
+    if !queries::cancel_unused(tx, &booking.id, now).await? {
+        return Ok(Err(used_already().into()));
+    }
+    queries::release(tx, &offer.id, booking.places).await?;
+    queries::release_hold(tx, &offer.id, &booking.person_id, booking.places).await?;
+    let first = event::queries::next_revisions(tx, &booking.event_id, booking.places).await?;
+    queries::cancel_tickets(tx, &booking.id, first).await?;
+    tx.notify(&booking.event_id).await?;
+    Ok(Ok(Some(booking.event_id)))
+}
+
+fn random_ticket_id() -> TicketId {
+    let mut bytes = [0; 12];
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    TicketId(bytes)
+}
+
+fn refusal_of(standing: Standing) -> Option<Refused> {
+    let (status, code, zh, en) = match standing {
+        Standing::Open => return None,
+        Standing::SoldOut => return Some(sold_out()),
+        Standing::NotOpen => (
+            StatusCode::FORBIDDEN,
+            "not_open",
+            "报名还没有开始，请到开始时间再来。",
+            "Booking has not opened yet. Please come back at the opening time.",
+        ),
+        Standing::Closed => {
+            (StatusCode::FORBIDDEN, "not_open", "报名已经截止。", "Booking is closed.")
+        }
+        Standing::Cancelled => (
+            StatusCode::FORBIDDEN,
+            "not_open",
+            "活动已取消，不再接受报名。",
+            "The event was cancelled; it can no longer be booked.",
+        ),
+    };
+    Some(Refused::new(status, code, zh, en))
+}
+
+fn no_such_offer() -> Refused {
+    Refused::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "没有这个报名项目。",
+        "There is no such offer.",
+    )
+}
+
+fn sold_out() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "sold_out",
+        "名额已满。有人取消时名额会放出，可以稍后再来看看。",
+        "Every place is taken. When somebody cancels, the place is given out again; please look again later.",
+    )
+}
+
+fn limit_reached(offer: &Offer) -> Refused {
+    let n = offer.per_person;
+    Refused::new(
+        StatusCode::CONFLICT,
+        "limit_reached",
+        format!("每人最多 {n} 个名额，您已经报过名了，请到「我的票」查看。"),
+        format!("Each person may hold {n} at most, and you have booked already. See “My tickets”."),
+    )
+}
+
+fn too_many_guests(offer: &Offer) -> Refused {
+    let n = offer.guests_max;
+    Refused::new(
+        StatusCode::CONFLICT,
+        "limit_reached",
+        format!("每次报名最多带 {n} 位随行人员。"),
+        format!("A booking may bring {n} companions at most."),
+    )
+}
+
+fn not_eligible(offer: &Offer) -> Refused {
+    let (zh, en) = match offer.eligibility.as_str() {
+        "unions" => (
+            "这个项目只面向指定工会的会员。如您属于这些工会，请联系本单位工会核对名册。",
+            "This offer is for members of certain unions. If you belong to one of them, please ask your union to check the roster.",
+        ),
+        _ => (
+            "这个项目只面向会员。如您已入会，请联系本单位工会核对名册上的手机号。",
+            "This offer is for members. If you are one, please ask your union to check your number on the roster.",
+        ),
+    };
+    Refused::new(StatusCode::FORBIDDEN, "not_eligible", zh, en)
+}
+
+fn too_late_to_cancel() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "too_late",
+        "已过取消期限，如不能参加请联系主办方。",
+        "It is too late to cancel. If you cannot come, please tell the organizer.",
+    )
+}
+
+fn used_already() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "already_used",
+        "已有人凭此报名入场，不能取消。",
+        "Somebody has gone in on this booking; it cannot be cancelled.",
+    )
+}

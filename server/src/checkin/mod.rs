@@ -1,0 +1,16 @@
+//! What happened at the doors: scans recorded, checks answered, attendance computed from them.
+
+mod api;
+pub(crate) mod attendance;
+pub(crate) mod by_hand;
+pub(crate) mod check;
+pub(crate) mod record;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::App;
+
+/// The JSON routes.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(api::attendance)).routes(routes!(api::stream))
+}

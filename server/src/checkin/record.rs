@@ -1,0 +1,151 @@
+//! Scans go into the books here, and nowhere else. What a ticket's first admission is follows from them.
+
+use admission::{
+    Millis,
+    scan::{Entry, Scan},
+};
+
+use crate::{
+    db::Tx,
+    error::{Error, Result},
+    event, execute, fetch,
+    kiosk::Kiosk,
+};
+
+/// An entry of a kiosk's journal that has arrived.
+#[derive(Debug)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) scan: &'a Scan,
+    pub(crate) received: Millis,
+}
+
+/// Writes a scan of a kiosk's journal. It takes the place of what a check counted provisionally under the same id:
+/// the kiosk's own verdict is final.
+pub(crate) async fn scan(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) -> Result<()> {
+    let scan = recorded.scan;
+    let seq = i64::try_from(scan.seq).map_err(anyhow::Error::from)?;
+    let ticket = known_ticket(tx, scan, &kiosk.event_id).await?;
+    let checked: Option<(Option<String>,)> = fetch!(
+        tx,
+        fetch_optional,
+        "delete from scan where kiosk_id = $1 and seq = $2 and provisional returning ticket_id",
+        &kiosk.id,
+        seq,
+    )?;
+    execute!(
+        tx,
+        "insert into scan (id, event_id, kiosk_id, seq, entry, kind, station_kind, station, medium, ticket_id, verdict,
+                           reason, trust, at_ms, true_ms, error_ms, received_ms)
+         values ($1, $2, $3, $4, $5, 'scan', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        format!("{}-{seq}", kiosk.id),
+        &kiosk.event_id,
+        &kiosk.id,
+        seq,
+        &recorded.entry.0,
+        scan.station_kind.word(),
+        &scan.station,
+        scan.medium.word(),
+        &ticket,
+        scan.verdict.word(),
+        scan.verdict.reason().map(admission::Reason::word),
+        scan.trust.word(),
+        scan.at.0,
+        scan.true_at().0,
+        scan.skew.map_or(0, |skew| skew.error_ms),
+        recorded.received.0,
+    )?;
+    let before = checked.and_then(|(ticket,)| ticket);
+    if before != ticket
+        && let Some(before) = &before
+    {
+        recount(tx, &kiosk.event_id, before).await?;
+    }
+    if let Some(ticket) = &ticket {
+        recount(tx, &kiosk.event_id, ticket).await?;
+    }
+    tx.notify(&kiosk.event_id).await?;
+    Ok(())
+}
+
+/// The journal line that is kept under that place.
+pub(crate) async fn entry(tx: &mut Tx, kiosk_id: &str, seq: i64) -> Result<Option<String>> {
+    let row: Option<(Option<String>,)> = fetch!(
+        tx,
+        fetch_optional,
+        "select entry from scan where kiosk_id = $1 and seq = $2 and not provisional",
+        kiosk_id,
+        seq,
+    )?;
+    Ok(row.and_then(|(entry,)| entry))
+}
+
+/// Takes back what checks counted and the door never did: provisional rows above the journal's head, older than
+/// `before`.
+pub(crate) async fn drop_unconfirmed(
+    tx: &mut Tx,
+    kiosk: &Kiosk,
+    head_seq: i64,
+    before: Millis,
+) -> Result<()> {
+    let dropped: Vec<(Option<String>,)> = fetch!(
+        tx,
+        fetch_all,
+        "delete from scan where kiosk_id = $1 and provisional and seq > $2 and received_ms < $3 returning ticket_id",
+        &kiosk.id,
+        head_seq,
+        before.0,
+    )?;
+    for ticket in dropped.iter().filter_map(|(ticket,)| ticket.as_deref()) {
+        recount(tx, &kiosk.event_id, ticket).await?;
+    }
+    if !dropped.is_empty() {
+        tx.notify(&kiosk.event_id).await?;
+    }
+    Ok(())
+}
+
+/// Computes a ticket's first admission from its scans. When it changed, the ticket takes a revision, so that the
+/// kiosks hear of it.
+pub(crate) async fn recount(tx: &mut Tx, event_id: &str, ticket_id: &str) -> Result<()> {
+    let first: Option<(i64, String)> = fetch!(
+        tx,
+        fetch_optional,
+        "select true_ms, station from scan
+         where ticket_id = $1 and verdict = 'admitted' and undone_ms is null order by true_ms, id limit 1",
+        ticket_id,
+    )?;
+    let (used_ms, station) = first.map_or((None, None), |(at, station)| (Some(at), Some(station)));
+    let row: Option<(Option<i64>, Option<String>)> = fetch!(
+        tx,
+        fetch_optional,
+        "select used_ms, used_station from ticket where id = $1",
+        ticket_id
+    )?;
+    if row.ok_or(Error::NotFound)? == (used_ms, station.clone()) {
+        return Ok(());
+    }
+    let revision = event::queries::next_revisions(tx, event_id, 1).await?;
+    execute!(
+        tx,
+        "update ticket set used_ms = $2, used_station = $3, revision = $4 where id = $1",
+        ticket_id,
+        used_ms,
+        station,
+        revision,
+    )?;
+    Ok(())
+}
+
+/// The id of the scan's ticket, when it is a ticket of this event that exists. A code can be valid for another event.
+async fn known_ticket(tx: &mut Tx, scan: &Scan, event_id: &str) -> Result<Option<String>> {
+    let Some(id) = scan.ticket else { return Ok(None) };
+    let row: Option<(String,)> = fetch!(
+        tx,
+        fetch_optional,
+        "select id from ticket where id = $1 and event_id = $2",
+        id.to_string(),
+        event_id,
+    )?;
+    Ok(row.map(|(id,)| id))
+}

@@ -1,0 +1,265 @@
+//! The only file that knows there are two databases: SQLite, embedded, and PostgreSQL, for many servers.
+//!
+//! One SQL text runs on both, through [`execute!`](crate::execute) and [`fetch!`](crate::fetch).
+//!
+//! Two faults of sqlx 0.9.0 shape [`Tx`]: a dropped `begin()` can leave a transaction open in the PostgreSQL pool, and
+//! a SQLite connection that met a full disk answers errors for ever. So a `Tx` speaks `begin` and `commit` itself, and
+//! a connection whose transaction did not end cleanly is closed instead of going back to the pool.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool, Postgres, Sqlite, SqlitePool,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+/// The oldest SQLite without the WAL-reset corruption bug (3.7.0 to 3.51.2).
+const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// The database, whichever it is. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// One file. One connection writes, several read.
+    Sqlite {
+        /// The only connection that writes.
+        writer: SqlitePool,
+        /// Read-only connections.
+        readers: SqlitePool,
+    },
+    /// Any number of servers.
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens the database at `url` (`sqlite://turnout.db` or `postgres://…`) and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached, is too old, or does not keep its promises about durability.
+    pub async fn open(url: &str) -> anyhow::Result<Self> {
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await
+        } else {
+            Self::open_postgres(url).await
+        }
+    }
+
+    async fn open_sqlite(url: &str) -> anyhow::Result<Self> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL loses acknowledged commits when the power fails.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("trusted_schema", "off")
+            .pragma("cell_size_check", "on")
+            .pragma("journal_size_limit", "67108864")
+            .pragma("temp_store", "memory");
+        let writer =
+            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        assert_sqlite_keeps_promises(&writer).await?;
+        MIGRATIONS.run(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(8)
+            .connect_with(options.pragma("query_only", "on"))
+            .await?;
+        Ok(Self::Sqlite { writer, readers })
+    }
+
+    async fn open_postgres(url: &str) -> anyhow::Result<Self> {
+        let options =
+            PgConnectOptions::from_str(url)?.application_name("turnout-server").options([
+                ("idle_in_transaction_session_timeout", "5s"),
+                ("statement_timeout", "15s"),
+                ("lock_timeout", "5s"),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await?;
+        MIGRATIONS.run(&pool).await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// A connection for reading; each statement sees what is committed.
+    ///
+    /// # Errors
+    /// When no connection is to be had.
+    pub async fn read(&self) -> sqlx::Result<Tx> {
+        let conn = match self {
+            Self::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
+            Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
+        };
+        Ok(Tx { conn, open: false })
+    }
+
+    /// A transaction for writing. On SQLite it holds the one writer, so no network and no waiting while it is open.
+    ///
+    /// # Errors
+    /// When no connection is to be had.
+    pub async fn write(&self) -> sqlx::Result<Tx> {
+        let (conn, begin) = match self {
+            Self::Sqlite { writer, .. } => {
+                (Conn::Sqlite(writer.acquire().await?), "begin immediate")
+            }
+            Self::Postgres(pool) => (Conn::Postgres(pool.acquire().await?), "begin"),
+        };
+        // Open before the statement is sent: dropped halfway, the connection is closed.
+        let mut tx = Tx { conn, open: true };
+        tx.run(begin).await?;
+        Ok(tx)
+    }
+
+    /// Closes all connections, waiting for those in use.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+}
+
+async fn assert_sqlite_keeps_promises(writer: &SqlitePool) -> anyhow::Result<()> {
+    let (version,): (String,) = sqlx::query_as("select sqlite_version()").fetch_one(writer).await?;
+    let parts: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
+    let found = (parts.first().copied(), parts.get(1).copied(), parts.get(2).copied());
+    anyhow::ensure!(
+        found >= (Some(SQLITE_MIN.0), Some(SQLITE_MIN.1), Some(SQLITE_MIN.2)),
+        "SQLite {version} can corrupt its WAL; 3.51.3 or newer is needed"
+    );
+    let (synchronous,): (i64,) = sqlx::query_as("pragma synchronous").fetch_one(writer).await?;
+    anyhow::ensure!(
+        synchronous == 2,
+        "SQLite does not run with synchronous=FULL; acknowledged bookings could be lost"
+    );
+    Ok(())
+}
+
+/// A connection: in a transaction when it came from [`Db::write`], in none when from [`Db::read`].
+#[derive(Debug)]
+pub struct Tx {
+    conn: Conn,
+    open: bool,
+}
+
+/// The connection of a [`Tx`], for the two macros.
+#[derive(Debug)]
+pub enum Conn {
+    /// To SQLite.
+    Sqlite(PoolConnection<Sqlite>),
+    /// To PostgreSQL.
+    Postgres(PoolConnection<Postgres>),
+}
+
+impl Tx {
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    /// When the database could not promise that; then nothing was written, or it is not known whether it was.
+    pub async fn commit(mut self) -> sqlx::Result<()> {
+        self.run("commit").await?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Takes back what was written.
+    ///
+    /// # Errors
+    /// When the connection is broken; it is closed then, which takes back as well.
+    pub async fn rollback(mut self) -> sqlx::Result<()> {
+        self.run("rollback").await?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// For [`execute!`](crate::execute) and [`fetch!`](crate::fetch).
+    pub const fn conn(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// Tells every server process on this PostgreSQL, at commit, that `event` changed. Nothing on SQLite,
+    /// where there is one process.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn notify(&mut self, event: &str) -> sqlx::Result<()> {
+        if let Conn::Postgres(conn) = &mut self.conn {
+            sqlx::query("select pg_notify('turnout_event', $1)")
+                .bind(event)
+                .execute(&mut **conn)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self, sql: &'static str) -> sqlx::Result<()> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(drop),
+            Conn::Postgres(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(drop),
+        }
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if self.open {
+            match &mut self.conn {
+                Conn::Sqlite(conn) => conn.close_on_drop(),
+                Conn::Postgres(conn) => conn.close_on_drop(),
+            }
+        }
+    }
+}
+
+/// Runs one statement on a [`Tx`]; gives the number of rows it touched.
+#[macro_export]
+macro_rules! execute {
+    ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
+        match $tx.conn() {
+            $crate::db::Conn::Sqlite(conn) => {
+                sqlx::query($sql)$(.bind($arg))*.execute(&mut **conn).await.map(|done| done.rows_affected())
+            }
+            $crate::db::Conn::Postgres(conn) => {
+                sqlx::query($sql)$(.bind($arg))*.execute(&mut **conn).await.map(|done| done.rows_affected())
+            }
+        }
+    };
+}
+
+/// Runs one query on a [`Tx`]: `fetch!(tx, fetch_optional, sql, args…)`. The row type is inferred; it is anything that
+/// derives `sqlx::FromRow`, or a tuple.
+#[macro_export]
+macro_rules! fetch {
+    ($tx:expr, $fetch:ident, $sql:expr $(, $arg:expr)* $(,)?) => {
+        match $tx.conn() {
+            $crate::db::Conn::Sqlite(conn) => sqlx::query_as($sql)$(.bind($arg))*.$fetch(&mut **conn).await,
+            $crate::db::Conn::Postgres(conn) => sqlx::query_as($sql)$(.bind($arg))*.$fetch(&mut **conn).await,
+        }
+    };
+}
+
+/// A new id: UUIDv7, so that rows sort by when they were made.
+#[must_use]
+pub fn new_id(now: admission::Millis) -> String {
+    let ms = u64::try_from(now.0).unwrap_or(0);
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).expect("the system has randomness");
+    uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
+}

@@ -1,0 +1,227 @@
+//! Events and their offers: what can be attended, and what of it can be booked.
+
+mod api;
+pub(crate) mod queries;
+pub mod rules;
+
+use admission::Millis;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::App;
+
+/// The JSON routes.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(api::list, api::create))
+        .routes(routes!(api::show, api::change))
+}
+
+/// One occasion.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Event {
+    /// Its id, a UUID.
+    pub id: String,
+    /// Its number, as ticket codes carry it.
+    pub number: i64,
+    /// `contest`, `voucher`, `fair` or `activity`.
+    pub kind: String,
+    /// One of the ten themes of an activity.
+    pub theme: Option<String>,
+    /// What it is called.
+    pub title: String,
+    /// Where it is.
+    pub place: String,
+    /// Which door.
+    pub entrance: String,
+    /// The poster's text.
+    pub poster: String,
+    /// It begins.
+    #[sqlx(try_from = "i64")]
+    pub starts_ms: Millis,
+    /// It ends.
+    #[sqlx(try_from = "i64")]
+    pub ends_ms: Millis,
+    /// IANA name.
+    pub time_zone: String,
+    /// `draft`, `published`, `closed` or `cancelled`.
+    pub status: String,
+    /// What holders are told when it is cancelled.
+    pub cancel_note: String,
+}
+
+impl Event {
+    /// Whether the public may see it.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.status != "draft"
+    }
+
+    /// Cancelled as a whole.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.status == "cancelled"
+    }
+}
+
+/// What can be booked at an event.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Offer {
+    /// Its id, a UUID.
+    pub id: String,
+    /// The event's id.
+    pub event_id: String,
+    /// Its number within the event.
+    pub class: i64,
+    /// What it is called.
+    pub name: String,
+    /// `first_come`, `draw` or `approval`.
+    pub mode: String,
+    /// How many places there are.
+    pub quota: i64,
+    /// How many are confirmed.
+    pub taken: i64,
+    /// Booking opens.
+    #[sqlx(try_from = "i64")]
+    pub opens_ms: Millis,
+    /// Booking closes.
+    #[sqlx(try_from = "i64")]
+    pub closes_ms: Millis,
+    /// Holders may cancel until then.
+    #[sqlx(try_from = "i64")]
+    pub cancel_until_ms: Millis,
+    /// Places one person may hold, companions included.
+    pub per_person: i64,
+    /// Companions one booking may bring.
+    pub guests_max: i64,
+    /// `members`, `unions` or `anyone`.
+    pub eligibility: String,
+    /// Admission begins.
+    #[sqlx(try_from = "i64")]
+    pub valid_from_ms: Millis,
+    /// Admission ends.
+    #[sqlx(try_from = "i64")]
+    pub valid_to_ms: Millis,
+}
+
+impl Offer {
+    /// Places that are left.
+    #[must_use]
+    pub const fn left(&self) -> i64 {
+        self.quota - self.taken
+    }
+}
+
+/// What an organizer sends to make an event. Times are milliseconds since 1970, UTC.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct EventDraft {
+    /// `contest`, `voucher`, `fair` or `activity`.
+    pub kind: String,
+    /// One of the ten themes of an activity.
+    #[serde(default)]
+    pub theme: Option<String>,
+    /// What it is called.
+    pub title: String,
+    /// Where it is.
+    pub place: String,
+    /// Which door.
+    #[serde(default)]
+    pub entrance: String,
+    /// The poster's text.
+    #[serde(default)]
+    pub poster: String,
+    /// It begins.
+    pub starts_ms: i64,
+    /// It ends.
+    pub ends_ms: i64,
+    /// IANA name; Beijing by default.
+    #[serde(default = "beijing")]
+    pub time_zone: String,
+    /// `draft` (by default) or `published`.
+    #[serde(default = "draft")]
+    pub status: String,
+    /// What can be booked.
+    #[serde(default)]
+    pub offers: Vec<OfferDraft>,
+}
+
+/// What an organizer sends to make an offer.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct OfferDraft {
+    /// What it is called.
+    pub name: String,
+    /// `first_come`.
+    #[serde(default = "first_come")]
+    pub mode: String,
+    /// How many places there are.
+    pub quota: i64,
+    /// Booking opens.
+    pub opens_ms: i64,
+    /// Booking closes.
+    pub closes_ms: i64,
+    /// Holders may cancel until then; by default until admission begins.
+    #[serde(default)]
+    pub cancel_until_ms: Option<i64>,
+    /// Places one person may hold, companions included.
+    #[serde(default = "one")]
+    pub per_person: i64,
+    /// Companions one booking may bring.
+    #[serde(default)]
+    pub guests_max: i64,
+    /// `members`, `unions` or `anyone`.
+    pub eligibility: String,
+    /// For `unions`: the ids of the unions whose members may book.
+    #[serde(default)]
+    pub unions: Vec<String>,
+    /// Admission begins; by default an hour before the event.
+    #[serde(default)]
+    pub valid_from_ms: Option<i64>,
+    /// Admission ends; by default with the event.
+    #[serde(default)]
+    pub valid_to_ms: Option<i64>,
+}
+
+fn beijing() -> String {
+    "Asia/Shanghai".to_owned()
+}
+
+fn draft() -> String {
+    "draft".to_owned()
+}
+
+fn first_come() -> String {
+    "first_come".to_owned()
+}
+
+const fn one() -> i64 {
+    1
+}
+
+/// Publishes, closes or cancels an event and writes down who did. Holders of a cancelled event are told by message.
+///
+/// # Errors
+/// [`crate::Error::Invalid`] for another status, or when it was cancelled already.
+pub async fn set_status(
+    tx: &mut crate::db::Tx,
+    staff: &crate::web::access::Staff,
+    id: &str,
+    status: &str,
+    note: &str,
+    now: Millis,
+) -> crate::error::Result<()> {
+    if !matches!(status, "published" | "closed" | "cancelled") {
+        return Err(crate::Error::invalid(
+            "status",
+            "状态只能是：published、closed、cancelled。",
+            "“status” must be one of: published, closed, cancelled.",
+        ));
+    }
+    queries::set_status(tx, id, status, note, now).await?;
+    crate::audit::record(tx, staff, &format!("event.{status}"), id, note, now).await?;
+    if status == "cancelled" {
+        let event = queries::event(tx, id).await?;
+        crate::outbox::tell_holders(tx, &event, now).await?;
+    }
+    Ok(())
+}

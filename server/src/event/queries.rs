@@ -1,0 +1,249 @@
+//! The SQL of events and offers.
+
+use admission::Millis;
+
+use super::{Event, EventDraft, Offer, OfferDraft, rules};
+use crate::{
+    db::{Tx, new_id},
+    error::{Error, Result},
+    execute, fetch,
+};
+
+/// Events that the public may see and that end after `since`, the next first.
+pub(crate) async fn public(tx: &mut Tx, since: Millis) -> Result<Vec<Event>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select * from event where status <> 'draft' and ends_ms > $1 order by starts_ms, id",
+        since.0,
+    )?)
+}
+
+/// Every event, the newest first, for staff.
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Event>> {
+    Ok(fetch!(tx, fetch_all, "select * from event order by starts_ms desc, id")?)
+}
+
+/// The event of that id.
+pub(crate) async fn event(tx: &mut Tx, id: &str) -> Result<Event> {
+    let row: Option<Event> = fetch!(tx, fetch_optional, "select * from event where id = $1", id)?;
+    row.ok_or(Error::NotFound)
+}
+
+/// The offers of an event, in order of class.
+pub(crate) async fn offers(tx: &mut Tx, event_id: &str) -> Result<Vec<Offer>> {
+    Ok(fetch!(tx, fetch_all, "select * from offer where event_id = $1 order by class", event_id)?)
+}
+
+/// The offer of that id.
+pub(crate) async fn offer(tx: &mut Tx, id: &str) -> Result<Offer> {
+    let row: Option<Offer> = fetch!(tx, fetch_optional, "select * from offer where id = $1", id)?;
+    row.ok_or(Error::NotFound)
+}
+
+/// Ids and names of the unions whose members may book an offer.
+pub(crate) async fn offer_unions(tx: &mut Tx, offer_id: &str) -> Result<Vec<(String, String)>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select o.id, o.name from offer_union u join organisation o on o.id = u.union_id
+         where u.offer_id = $1 order by o.name",
+        offer_id,
+    )?)
+}
+
+/// Writes a new event with its offers; gives its id. The draft was checked.
+pub(crate) async fn create(tx: &mut Tx, draft: &EventDraft, now: Millis) -> Result<String> {
+    let id = new_id(now);
+    execute!(
+        tx,
+        "insert into event (id, number, kind, theme, title, place, entrance, poster, starts_ms, ends_ms, time_zone,
+                            status, created_ms, updated_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+        &id,
+        i64::from(random_number()),
+        &draft.kind,
+        &draft.theme,
+        draft.title.trim(),
+        draft.place.trim(),
+        draft.entrance.trim(),
+        &draft.poster,
+        draft.starts_ms,
+        draft.ends_ms,
+        &draft.time_zone,
+        &draft.status,
+        now.0,
+    )?;
+    execute!(tx, "insert into event_revision (event_id, revision) values ($1, 0)", &id)?;
+    for offer in &draft.offers {
+        add_offer(tx, &id, offer, now).await?;
+    }
+    Ok(id)
+}
+
+/// Writes the changed particulars of an event. The draft was checked; its offers are not touched.
+pub(crate) async fn update(tx: &mut Tx, id: &str, draft: &EventDraft, now: Millis) -> Result<()> {
+    execute!(
+        tx,
+        "update event set kind = $2, theme = $3, title = $4, place = $5, entrance = $6, poster = $7, starts_ms = $8,
+                          ends_ms = $9, time_zone = $10, updated_ms = $11
+         where id = $1",
+        id,
+        &draft.kind,
+        &draft.theme,
+        draft.title.trim(),
+        draft.place.trim(),
+        draft.entrance.trim(),
+        &draft.poster,
+        draft.starts_ms,
+        draft.ends_ms,
+        &draft.time_zone,
+        now.0,
+    )?;
+    Ok(())
+}
+
+/// Publishes, closes or cancels an event. A cancelled one stays cancelled.
+pub(crate) async fn set_status(
+    tx: &mut Tx,
+    id: &str,
+    status: &str,
+    note: &str,
+    now: Millis,
+) -> Result<()> {
+    let rows = execute!(
+        tx,
+        "update event set status = $2, cancel_note = $3, updated_ms = $4 where id = $1 and status <> 'cancelled'",
+        id,
+        status,
+        note.trim(),
+        now.0,
+    )?;
+    if rows == 0 {
+        event(tx, id).await?;
+        return Err(Error::invalid(
+            "cancelled",
+            "活动已经取消，不能再更改状态。",
+            "The event was cancelled; its status cannot change.",
+        ));
+    }
+    next_revisions(tx, id, 1).await?;
+    Ok(())
+}
+
+/// Writes a new offer; gives its id. The draft was checked.
+pub(crate) async fn add_offer(
+    tx: &mut Tx,
+    event_id: &str,
+    draft: &OfferDraft,
+    now: Millis,
+) -> Result<String> {
+    let event = event(tx, event_id).await?;
+    let (valid_from, valid_to, cancel_until) =
+        rules::windows(draft, event.starts_ms, event.ends_ms)?;
+    let id = new_id(now);
+    let (class,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select coalesce(max(class) + 1, 0) from offer where event_id = $1",
+        event_id
+    )?;
+    execute!(
+        tx,
+        "insert into offer (id, event_id, class, name, mode, quota, opens_ms, closes_ms, cancel_until_ms, per_person,
+                            guests_max, eligibility, valid_from_ms, valid_to_ms, created_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        &id,
+        event_id,
+        class,
+        draft.name.trim(),
+        &draft.mode,
+        draft.quota,
+        draft.opens_ms,
+        draft.closes_ms,
+        cancel_until.0,
+        draft.per_person,
+        draft.guests_max,
+        &draft.eligibility,
+        valid_from.0,
+        valid_to.0,
+        now.0,
+    )?;
+    set_unions(tx, &id, draft).await?;
+    Ok(id)
+}
+
+/// Writes the changed particulars of an offer. Fewer places than are taken is refused; tickets keep their own window.
+pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> Result<()> {
+    let before = offer(tx, id).await?;
+    let event = event(tx, &before.event_id).await?;
+    let (valid_from, valid_to, cancel_until) =
+        rules::windows(draft, event.starts_ms, event.ends_ms)?;
+    let rows = execute!(
+        tx,
+        "update offer set name = $2, mode = $3, quota = $4, opens_ms = $5, closes_ms = $6, cancel_until_ms = $7,
+                          per_person = $8, guests_max = $9, eligibility = $10, valid_from_ms = $11, valid_to_ms = $12
+         where id = $1 and taken <= $4",
+        id,
+        draft.name.trim(),
+        &draft.mode,
+        draft.quota,
+        draft.opens_ms,
+        draft.closes_ms,
+        cancel_until.0,
+        draft.per_person,
+        draft.guests_max,
+        &draft.eligibility,
+        valid_from.0,
+        valid_to.0,
+    )?;
+    if rows == 0 {
+        let taken = before.taken;
+        return Err(Error::invalid(
+            "quota",
+            format!("已有 {taken} 个名额被预订，名额不能少于 {taken}。"),
+            format!("{taken} places are booked already; the quota cannot be less."),
+        ));
+    }
+    set_unions(tx, id, draft).await
+}
+
+async fn set_unions(tx: &mut Tx, offer_id: &str, draft: &OfferDraft) -> Result<()> {
+    execute!(tx, "delete from offer_union where offer_id = $1", offer_id)?;
+    for union in &draft.unions {
+        let rows = execute!(
+            tx,
+            "insert into offer_union (offer_id, union_id)
+             select $1, id from organisation where id = $2 and kind = 'union'",
+            offer_id,
+            union,
+        )?;
+        if rows == 0 {
+            return Err(Error::invalid(
+                "unions",
+                "所选工会不存在。",
+                "One of the chosen unions does not exist.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Takes the next `n` revisions of an event; gives the first of them. Holds the event's counter until commit, so
+/// commits of one event are serial and the feed has no gaps.
+pub(crate) async fn next_revisions(tx: &mut Tx, event_id: &str, n: i64) -> Result<i64> {
+    let (last,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "update event_revision set revision = revision + $2 where event_id = $1 returning revision",
+        event_id,
+        n,
+    )?;
+    Ok(last - n + 1)
+}
+
+fn random_number() -> u32 {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    u32::from_be_bytes(bytes).max(1)
+}

@@ -1,0 +1,201 @@
+//! What makes an event and its offers sound, and how an offer stands towards the clock.
+
+use admission::{Millis, time::HOUR};
+use jiff::tz::TimeZone;
+
+use super::{Event, EventDraft, Offer, OfferDraft};
+use crate::error::{Error, Result};
+
+/// The kinds of event, with their names in Chinese and English.
+pub const KINDS: [(&str, &str, &str); 4] = [
+    ("contest", "比赛", "Contest"),
+    ("voucher", "福利券", "Voucher"),
+    ("fair", "招聘会", "Job fair"),
+    ("activity", "活动", "Activity"),
+];
+
+/// The ten themes of an activity (domain.md §8, row 8).
+pub const THEMES: [(&str, &str, &str); 10] = [
+    ("training", "培训", "Training"),
+    ("model_worker", "劳模宣讲", "Model workers"),
+    ("skills", "技能", "Skills"),
+    ("volunteering", "志愿", "Volunteering"),
+    ("visit", "参观", "Visits"),
+    ("employment", "就业", "Employment"),
+    ("law", "普法", "Law"),
+    ("fitness", "健身", "Fitness"),
+    ("dating", "婚恋", "Dating"),
+    ("reading", "读书", "Reading"),
+];
+
+/// How an offer stands at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Booking has not opened.
+    NotOpen,
+    /// It can be booked.
+    Open,
+    /// Every place is taken.
+    SoldOut,
+    /// Booking is over, or the event is.
+    Closed,
+    /// The event was cancelled.
+    Cancelled,
+}
+
+impl Standing {
+    /// The word in JSON and CSS.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotOpen => "not_open",
+            Self::Open => "open",
+            Self::SoldOut => "sold_out",
+            Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// How `offer` of `event` stands at `now`.
+#[must_use]
+pub fn standing(event: &Event, offer: &Offer, now: Millis) -> Standing {
+    if event.is_cancelled() {
+        Standing::Cancelled
+    } else if event.status != "published" || now >= offer.closes_ms || now >= event.ends_ms {
+        Standing::Closed
+    } else if now < offer.opens_ms {
+        Standing::NotOpen
+    } else if offer.left() <= 0 {
+        Standing::SoldOut
+    } else {
+        Standing::Open
+    }
+}
+
+/// Checks a draft of an event with all its offers.
+///
+/// # Errors
+/// [`Error::Invalid`], naming the field.
+pub fn check_event(draft: &EventDraft) -> Result<()> {
+    one_of("kind", "类型", &draft.kind, &["contest", "voucher", "fair", "activity"])?;
+    one_of("status", "状态", &draft.status, &["draft", "published"])?;
+    if let Some(theme) = &draft.theme {
+        let known: Vec<&str> = THEMES.iter().map(|(word, ..)| *word).collect();
+        one_of("theme", "主题", theme, &known)?;
+    }
+    text("title", "名称", &draft.title, 1, 80)?;
+    text("place", "地点", &draft.place, 1, 120)?;
+    text("entrance", "入口", &draft.entrance, 0, 40)?;
+    text("poster", "海报文字", &draft.poster, 0, 5_000)?;
+    if draft.ends_ms <= draft.starts_ms {
+        return Err(Error::invalid(
+            "ends_before_start",
+            "结束时间必须晚于开始时间。",
+            "The event must end after it starts.",
+        ));
+    }
+    if TimeZone::get(&draft.time_zone).is_err() {
+        return Err(Error::invalid("time_zone", "没有这个时区。", "There is no such time zone."));
+    }
+    draft.offers.iter().try_for_each(check_offer)
+}
+
+/// Checks a draft of an offer.
+///
+/// # Errors
+/// [`Error::Invalid`], naming the field.
+pub fn check_offer(draft: &OfferDraft) -> Result<()> {
+    text("name", "名称", &draft.name, 1, 60)?;
+    one_of("mode", "方式", &draft.mode, &["first_come"])?;
+    one_of("eligibility", "对象", &draft.eligibility, &["members", "unions", "anyone"])?;
+    within("quota", "名额", draft.quota, 0, 1_000_000)?;
+    within("per_person", "每人限额", draft.per_person, 1, 50)?;
+    within("guests_max", "随行人数", draft.guests_max, 0, 20)?;
+    if draft.closes_ms <= draft.opens_ms {
+        return Err(Error::invalid(
+            "closes_before_open",
+            "报名截止必须晚于报名开始。",
+            "Booking must close after it opens.",
+        ));
+    }
+    if draft.guests_max + 1 > draft.per_person {
+        return Err(Error::invalid(
+            "guests_over_limit",
+            "每人限额要包含本人和随行人员：请提高每人限额，或减少随行人数。",
+            "The limit per person counts companions too: raise the limit or allow fewer companions.",
+        ));
+    }
+    if draft.eligibility == "unions" && draft.unions.is_empty() {
+        return Err(Error::invalid(
+            "unions",
+            "请至少选择一家工会。",
+            "Please choose at least one union.",
+        ));
+    }
+    if let (Some(from), Some(to)) = (draft.valid_from_ms, draft.valid_to_ms)
+        && to <= from
+    {
+        return Err(Error::invalid(
+            "valid_to",
+            "入场结束必须晚于入场开始。",
+            "Admission must end after it begins.",
+        ));
+    }
+    Ok(())
+}
+
+/// The admission window and the cancellation limit of a draft, with the defaults filled in.
+///
+/// # Errors
+/// [`Error::Invalid`] when the window would be empty.
+pub fn windows(
+    draft: &OfferDraft,
+    starts: Millis,
+    ends: Millis,
+) -> Result<(Millis, Millis, Millis)> {
+    let from = draft.valid_from_ms.map_or(starts.plus(-HOUR), Millis);
+    let to = draft.valid_to_ms.map_or(ends, Millis);
+    if to <= from {
+        return Err(Error::invalid(
+            "valid_to",
+            "入场结束必须晚于入场开始。",
+            "Admission must end after it begins.",
+        ));
+    }
+    Ok((from, to, draft.cancel_until_ms.map_or(from, Millis)))
+}
+
+fn text(field: &'static str, zh: &str, value: &str, min: usize, max: usize) -> Result<()> {
+    let length = value.trim().chars().count();
+    if (min..=max).contains(&length) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        field,
+        format!("「{zh}」要有 {min} 到 {max} 个字，现在是 {length} 个。"),
+        format!("“{field}” takes {min} to {max} characters; it has {length}."),
+    ))
+}
+
+fn within(field: &'static str, zh: &str, value: i64, min: i64, max: i64) -> Result<()> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        field,
+        format!("「{zh}」要在 {min} 到 {max} 之间。"),
+        format!("“{field}” must be between {min} and {max}."),
+    ))
+}
+
+fn one_of(field: &'static str, zh: &str, value: &str, known: &[&str]) -> Result<()> {
+    if known.contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        field,
+        format!("「{zh}」只能是：{}。", known.join("、")),
+        format!("“{field}” must be one of: {}.", known.join(", ")),
+    ))
+}

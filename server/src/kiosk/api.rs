@@ -1,0 +1,148 @@
+//! `/api/v1/kiosks` for organizers, `/api/v1/kiosk` for kiosks.
+
+use std::sync::Arc;
+
+use admission::{
+    decide::StationKind,
+    sync::{CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, Receipt, Upload},
+};
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::StatusCode,
+};
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{rules, upload};
+use crate::{
+    App, audit, checkin,
+    error::{Error, Result},
+    web::{
+        access::{Kiosk, Staff},
+        limits::Address,
+    },
+};
+
+/// A kiosk to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct NewKioskJson {
+    name: String,
+    /// The event's id.
+    event: String,
+    /// `gate` by default.
+    station: Option<String>,
+    /// What the station is called; by default like the kiosk.
+    station_name: Option<String>,
+}
+
+/// The one-time code that enrols it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NewKioskCode {
+    id: String,
+    code: String,
+}
+
+/// Makes a kiosk and gives its one-time enrolment code.
+#[utoipa::path(post, path = "/kiosks", request_body = NewKioskJson,
+    responses((status = 201, body = NewKioskCode), (status = 404), (status = 422)))]
+pub(super) async fn add(
+    State(app): State<App>,
+    staff: Staff,
+    Json(new): Json<NewKioskJson>,
+) -> Result<(StatusCode, Json<NewKioskCode>)> {
+    let kind =
+        StationKind::from_word(new.station.as_deref().unwrap_or("gate")).ok_or_else(|| {
+            Error::invalid(
+                "station",
+                "没有这种站点。",
+                "There is no such station: gate, exit, counter, booth, desk, checkpoint.",
+            )
+        })?;
+    let kiosk = rules::NewKiosk {
+        station: new.station_name.unwrap_or_else(|| new.name.clone()),
+        name: new.name,
+        event_id: new.event,
+        station_kind: kind,
+    };
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let (id, code) = rules::add(&mut tx, &kiosk, now).await?;
+    audit::record(&mut tx, &staff, "kiosk.add", &id, "", now).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(NewKioskCode { id, code })))
+}
+
+/// Enrols a kiosk: its one-time code for its public key.
+#[utoipa::path(post, path = "/kiosks/enrolment", request_body = Object,
+    responses((status = 200), (status = 403), (status = 429)))]
+pub(super) async fn enrol(
+    State(app): State<App>,
+    Address(address): Address,
+    Json(enrolment): Json<Enrolment>,
+) -> Result<Json<Enrolled>> {
+    let (kiosk, name) =
+        rules::enrol(&app, &enrolment.code, &enrolment.public_key, &address).await?;
+    Ok(Json(Enrolled { kiosk, name }))
+}
+
+/// From where on the kiosk asks.
+#[derive(Debug, Deserialize)]
+pub(super) struct After {
+    #[serde(default)]
+    after: i64,
+    #[serde(default)]
+    cards_after: i64,
+}
+
+/// What changed at the kiosk's event after a revision, a page at a time.
+#[utoipa::path(get, path = "/kiosk/feed", params(("after" = Option<i64>, Query), ("cards_after" = Option<i64>, Query)),
+    responses((status = 200), (status = 401)))]
+pub(super) async fn feed(
+    State(app): State<App>,
+    kiosk: Kiosk,
+    Query(from): Query<After>,
+) -> Result<Json<Feed>> {
+    Ok(Json(rules::feed(&app, &kiosk.id, from.after, from.cards_after).await?))
+}
+
+/// Takes entries of the kiosk's journal; answers after commit "have all through m".
+#[utoipa::path(post, path = "/kiosk/scans", request_body = Object, responses((status = 200), (status = 401), (status = 409)))]
+pub(super) async fn scans(
+    State(app): State<App>,
+    kiosk: Kiosk,
+    Json(upload): Json<Upload>,
+) -> Result<Json<Receipt>> {
+    let (now, id, upload) = (app.clock.now(), kiosk.id, Arc::new(upload));
+    let news = !upload.entries.is_empty();
+    let outcome = app
+        .ledger
+        .write(move |tx| {
+            let (id, upload) = (id.clone(), Arc::clone(&upload));
+            Box::pin(async move { upload::receive(tx, &id, &upload, now).await })
+        })
+        .await?;
+    if news {
+        app.live.changed(&kiosk.event_id);
+    }
+    Ok(Json(outcome?))
+}
+
+/// What the server would decide about a scan that is about to be journaled under the same place.
+#[utoipa::path(post, path = "/kiosk/check", request_body = Object, responses((status = 200), (status = 401)))]
+pub(super) async fn check(
+    State(app): State<App>,
+    kiosk: Kiosk,
+    Json(check): Json<Check>,
+) -> Result<Json<Checked>> {
+    let checked = checkin::check::check(&app, &kiosk, check).await?;
+    Ok(Json(checked))
+}
+
+/// The secret under which cards are fingerprinted.
+#[utoipa::path(get, path = "/kiosk/card-key", responses((status = 200), (status = 401)))]
+pub(super) async fn card_key(State(app): State<App>, kiosk: Kiosk) -> Json<CardKeyAnswer> {
+    tracing::info!(kiosk = %kiosk.id, "card key handed to a kiosk");
+    Json(CardKeyAnswer { card_key: HEXLOWER.encode(app.keys.card.secret()) })
+}

@@ -1,0 +1,257 @@
+//! How a kiosk joins and proves itself, and what it is fed.
+
+use admission::{
+    Millis,
+    decide::{StationKind, TicketState, Use},
+    name::masked,
+    sync::{
+        CardRow, EventInfo, Feed, IssuerPublicKey, KIOSK_HEADER, Post, SIGNATURE_HEADER, TicketRow,
+        request_is_signed,
+    },
+    time::{DAY, HOUR, MINUTE},
+};
+use axum::{
+    body::Bytes,
+    http::{StatusCode, request::Parts},
+};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use super::{Kiosk, queries};
+use crate::{
+    App,
+    booking::{self, Ticket},
+    db::Tx,
+    error::{Error, Refused, Result},
+    event::{self, Event},
+    web::{
+        access,
+        limits::{self, Limit},
+    },
+};
+
+/// An enrolment code is good for this long.
+const CODE_MS: i64 = 30 * MINUTE;
+const CODE_TRIES: Limit = Limit { what: "enrolment", max: 30, window_ms: HOUR };
+/// No I, L, O, U: nothing that is misread (Crockford).
+const CODE_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const CODE_CHARS: usize = 10;
+/// Tickets and cards of one page of the feed.
+const PAGE: i64 = 5_000;
+
+/// A new kiosk's particulars.
+#[derive(Clone, Debug)]
+pub struct NewKiosk {
+    /// What it is called.
+    pub name: String,
+    /// The event it serves.
+    pub event_id: String,
+    /// What is done there.
+    pub station_kind: StationKind,
+    /// The station's name.
+    pub station: String,
+}
+
+/// Makes a kiosk; gives its id and the one-time code that enrols it.
+///
+/// # Errors
+/// [`Error::Invalid`] without a name; [`Error::NotFound`] without such an event.
+pub async fn add(tx: &mut Tx, new: &NewKiosk, now: Millis) -> Result<(String, String)> {
+    let (name, station) = (new.name.trim(), new.station.trim());
+    if name.is_empty()
+        || name.chars().count() > 40
+        || station.is_empty()
+        || station.chars().count() > 40
+    {
+        return Err(Error::invalid(
+            "name",
+            "终端和站点名称各要有 1 到 40 个字。",
+            "The kiosk and its station each need a name of 1 to 40 characters.",
+        ));
+    }
+    let event = event::queries::event(tx, &new.event_id).await?;
+    let code = new_code();
+    let expires = now.plus(CODE_MS);
+    let id = queries::insert(
+        tx,
+        name,
+        &event.id,
+        new.station_kind.word(),
+        station,
+        &code_hash(&code),
+        expires,
+        now,
+    )
+    .await?;
+    Ok((id, format!("{}-{}", &code[..5], &code[5..])))
+}
+
+/// Enrols the kiosk that shows `code`; gives its id and name.
+///
+/// # Errors
+/// [`Error::Refused`] `wrong_code`; [`Error::TooMany`] after many wrong ones.
+pub async fn enrol(
+    app: &App,
+    code: &str,
+    public_key: &str,
+    address: &str,
+) -> Result<(String, String)> {
+    limits::spend(app, &[(CODE_TRIES, address)]).await?;
+    let public_key =
+        HEXLOWER.decode(public_key.as_bytes()).ok().filter(|key| key.len() == 32).ok_or_else(
+            || {
+                Error::invalid(
+                    "public_key",
+                    "公钥应为 64 位十六进制。",
+                    "The public key is 64 hexadecimal digits.",
+                )
+            },
+        )?;
+    let code: String =
+        code.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let code = code.replace(['I', 'L'], "1").replace('O', "0");
+    let mut tx = app.db.write().await?;
+    let enrolled = queries::enrol(&mut tx, &code_hash(&code), &public_key, app.clock.now()).await?;
+    tx.commit().await?;
+    enrolled.ok_or_else(|| {
+        Refused::new(
+            StatusCode::FORBIDDEN,
+            "wrong_code",
+            "注册码不对、已用过或已过期，请在活动的「终端」页面重新生成。",
+            "The enrolment code is wrong, used or expired. Please make a new one on the event's kiosk page.",
+        )
+        .into()
+    })
+}
+
+/// The kiosk that signed this request.
+///
+/// # Errors
+/// [`Error::KioskUnknown`] without a valid signature, [`Error::KioskRevoked`] when it was revoked.
+pub(crate) async fn signed_by(app: &App, head: &Parts, body: &Bytes) -> Result<access::Kiosk> {
+    let header = |name| {
+        head.headers.get(name).and_then(|value| value.to_str().ok()).ok_or(Error::KioskUnknown)
+    };
+    let (id, signature) = (header(KIOSK_HEADER)?, header(SIGNATURE_HEADER)?);
+    let mut tx = app.db.read().await?;
+    let kiosk = match queries::kiosk(&mut tx, id).await {
+        Err(Error::NotFound) => return Err(Error::KioskUnknown),
+        kiosk => kiosk?,
+    };
+    let key: [u8; 32] =
+        kiosk.public_key.and_then(|key| key.try_into().ok()).ok_or(Error::KioskUnknown)?;
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    if !request_is_signed(&key, signature, id, head.method.as_str(), path, body) {
+        return Err(Error::KioskUnknown);
+    }
+    if kiosk.revoked_ms.is_some() {
+        return Err(Error::KioskRevoked);
+    }
+    Ok(access::Kiosk { id: kiosk.id, event_id: kiosk.event_id })
+}
+
+/// A page of what changed after the two revisions.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn feed(app: &App, kiosk_id: &str, after: i64, cards_after: i64) -> Result<Feed> {
+    let now = app.clock.now();
+    let mut tx = app.db.read().await?;
+    let kiosk = queries::kiosk(&mut tx, kiosk_id).await?;
+    let tickets = booking::queries::changed_after(&mut tx, &kiosk.event_id, after, PAGE).await?;
+    let cards = queries::cards_after(&mut tx, cards_after, PAGE).await?;
+    let full = |n: usize| i64::try_from(n).is_ok_and(|n| n >= PAGE);
+    let feed = Feed {
+        server_now: now,
+        post: post(app, &mut tx, &kiosk, now).await?,
+        revision: tickets.last().map_or(after, |ticket| ticket.revision),
+        cards_revision: cards.last().map_or(cards_after, |card| card.revision),
+        more: full(tickets.len()) || full(cards.len()),
+        tickets: tickets.iter().map(ticket_row).collect::<Result<_>>()?,
+        cards: cards.into_iter().map(card_row).collect::<Result<_>>()?,
+    };
+    drop(tx);
+    let mut tx = app.db.write().await?;
+    queries::fed(&mut tx, kiosk_id, feed.revision, now).await?;
+    tx.commit().await?;
+    Ok(feed)
+}
+
+async fn post(app: &App, tx: &mut Tx, kiosk: &Kiosk, now: Millis) -> Result<Post> {
+    let event = event::queries::event(tx, &kiosk.event_id).await?;
+    let offers = event::queries::offers(tx, &event.id).await?;
+    Ok(Post {
+        name: kiosk.name.clone(),
+        station_kind: StationKind::from_word(&kiosk.station_kind).unwrap_or(StationKind::Gate),
+        station: kiosk.station.clone(),
+        lease_until: event.ends_ms.plus(12 * HOUR).max(now.plus(DAY)),
+        event: event_info(event, offers.iter().map(|offer| (offer.class, offer.name.clone())))?,
+        keys: app
+            .keys
+            .public()
+            .map(|(id, key)| IssuerPublicKey { id, public_key: HEXLOWER.encode(&key) })
+            .collect(),
+        card_bins: app.card_bins.to_vec(),
+    })
+}
+
+fn event_info(event: Event, offers: impl Iterator<Item = (i64, String)>) -> Result<EventInfo> {
+    Ok(EventInfo {
+        number: u32::try_from(event.number).map_err(anyhow::Error::from)?,
+        cancelled: event.is_cancelled(),
+        id: event.id,
+        title: event.title,
+        time_zone: event.time_zone,
+        starts_at: event.starts_ms,
+        ends_at: event.ends_ms,
+        offers: offers
+            .filter_map(|(class, name)| Some((u8::try_from(class).ok()?, name)))
+            .collect(),
+    })
+}
+
+/// A ticket as a kiosk keeps it: the holder's name masked.
+pub(crate) fn ticket_row(ticket: &Ticket) -> Result<TicketRow> {
+    Ok(TicketRow {
+        fact: ticket.fact()?,
+        state: state(&ticket.state),
+        person: ticket.person_id.clone(),
+        holder: masked(&ticket.holder),
+        used: ticket.used_ms.map(|at| Use {
+            at: Millis(at),
+            station: ticket.used_station.clone().unwrap_or_default(),
+        }),
+        revision: ticket.revision,
+    })
+}
+
+/// The state of that word.
+pub(crate) fn state(word: &str) -> TicketState {
+    match word {
+        "cancelled" => TicketState::Cancelled,
+        "unpaid" => TicketState::Unpaid,
+        "unapproved" => TicketState::Unapproved,
+        _ => TicketState::Valid,
+    }
+}
+
+fn card_row(card: queries::Card) -> Result<CardRow> {
+    let fingerprint =
+        card.fingerprint.try_into().map_err(|_| anyhow::anyhow!("a fingerprint has 32 bytes"))?;
+    Ok(CardRow {
+        fingerprint: admission::card::Fingerprint(fingerprint),
+        person: card.person_id,
+        blocked: card.blocked,
+        revision: card.revision,
+    })
+}
+
+fn code_hash(code: &str) -> Vec<u8> {
+    Sha256::new().chain_update(b"turnout enrolment\0").chain_update(code).finalize().to_vec()
+}
+
+fn new_code() -> String {
+    let mut bytes = [0; CODE_CHARS];
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    bytes.iter().map(|byte| char::from(CODE_ALPHABET[usize::from(byte % 32)])).collect()
+}

@@ -1,0 +1,142 @@
+//! A kiosk's journal arrives: in batches, late, twice, and sometimes in contradiction with itself.
+
+use admission::{
+    Millis,
+    scan::{Chain, Entry},
+    sync::{Receipt, UPLOAD_MAX, Upload},
+    time::SECOND,
+};
+use axum::http::StatusCode;
+
+use super::{Kiosk, queries};
+use crate::{
+    checkin::{self, record::Recorded},
+    db::Tx,
+    error::{Error, Refused, Result},
+};
+
+/// A provisional admission that the kiosk's journal does not confirm within this time never happened.
+const UNCONFIRMED_MS: i64 = 10 * SECOND;
+
+/// What an upload led to: "have all through m", or a quarantine that was written down.
+pub(super) type Outcome = std::result::Result<Receipt, Refused>;
+
+/// Takes an upload into the books. Sending again changes nothing.
+pub(super) async fn receive(
+    tx: &mut Tx,
+    kiosk_id: &str,
+    upload: &Upload,
+    now: Millis,
+) -> Result<Outcome> {
+    if upload.entries.len() > UPLOAD_MAX {
+        return Err(Error::invalid(
+            "entries",
+            "一次上传的记录太多。",
+            "Too many entries in one upload.",
+        ));
+    }
+    let kiosk = queries::kiosk(tx, kiosk_id).await?;
+    let Journal { new, contradiction } = sort(tx, &kiosk, upload).await?;
+    if let Some(note) = contradiction {
+        for (seq, entry) in (upload.from_seq..).zip(&upload.entries) {
+            queries::keep_evidence(tx, kiosk_id, signed(seq)?, &entry.0, now).await?;
+        }
+        queries::quarantine(tx, kiosk_id, note, now).await?;
+        return Ok(Err(quarantined()));
+    }
+    let mut chain = head_chain(&kiosk)?;
+    let mut through = kiosk.head_seq;
+    for (seq, entry) in new {
+        let scan = entry.scan().map_err(anyhow::Error::from)?;
+        checkin::record::scan(tx, &kiosk, &Recorded { entry, scan: &scan, received: now }).await?;
+        chain = chain.after(seq, entry);
+        through = signed(seq)?;
+    }
+    if through > kiosk.head_seq
+        && !queries::advance(tx, kiosk_id, kiosk.head_seq, through, chain).await?
+    {
+        // Another process took the same upload at the same moment; this one is rolled back and tried again.
+        return Err(Error::Busy);
+    }
+    checkin::record::drop_unconfirmed(
+        tx,
+        &kiosk,
+        signed(upload.head_seq)?,
+        now.plus(-UNCONFIRMED_MS),
+    )
+    .await?;
+    queries::seen(tx, kiosk_id, (signed(upload.head_seq)? - through).max(0), upload.skew_ms, now)
+        .await?;
+    let have_through = u64::try_from(through).map_err(anyhow::Error::from)?;
+    Ok(Ok(Receipt { have_through, chain, server_now: now }))
+}
+
+struct Journal<'a> {
+    /// Entries that continue what is kept.
+    new: Vec<(u64, &'a Entry)>,
+    /// What contradicts what is kept.
+    contradiction: Option<&'static str>,
+}
+
+/// Parts an upload into what is kept already, what is new, and what cannot be.
+async fn sort<'a>(tx: &mut Tx, kiosk: &Kiosk, upload: &'a Upload) -> Result<Journal<'a>> {
+    let contradicts = |note| Ok(Journal { new: Vec::new(), contradiction: Some(note) });
+    if kiosk.quarantined_ms.is_some() {
+        return contradicts("quarantined before");
+    }
+    let head = u64::try_from(kiosk.head_seq).map_err(anyhow::Error::from)?;
+    if upload.head_seq < head {
+        return contradicts(
+            "the journal is shorter than what was uploaded before: a disk was restored or cloned",
+        );
+    }
+    let numbered = (upload.from_seq..).zip(&upload.entries);
+    let mut new = Vec::new();
+    let mut chain = upload.before;
+    for (seq, entry) in numbered {
+        if seq == head + 1 && chain != head_chain(kiosk)? {
+            return contradicts("the chain does not continue what was uploaded before: a fork");
+        }
+        if seq <= head {
+            if checkin::record::entry(tx, &kiosk.id, signed(seq)?).await?.as_deref()
+                != Some(&entry.0)
+            {
+                return contradicts(
+                    "another entry was uploaded before under the same number: a cloned disk",
+                );
+            }
+        } else if seq == head + 1 + new.len() as u64 {
+            match entry.scan() {
+                Ok(scan) if scan.seq == seq => new.push((seq, entry)),
+                _ => return contradicts("an entry is not the scan of its place"),
+            }
+        }
+        chain = chain.after(seq, entry);
+    }
+    Ok(Journal { new, contradiction: None })
+}
+
+fn head_chain(kiosk: &Kiosk) -> Result<Chain> {
+    match &kiosk.head_chain {
+        None => Ok(Chain::start(&kiosk.id)),
+        Some(bytes) => {
+            let bytes =
+                bytes.as_slice().try_into().map_err(|_| anyhow::anyhow!("a chain has 32 bytes"))?;
+            Ok(Chain(bytes))
+        }
+    }
+}
+
+fn signed(seq: u64) -> Result<i64> {
+    i64::try_from(seq)
+        .map_err(|_| Error::invalid("seq", "记录编号过大。", "A number is too large."))
+}
+
+fn quarantined() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "kiosk_quarantined",
+        "此终端的记录前后矛盾，已隔离保存。请联系主办方核对，并重新注册终端。",
+        "This kiosk's journal contradicts itself; its records are kept apart. Please ask the organizer and enrol again.",
+    )
+}

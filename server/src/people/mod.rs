@@ -1,0 +1,1 @@
+//! The roster: organisations, members and their cards.

@@ -1,0 +1,341 @@
+//! Who may call what: one table, one layer.
+//!
+//! A route that is not in [`TABLE`] is refused, so a new route cannot be forgotten; a test walks the table as each role
+//! and as nobody. The table says who may *call* a route. Whether the thing behind an id is theirs is decided by the
+//! query that fetches it: ids are not permissions.
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::session;
+use crate::{
+    App,
+    error::{Error, Result},
+};
+
+/// Who is calling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Not signed in.
+    Nobody,
+    /// A member or guest.
+    Person(Person),
+    /// A member of staff.
+    Staff(Staff),
+    /// An enrolled kiosk, by its signature.
+    Kiosk(Kiosk),
+}
+
+/// A signed-in member or guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Their id.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+    /// On the roster.
+    pub member: bool,
+}
+
+/// A signed-in member of staff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staff {
+    /// Their id.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+    /// What they may.
+    pub role: Role,
+}
+
+/// A kiosk that signed its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kiosk {
+    /// Its id.
+    pub id: String,
+    /// The event it serves.
+    pub event_id: String,
+}
+
+/// What a member of staff may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Everything, staff accounts included.
+    Admin,
+    /// Events, attendance, kiosks, imports.
+    Organizer,
+    /// Attendance and checking in.
+    Volunteer,
+    /// Redeeming at a partner venue.
+    Venue,
+    /// An employer at a fair.
+    Exhibitor,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 5] =
+        [Self::Admin, Self::Organizer, Self::Volunteer, Self::Venue, Self::Exhibitor];
+
+    /// The word in SQL and on the command line.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Organizer => "organizer",
+            Self::Volunteer => "volunteer",
+            Self::Venue => "venue",
+            Self::Exhibitor => "exhibitor",
+        }
+    }
+
+    /// The role of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// A signed-in member or guest.
+    Person,
+    /// Staff: administrators only.
+    Admin,
+    /// Staff: organizers and administrators.
+    Organizer,
+    /// Staff: volunteers, organizers and administrators.
+    Volunteer,
+    /// A kiosk, by its signature.
+    Kiosk,
+}
+
+impl Access {
+    /// Whether `caller` may.
+    #[must_use]
+    pub fn admits(self, caller: &Caller) -> bool {
+        let role = if let Caller::Staff(staff) = caller { Some(staff.role) } else { None };
+        match self {
+            Self::Public => true,
+            Self::Person => matches!(caller, Caller::Person(_)),
+            Self::Admin => role == Some(Role::Admin),
+            Self::Organizer => matches!(role, Some(Role::Admin | Role::Organizer)),
+            Self::Volunteer => {
+                matches!(role, Some(Role::Admin | Role::Organizer | Role::Volunteer))
+            }
+            Self::Kiosk => matches!(caller, Caller::Kiosk(_)),
+        }
+    }
+}
+
+/// Every route and who may call it. `GET` stands for `HEAD` too.
+pub const TABLE: &[(&str, &str, Access)] = &[
+    // Running the server.
+    ("GET", "/healthz", Access::Public),
+    ("GET", "/readyz", Access::Public),
+    ("GET", "/metrics", Access::Public),
+    ("GET", "/assets/{*path}", Access::Public),
+    ("GET", "/sw.js", Access::Public),
+    ("GET", "/favicon.ico", Access::Public),
+    ("POST", "/language", Access::Public),
+    ("GET", "/demo", Access::Public),
+    // Signing in.
+    ("GET", "/login", Access::Public),
+    ("POST", "/login", Access::Public),
+    ("POST", "/login/code", Access::Public),
+    ("POST", "/logout", Access::Public),
+    ("GET", "/staff/login", Access::Public),
+    ("POST", "/staff/login", Access::Public),
+    ("POST", "/api/v1/login/code", Access::Public),
+    ("POST", "/api/v1/login", Access::Public),
+    ("POST", "/api/v1/staff/login", Access::Public),
+    ("GET", "/api/v1/openapi.json", Access::Public),
+    // Events.
+    ("GET", "/", Access::Public),
+    ("GET", "/events/{event}", Access::Public),
+    ("GET", "/api/v1/events", Access::Public),
+    ("GET", "/api/v1/events/{event}", Access::Public),
+    ("POST", "/api/v1/events", Access::Organizer),
+    ("PATCH", "/api/v1/events/{event}", Access::Organizer),
+    // Booking and tickets: a person's own.
+    ("POST", "/events/{event}/booking", Access::Person),
+    ("GET", "/me", Access::Person),
+    ("GET", "/bookings/{booking}", Access::Person),
+    ("GET", "/bookings/{booking}/cancellation", Access::Person),
+    ("POST", "/bookings/{booking}/cancellation", Access::Person),
+    ("GET", "/tickets/{ticket}", Access::Person),
+    ("GET", "/tickets/{ticket}/ticket.ics", Access::Person),
+    ("POST", "/api/v1/bookings", Access::Person),
+    ("GET", "/api/v1/bookings/{booking}", Access::Person),
+    ("POST", "/api/v1/bookings/{booking}/cancellation", Access::Person),
+    ("GET", "/api/v1/tickets/{ticket}/qr.png", Access::Person),
+    ("GET", "/api/v1/tickets/{ticket}/qr.svg", Access::Person),
+    // Kiosks.
+    ("POST", "/api/v1/kiosks", Access::Organizer),
+    ("POST", "/api/v1/kiosks/enrolment", Access::Public),
+    ("GET", "/api/v1/kiosk/feed", Access::Kiosk),
+    ("POST", "/api/v1/kiosk/scans", Access::Kiosk),
+    ("POST", "/api/v1/kiosk/check", Access::Kiosk),
+    ("GET", "/api/v1/kiosk/card-key", Access::Kiosk),
+    // Attendance.
+    ("GET", "/api/v1/events/{event}/attendance", Access::Volunteer),
+    ("GET", "/api/v1/events/{event}/attendance/stream", Access::Volunteer),
+    // The organizer's pages.
+    ("GET", "/admin", Access::Volunteer),
+    ("GET", "/admin/events/new", Access::Organizer),
+    ("POST", "/admin/events", Access::Organizer),
+    ("GET", "/admin/events/{event}", Access::Volunteer),
+    ("GET", "/admin/events/{event}/edit", Access::Organizer),
+    ("POST", "/admin/events/{event}/edit", Access::Organizer),
+    ("POST", "/admin/events/{event}/status", Access::Organizer),
+    ("GET", "/admin/events/{event}/offers/new", Access::Organizer),
+    ("POST", "/admin/events/{event}/offers", Access::Organizer),
+    ("GET", "/admin/events/{event}/offers/{offer}", Access::Organizer),
+    ("POST", "/admin/events/{event}/offers/{offer}", Access::Organizer),
+    ("GET", "/admin/events/{event}/list", Access::Volunteer),
+    ("POST", "/admin/events/{event}/list/{ticket}/admission", Access::Volunteer),
+    ("POST", "/admin/events/{event}/list/{ticket}/undo", Access::Volunteer),
+    ("GET", "/admin/events/{event}/attendance.xlsx", Access::Organizer),
+    ("GET", "/admin/events/{event}/kiosks", Access::Organizer),
+    ("POST", "/admin/events/{event}/kiosks", Access::Organizer),
+    ("POST", "/admin/events/{event}/kiosks/{kiosk}/revocation", Access::Organizer),
+    ("GET", "/admin/import", Access::Organizer),
+    ("POST", "/admin/import", Access::Organizer),
+    ("GET", "/admin/import/{import}", Access::Organizer),
+    ("POST", "/admin/import/{import}/confirmation", Access::Organizer),
+    ("POST", "/admin/import/{import}/discard", Access::Organizer),
+];
+
+/// The largest body a kiosk may sign: a full upload.
+const KIOSK_BODY_MAX: usize = 4 * 1024 * 1024;
+
+/// The layer: finds out who is calling, and turns away those who may not.
+pub async fn check(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    match admit(&app, &mut request).await {
+        Ok(()) => next.run(request).await,
+        // A person at a page is sent to the sign-in and comes back; a program is told.
+        Err((Error::SignedOut, access)) if wants_page(&request) => {
+            let back = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            let login = if access == Access::Person { "/login" } else { "/staff/login" };
+            let query: String = percent_encoded(back);
+            Redirect::to(&format!("{login}?next={query}")).into_response()
+        }
+        Err((error, _)) => error.into_response(),
+    }
+}
+
+async fn admit(app: &App, request: &mut Request) -> Result<(), (Error, Access)> {
+    let method =
+        if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let line = TABLE
+        .iter()
+        .find(|(verb, route, _)| *verb == method.as_str() && Some(*route) == path.as_deref());
+    let Some((_, _, access)) = line else {
+        tracing::error!(%method, ?path, "a route is missing in the access table");
+        return Err((Error::Forbidden, Access::Admin));
+    };
+    let caller = caller_of(app, request, *access).await.map_err(|error| (error, *access))?;
+    if !access.admits(&caller) {
+        let error = if caller == Caller::Nobody { Error::SignedOut } else { Error::Forbidden };
+        return Err((error, *access));
+    }
+    request.extensions_mut().insert(caller);
+    Ok(())
+}
+
+async fn caller_of(app: &App, request: &mut Request, access: Access) -> Result<Caller> {
+    if access == Access::Kiosk {
+        let (head, body) = std::mem::take(request).into_parts();
+        let body = to_bytes(body, KIOSK_BODY_MAX).await.map_err(|_| Error::KioskUnknown)?;
+        let kiosk = crate::kiosk::signed_by(app, &head, &body).await;
+        *request = Request::from_parts(head, Body::from(body));
+        return Ok(Caller::Kiosk(kiosk?));
+    }
+    if let Some(token) = session::bearer(request.headers()) {
+        return session::caller(app, &token).await;
+    }
+    let Some(token) = session::cookie(app, request.headers()) else { return Ok(Caller::Nobody) };
+    if !request.method().is_safe() && comes_from_elsewhere(request) {
+        return Err(Error::CrossSite);
+    }
+    session::caller(app, &token).await
+}
+
+/// Whether a browser says that the request was made by another site's page.
+fn comes_from_elsewhere(request: &Request) -> bool {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = header("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    match (header(header::ORIGIN.as_str()), header(header::HOST.as_str())) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, from)| from != host),
+        _ => false,
+    }
+}
+
+fn wants_page(request: &Request) -> bool {
+    request.method() == Method::GET && !request.uri().path().starts_with("/api/")
+}
+
+fn percent_encoded(text: &str) -> String {
+    const KEPT: &[u8] = b"/-_.~";
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || KEPT.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+impl FromRequestParts<App> for Person {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        match parts.extensions.get() {
+            Some(Caller::Person(person)) => Ok(person.clone()),
+            _ => Err(Error::SignedOut),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Staff {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        match parts.extensions.get() {
+            Some(Caller::Staff(staff)) => Ok(staff.clone()),
+            _ => Err(Error::SignedOut),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Kiosk {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        match parts.extensions.get() {
+            Some(Caller::Kiosk(kiosk)) => Ok(kiosk.clone()),
+            _ => Err(Error::KioskUnknown),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        Ok(parts.extensions.get().cloned().unwrap_or(Self::Nobody))
+    }
+}

@@ -1,0 +1,102 @@
+//! How often something may be tried: counted in the database, so that it holds on every server process.
+
+use std::net::SocketAddr;
+
+use admission::Millis;
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::request::Parts,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    App,
+    db::Tx,
+    error::{Error, Result},
+    fetch,
+};
+
+/// At most `max` times in `window_ms`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// What is counted: `code`, `login`.
+    pub what: &'static str,
+    /// How often.
+    pub max: i64,
+    /// In which time, milliseconds.
+    pub window_ms: i64,
+}
+
+/// Counts one try by `who` (a phone, an address, a name: kept only as a hash).
+///
+/// # Errors
+/// [`Error::TooMany`] when it is one too many.
+pub async fn count(tx: &mut Tx, limit: Limit, who: &str, now: Millis) -> Result<()> {
+    let key = key(limit, who);
+    let (count, window_ms): (i64, i64) = fetch!(
+        tx,
+        fetch_one,
+        "insert into attempt (key, count, window_ms) values ($1, 1, $2)
+         on conflict (key) do update set
+             count = case when attempt.window_ms + $3 <= excluded.window_ms then 1 else attempt.count + 1 end,
+             window_ms = case when attempt.window_ms + $3 <= excluded.window_ms then excluded.window_ms
+                              else attempt.window_ms end
+         returning count, window_ms",
+        &key,
+        now.0,
+        limit.window_ms,
+    )?;
+    if count > limit.max {
+        let left_ms = window_ms + limit.window_ms - now.0;
+        return Err(Error::TooMany { retry_after_s: left_ms / 1_000 + 1 });
+    }
+    Ok(())
+}
+
+/// Forgets the tries of `who`, after a success.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(tx: &mut Tx, limit: Limit, who: &str) -> Result<()> {
+    crate::execute!(tx, "delete from attempt where key = $1", key(limit, who))?;
+    Ok(())
+}
+
+fn key(limit: Limit, who: &str) -> String {
+    let digest =
+        Sha256::new().chain_update(limit.what).chain_update([0]).chain_update(who).finalize();
+    format!("{}:{}", limit.what, data_encoding::HEXLOWER.encode(&digest[..12]))
+}
+
+/// Counts one try against each of `limits`, durably, before anything else is done.
+///
+/// # Errors
+/// [`Error::TooMany`] when it is one too many for any of them.
+pub async fn spend(app: &App, limits: &[(Limit, &str)]) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let mut outcome = Ok(());
+    for (limit, who) in limits {
+        outcome = outcome.and(count(&mut tx, *limit, who, now).await);
+    }
+    tx.commit().await?;
+    outcome
+}
+
+/// The address a request came from, for limits. With `--behind-proxy` it is the last one the proxy named.
+#[derive(Clone, Debug)]
+pub struct Address(pub String);
+
+impl FromRequestParts<App> for Address {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let named = || {
+            let forwarded = parts.headers.get("x-forwarded-for")?.to_str().ok()?;
+            Some(forwarded.rsplit(',').next()?.trim().to_owned())
+        };
+        let peer = || Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip().to_string());
+        let address = if app.behind_proxy { named().or_else(peer) } else { peer() };
+        Ok(Self(address.unwrap_or_default()))
+    }
+}

@@ -1,0 +1,35 @@
+//! The web's common parts: page frame, who is calling and what they may, problems, static files.
+
+pub mod access;
+mod assets;
+pub mod frame;
+pub mod limits;
+pub(crate) mod problem;
+pub mod session;
+
+pub(crate) use assets::asset;
+pub use frame::Frame;
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::error::Result;
+
+/// A page from its template.
+///
+/// # Errors
+/// When the template cannot be rendered.
+pub fn page(template: &impl Template) -> Result<Response> {
+    let html = template.render().map_err(anyhow::Error::from)?;
+    Ok(Html(html).into_response())
+}
+
+/// The routes of the web's common parts.
+pub(crate) fn routes() -> axum::Router<crate::App> {
+    use axum::routing::{get, post};
+    axum::Router::new()
+        .route("/assets/{*path}", get(assets::serve))
+        .route("/sw.js", get(assets::service_worker))
+        .route("/favicon.ico", get(assets::favicon))
+        .route("/language", post(frame::switch))
+}

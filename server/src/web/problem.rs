@@ -1,0 +1,94 @@
+//! Error answers: `application/problem+json` under `/api`, a page elsewhere.
+
+use admission::say::Lang;
+use askama::Template;
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::header,
+    middleware::Next,
+    response::{Html, IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Frame, access::Caller, frame::lang_of};
+use crate::{App, error::Problem};
+
+/// An error as RFC 9457 tells it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemJson {
+    /// `about:blank`: the status says what kind it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// What happened and what to do, in the caller's language.
+    title: String,
+    /// HTTP status.
+    status: u16,
+    /// Stable code for programs: `sold_out`.
+    code: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "web/problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    status: u16,
+    title: String,
+}
+
+/// The layer that writes a [`Problem`] for whoever asked.
+pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) -> Response {
+    let api = request.uri().path().starts_with("/api/");
+    let path = request.uri().path().to_owned();
+    let lang = lang_of(request.headers());
+    let caller = request.extensions().get::<Caller>().cloned();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        // axum's own rejections (a bad form, an unknown route) have a body that is not for people.
+        None if status.is_client_error() && !api => crate::error::Error::invalid(
+            "bad_request",
+            "提交的内容无法识别，请返回上一页检查后再试。",
+            "What was sent could not be read. Please go back, check it and try again.",
+        )
+        .problem(),
+        None => return response,
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    let title = problem.refused.text(lang).to_owned();
+    let body = if api {
+        json(&problem, title, lang)
+    } else {
+        let frame =
+            Frame { lang, caller: caller.unwrap_or(Caller::Nobody), now: app.clock.now(), path };
+        match (ProblemPage { frame, status: status.as_u16(), title: title.clone() }).render() {
+            Ok(html) => Html(html).into_response(),
+            Err(_) => title.into_response(),
+        }
+    };
+    let (written, body) = body.into_parts();
+    parts.headers.extend(written.headers);
+    Response::from_parts(parts, body)
+}
+
+fn json(problem: &Problem, title: String, lang: Lang) -> Response {
+    let body = ProblemJson {
+        kind: "about:blank",
+        title,
+        status: problem.refused.status.as_u16(),
+        code: problem.refused.code,
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/problem+json"),
+        (header::CONTENT_LANGUAGE, lang.tag()),
+    ];
+    let mut response = Json(body).into_response();
+    for (name, value) in headers {
+        response.headers_mut().insert(name, axum::http::HeaderValue::from_static(value));
+    }
+    response
+}
