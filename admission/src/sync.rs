@@ -1,15 +1,15 @@
 //! What kiosk and server say to each other. JSON over HTTP, each request signed by the kiosk's own key.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
     card::Fingerprint,
-    decide::{StationKind, TicketState, Use, Verdict},
+    decide::{Station, StationKind, Ticket, TicketState, Use, Verdict},
     scan::{Chain, Entry, Medium},
-    ticket::{TicketFact, TicketId},
+    ticket::{TicketFact, TicketId, TrustedKeys},
     time::Millis,
 };
 
@@ -123,6 +123,32 @@ pub struct Post {
     pub lease_until: Millis,
 }
 
+impl Post {
+    /// The station as the decision sees it.
+    #[must_use]
+    pub fn as_station(&self) -> Station {
+        Station {
+            kind: self.station_kind,
+            name: self.station.clone(),
+            event: self.event.number,
+            event_cancelled: self.event.cancelled,
+        }
+    }
+
+    /// The keys that sign tickets; one that is not readable is left out, so its codes are refused.
+    #[must_use]
+    pub fn trusted_keys(&self) -> TrustedKeys {
+        let mut keys = TrustedKeys::default();
+        for key in &self.keys {
+            let public = HEXLOWER_PERMISSIVE.decode(key.public_key.as_bytes()).unwrap_or_default();
+            if let Ok(public) = <[u8; 32]>::try_from(public) {
+                keys.trust(key.id, &public);
+            }
+        }
+        keys
+    }
+}
+
 /// An event as a kiosk knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventInfo {
@@ -168,6 +194,22 @@ pub struct TicketRow {
     pub used: Option<Use>,
     /// The event's revision at its last change.
     pub revision: i64,
+}
+
+impl TicketRow {
+    /// This ticket as a code with reissue number `reissue` shows it. The times are those of the row, which
+    /// are newer than the code's when an event was moved.
+    #[must_use]
+    pub const fn shown_by_code(&self, reissue: u8) -> Ticket {
+        let fact = TicketFact { reissue, ..self.fact };
+        Ticket { fact, state: self.state, reissue: self.fact.reissue }
+    }
+
+    /// This ticket as its holder's card shows it: in force whatever the reissue.
+    #[must_use]
+    pub const fn shown_by_card(&self) -> Ticket {
+        self.shown_by_code(self.fact.reissue)
+    }
 }
 
 /// A membership card as a kiosk keeps it.
