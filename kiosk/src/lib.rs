@@ -1,1 +1,22 @@
-//! x
+//! Turnout's kiosk: scans cards and QR codes at the door and checks people in, with or without a network.
+//!
+//! In reading order: [`door`] (the decision, a state machine without I/O) and [`courier`] (the sync, likewise);
+//! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`device`] (the edges);
+//! [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`] and
+//! [`journal`] (what the program does).
+
+pub mod api;
+pub mod courier;
+pub mod device;
+pub mod door;
+pub mod doorkeeper;
+pub mod enroll;
+pub mod identity;
+pub mod journal;
+pub mod page;
+pub mod run;
+pub mod seal;
+pub mod shown;
+pub mod status;
+pub mod store;
+mod sync;

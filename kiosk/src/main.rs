@@ -1,1 +1,144 @@
-fn main(){}
+//! `turnout-kiosk`: reads the command line and does what it says. Logs go to stderr.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use turnout_kiosk::{
+    device::Scanner,
+    enroll, journal,
+    run::{self, Options, SystemClock},
+};
+use zeroize::Zeroizing;
+
+/// Scans cards and QR codes at the door and checks people in, with or without a network.
+#[derive(Parser)]
+#[command(name = "turnout-kiosk", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes this machine a kiosk, by the one-time code an organizer was shown.
+    Enroll {
+        /// The server's address, such as https://turnout.example
+        #[arg(long, env = "TURNOUT_SERVER")]
+        server: String,
+        /// The one-time code.
+        #[arg(long, env = "TURNOUT_CODE", hide_env_values = true)]
+        code: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Decides scans and serves the kiosk's page.
+    Run {
+        #[command(flatten)]
+        data: Data,
+        /// Where the page is served: a loopback address.
+        #[arg(long, env = "TURNOUT_LISTEN", default_value = "127.0.0.1:8081")]
+        listen: SocketAddr,
+        /// A scanner beside those that type into the page: `stdin` (a line is a scan, a verdict a line of JSON).
+        #[arg(
+            long = "scanner",
+            value_name = "SPEC",
+            env = "TURNOUT_SCANNER",
+            value_delimiter = ','
+        )]
+        scanners: Vec<Scanner>,
+        /// Never touch the network.
+        #[arg(long, env = "TURNOUT_OFFLINE")]
+        offline: bool,
+        /// Keeps the card key on disk, sealed under this PIN, so that cards work offline after a restart.
+        #[arg(long, env = "TURNOUT_PIN", hide_env_values = true)]
+        pin: Option<String>,
+    },
+    /// Looks into the journal.
+    Journal {
+        #[command(subcommand)]
+        what: Journal,
+    },
+}
+
+#[derive(Subcommand)]
+enum Journal {
+    /// Checks that nothing was changed, left out or added.
+    Verify {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Prints every entry, one JSON object a line.
+    Export {
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Args)]
+struct Data {
+    /// The kiosk's folder.
+    #[arg(long, env = "TURNOUT_DATA", default_value = "kiosk-data")]
+    data: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_writer(io::stderr).with_env_filter(filter).init();
+    match obey(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing better can be done when even this fails.
+            drop(writeln!(io::stderr(), "turnout-kiosk: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn obey(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Enroll { server, code, data } => {
+            let enrolment = enroll::enroll(&server, &code, &data.data).await?;
+            say(&format!("已登记 Enrolled: {} ({})", enrolment.name, enrolment.kiosk))
+        }
+        Command::Run { data, listen, scanners, offline, pin } => {
+            let pin = pin.map(Zeroizing::new);
+            run(Options { data: data.data, listen, scanners, offline, pin }).await
+        }
+        Command::Journal { what: Journal::Verify { data } } => {
+            let (entries, acknowledged) = journal::verify(&data.data).await?;
+            say(&format!(
+                "日志完整 The journal is whole: {entries} entries, {acknowledged} uploaded"
+            ))
+        }
+        Command::Journal { what: Journal::Export { data } } => {
+            journal::export(&data.data, io::stdout().lock()).await.map(drop)
+        }
+    }
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    let running = run::start(options, Arc::new(SystemClock)).await?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{line}").context("cannot write to standard output")
+}

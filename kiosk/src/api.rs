@@ -1,0 +1,174 @@
+//! The kiosk's way to its server: each request signed with the kiosk's own key.
+
+use std::time::Duration;
+
+use admission::sync::{
+    CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, KIOSK_HEADER, Receipt,
+    SIGNATURE_HEADER, Upload, sign_request,
+};
+use ed25519_dalek::SigningKey;
+use reqwest::{Method, Response, StatusCode, header::CONTENT_TYPE};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::store::Cursors;
+
+/// The code with which the server says that this kiosk was revoked.
+const REVOKED: &str = "kiosk_revoked";
+
+/// Why the server gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It could not be reached, or took too long.
+    #[error("the server cannot be reached (无法连接服务器): {0}")]
+    Unreachable(String),
+    /// The organizer revoked this kiosk.
+    #[error("the organizer has revoked this kiosk (本机已被主办方停用)")]
+    Revoked,
+    /// It refused, and says why.
+    #[error("the server refused (服务器拒绝): {status} {code} {detail}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The stable code of the problem.
+        code: String,
+        /// What to do.
+        detail: String,
+    },
+    /// It answered something else than agreed.
+    #[error("the server's answer makes no sense (服务器的回答无法识别): {0}")]
+    Nonsense(String),
+}
+
+impl Failure {
+    /// Where the text is wrong, but not what it says: it may hold a name.
+    fn nonsense(error: &serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        Self::Nonsense(format!("{:?} error at line {line} column {column}", error.classify()))
+    }
+}
+
+/// An RFC 9457 problem, as far as a kiosk reads it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    code: String,
+    title: String,
+    detail: String,
+}
+
+/// The server, as an enrolled kiosk speaks to it.
+#[derive(Clone)]
+pub struct Api {
+    client: reqwest::Client,
+    server: String,
+    kiosk: String,
+    key: SigningKey,
+}
+
+impl Api {
+    /// The server at `server` for `kiosk`, which signs with `key`.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub fn new(server: &str, kiosk: &str, key: SigningKey) -> Result<Self, Failure> {
+        let server = server.trim_end_matches('/').to_owned();
+        Ok(Self { client: client()?, server, kiosk: kiosk.to_owned(), key })
+    }
+
+    /// `GET /kiosk/feed`: the next page of what changed after `cursors`.
+    ///
+    /// # Errors
+    /// When the server gives none.
+    pub async fn feed(&self, cursors: Cursors) -> Result<Feed, Failure> {
+        let Cursors { revision, cards_revision } = cursors;
+        let path = format!("/api/v1/kiosk/feed?after={revision}&cards_after={cards_revision}");
+        self.send(Method::GET, &path, Vec::new()).await
+    }
+
+    /// `POST /kiosk/scans`: a piece of the journal.
+    ///
+    /// # Errors
+    /// When the server does not acknowledge it.
+    pub async fn upload(&self, upload: &Upload) -> Result<Receipt, Failure> {
+        self.send(Method::POST, "/api/v1/kiosk/scans", json(upload)?).await
+    }
+
+    /// `POST /kiosk/check`: what the server says of a scan.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub async fn check(&self, check: &Check) -> Result<Checked, Failure> {
+        self.send(Method::POST, "/api/v1/kiosk/check", json(check)?).await
+    }
+
+    /// `GET /kiosk/card-key`.
+    ///
+    /// # Errors
+    /// When the server gives none.
+    pub async fn card_key(&self) -> Result<CardKeyAnswer, Failure> {
+        self.send(Method::GET, "/api/v1/kiosk/card-key", Vec::new()).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, Failure> {
+        let signature = sign_request(&self.key, &self.kiosk, method.as_str(), path, &body);
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.server))
+            .header(KIOSK_HEADER, &self.kiosk)
+            .header(SIGNATURE_HEADER, signature);
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        answer(request.send().await).await
+    }
+}
+
+/// `POST /kiosks/enrolment`: makes this kiosk known to `server` by its one-time code.
+///
+/// # Errors
+/// When the server does not take the code.
+pub async fn enrol(server: &str, enrolment: &Enrolment) -> Result<Enrolled, Failure> {
+    let url = format!("{}/api/v1/kiosks/enrolment", server.trim_end_matches('/'));
+    answer(client()?.post(url).json(enrolment).send().await).await
+}
+
+fn client() -> Result<reqwest::Client, Failure> {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .timeout(Duration::from_secs(30))
+        .pool_idle_timeout(Duration::from_secs(60))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("turnout-kiosk/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Failure::Unreachable(innermost(&error)))
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(value).map_err(|error| Failure::nonsense(&error))
+}
+
+async fn answer<T: DeserializeOwned>(response: reqwest::Result<Response>) -> Result<T, Failure> {
+    let unreachable = |error: reqwest::Error| Failure::Unreachable(innermost(&error));
+    let response = response.map_err(unreachable)?;
+    let status = response.status();
+    let body = response.bytes().await.map_err(unreachable)?;
+    if status.is_success() {
+        return serde_json::from_slice(&body).map_err(|error| Failure::nonsense(&error));
+    }
+    let problem: Problem = serde_json::from_slice(&body).unwrap_or_default();
+    if status == StatusCode::UNAUTHORIZED && problem.code == REVOKED {
+        return Err(Failure::Revoked);
+    }
+    let detail = if problem.detail.is_empty() { problem.title } else { problem.detail };
+    Err(Failure::Refused { status: status.as_u16(), code: problem.code, detail })
+}
+
+/// The cause at the bottom, which names neither URL nor content: "Connection refused".
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}

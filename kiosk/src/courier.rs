@@ -1,0 +1,175 @@
+//! The courier between kiosk and server, without I/O: says what to do next, and how long to wait after a failure.
+//!
+//! One round is: everything in the journal up (or a sign of life), everything new down, the card key if it is
+//! wanted, a rest. Up comes first, so that what comes down already counts what happened here.
+
+/// The rest after a good round.
+pub const REST_MS: u64 = 2_000;
+/// The longest rest after failures: plugging the network in is noticed within it.
+const REST_MAX_MS: u64 = 8_000;
+const REST_AFTER_FAILURE_MS: u64 = 500;
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Send the journal from after this place on.
+    Upload {
+        /// The server has all entries through this one.
+        after: u64,
+    },
+    /// Fetch the next page of the feed.
+    Fetch,
+    /// Fetch the card key.
+    FetchCardKey,
+    /// Wait. A good round's rest ends early when there is something to send.
+    Rest {
+        /// This long.
+        ms: u64,
+        /// Whether the last round went well.
+        well: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Upload,
+    Fetch,
+    FetchCardKey,
+    Rest,
+}
+
+/// Where the courier is on its round.
+#[derive(Debug)]
+pub struct Courier {
+    acknowledged: u64,
+    step: Step,
+    failures: u32,
+}
+
+impl Courier {
+    /// A courier who knows that the server has all entries through `acknowledged`.
+    #[must_use]
+    pub const fn new(acknowledged: u64) -> Self {
+        Self { acknowledged, step: Step::Upload, failures: 0 }
+    }
+
+    /// What to do next. `chance` (random) spreads the rests of many kiosks.
+    #[must_use]
+    pub fn task(&self, chance: u32) -> Task {
+        match self.step {
+            Step::Upload => Task::Upload { after: self.acknowledged },
+            Step::Fetch => Task::Fetch,
+            Step::FetchCardKey => Task::FetchCardKey,
+            Step::Rest => Task::Rest { ms: self.rest_ms(chance), well: self.failures == 0 },
+        }
+    }
+
+    /// The server has all entries through this one.
+    #[must_use]
+    pub const fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// The server has everything through `have_through`; the journal ends at `head`. It may have less than it
+    /// said before (it was restored from a backup): then the rest is sent again.
+    pub fn receipt(&mut self, have_through: u64, head: u64) {
+        let forward = have_through > self.acknowledged || have_through >= head;
+        self.acknowledged = have_through;
+        if !forward {
+            self.failed();
+        } else if have_through >= head {
+            self.step = Step::Fetch;
+        }
+    }
+
+    /// A page was taken. Returns whether it ended the feed.
+    pub fn page(&mut self, more: bool, card_key_wanted: bool) -> bool {
+        if !more {
+            self.step = if card_key_wanted { Step::FetchCardKey } else { Step::Rest };
+            self.failures = 0;
+        }
+        !more
+    }
+
+    /// The card key was fetched, or refused: either way the round is over.
+    pub fn card_key(&mut self) {
+        self.step = Step::Rest;
+    }
+
+    /// The step failed.
+    pub fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.step = Step::Rest;
+    }
+
+    /// The rest is over.
+    pub fn rested(&mut self) {
+        self.step = Step::Upload;
+    }
+
+    /// Between half and the whole of a span that doubles with each failure.
+    fn rest_ms(&self, chance: u32) -> u64 {
+        let span = match self.failures {
+            0 => REST_MS,
+            failures => (REST_AFTER_FAILURE_MS << failures.min(8)).min(REST_MAX_MS),
+        };
+        span / 2 + u64::from(chance) * (span / 2) / u64::from(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_round_goes_up_then_down_then_rests() {
+        let mut courier = Courier::new(3);
+        assert_eq!(courier.task(0), Task::Upload { after: 3 });
+        courier.receipt(503, 700);
+        assert_eq!(courier.task(0), Task::Upload { after: 503 });
+        courier.receipt(700, 700);
+        assert_eq!(courier.task(0), Task::Fetch);
+        assert!(!courier.page(true, true));
+        assert_eq!(courier.task(0), Task::Fetch);
+        assert!(courier.page(false, true));
+        assert_eq!(courier.task(0), Task::FetchCardKey);
+        courier.card_key();
+        assert!(matches!(courier.task(0), Task::Rest { well: true, .. }));
+        courier.rested();
+        assert_eq!(courier.task(0), Task::Upload { after: 700 });
+    }
+
+    #[test]
+    fn what_a_restored_server_has_lost_is_sent_again() {
+        let mut courier = Courier::new(700);
+        courier.receipt(200, 700);
+        assert!(matches!(courier.task(0), Task::Rest { well: false, .. }));
+        courier.rested();
+        assert_eq!(courier.task(0), Task::Upload { after: 200 });
+        courier.receipt(700, 700);
+        assert_eq!(courier.task(0), Task::Fetch);
+    }
+
+    #[test]
+    fn a_server_that_keeps_nothing_is_not_asked_in_a_tight_loop() {
+        let mut courier = Courier::new(0);
+        courier.receipt(0, 5);
+        assert!(matches!(courier.task(0), Task::Rest { well: false, .. }));
+    }
+
+    proptest! {
+        #[test]
+        fn rests_grow_with_failures_and_stay_bounded(failures in 0_u32..200, chance in any::<u32>()) {
+            let mut courier = Courier::new(0);
+            for _ in 0..failures {
+                courier.failed();
+            }
+            courier.step = Step::Rest;
+            let Task::Rest { ms, well } = courier.task(chance) else { panic!("a rest") };
+            prop_assert!((250..=REST_MAX_MS).contains(&ms));
+            prop_assert_eq!(well, failures == 0);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! The task that drives the door: takes scans one at a time, looks up, asks, writes and shows what the door says.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use admission::{
+    Clock, Millis,
+    card::CardKey,
+    scan::Skew,
+    sync::{CHECK_TIMEOUT_MS, Post},
+};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use zeroize::Zeroizing;
+
+use crate::{
+    api::{Api, Failure},
+    door::{Door, Effect, Input, Line, Trigger},
+    identity::Folder,
+    shown::Shown,
+    status::{Phase, Status, Trouble},
+    store::{Store, StoreError, Wipe},
+};
+
+/// How long the first sync may keep a kiosk "starting" that could decide already.
+const START_AT_MOST: Duration = Duration::from_millis(1_500);
+/// A clock further off than this is told to staff.
+const CLOCK_OFF_MS: u64 = 120_000;
+
+/// What the doorkeeper hears.
+#[derive(Debug)]
+pub enum Message {
+    /// Somebody or something scanned.
+    Scan {
+        /// What was read; wiped after use, since it may be a card number.
+        text: Zeroizing<String>,
+        /// Who pulled the trigger.
+        trigger: Trigger,
+        /// Told what is shown. Dropped when the read was empty.
+        reply: oneshot::Sender<Shown>,
+    },
+    /// From the server.
+    News(News),
+}
+
+/// What the sync brings.
+#[derive(Debug)]
+pub enum News {
+    /// What the kiosk serves.
+    Post(Box<Post>),
+    /// A round ended well.
+    Synced {
+        /// The copy was complete then.
+        complete_at: Millis,
+        /// The skew last measured.
+        skew: Option<Skew>,
+    },
+    /// A round failed, and what staff must see to.
+    Failed(Option<Trouble>),
+    /// The server has all entries through this one.
+    Acknowledged(u64),
+    /// The card key.
+    CardKey(CardKey),
+    /// The organizer revoked the kiosk.
+    Revoked,
+}
+
+/// A line to the doorkeeper, and what it publishes.
+#[derive(Clone, Debug)]
+pub struct Kiosk {
+    pub(crate) messages: mpsc::Sender<Message>,
+    /// How the kiosk is.
+    pub status: watch::Receiver<Status>,
+    /// What is shown, as it happens.
+    pub shown: broadcast::Sender<Shown>,
+    /// Rings when there is something to send.
+    pub(crate) recorded: Arc<Notify>,
+}
+
+impl Kiosk {
+    /// Takes one scan to the door and waits for what is shown. None for an empty read, or at the very end.
+    pub async fn scan(&self, text: Zeroizing<String>, trigger: Trigger) -> Option<Shown> {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(Message::Scan { text, trigger, reply }).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Waits until scans can be decided, or never will be.
+    pub async fn started(&self) {
+        let mut status = self.status.clone();
+        // An error means that the doorkeeper has left: nothing to wait for.
+        drop(status.wait_for(|status| status.phase != Phase::Starting).await);
+    }
+}
+
+/// Waits until `stop` turns true, or nobody is left to turn it.
+pub(crate) async fn told_to(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// The task that drives the door.
+pub(crate) struct Doorkeeper {
+    kiosk: String,
+    door: Door,
+    store: Store,
+    folder: Folder,
+    api: Option<Api>,
+    clock: Arc<dyn Clock>,
+    messages: mpsc::Receiver<Message>,
+    status: watch::Sender<Status>,
+    shown: broadcast::Sender<Shown>,
+    recorded: Arc<Notify>,
+    acknowledged: u64,
+    trouble: Option<Trouble>,
+    /// The journal could not be written.
+    out_of_order: bool,
+    /// Until the first sync has ended, one way or the other.
+    starting_since: Option<Instant>,
+}
+
+/// What a doorkeeper works with.
+pub(crate) struct Tools {
+    pub(crate) kiosk: String,
+    pub(crate) door: Door,
+    pub(crate) store: Store,
+    pub(crate) folder: Folder,
+    pub(crate) api: Option<Api>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) acknowledged: u64,
+}
+
+impl Doorkeeper {
+    /// A doorkeeper, and the line to them.
+    pub(crate) fn new(tools: Tools) -> (Self, Kiosk) {
+        let Tools { kiosk, door, store, folder, api, clock, acknowledged } = tools;
+        let (sender, messages) = mpsc::channel(64);
+        let (shown, _) = broadcast::channel(64);
+        let recorded = Arc::new(Notify::new());
+        let (status, receiver) = watch::channel(Status::of(&door, clock.now()));
+        let line = Kiosk {
+            messages: sender,
+            status: receiver,
+            shown: shown.clone(),
+            recorded: recorded.clone(),
+        };
+        let starting_since = api.is_some().then(Instant::now);
+        let mut keeper = Self {
+            kiosk,
+            door,
+            store,
+            folder,
+            api,
+            clock,
+            messages,
+            status,
+            shown,
+            recorded,
+            acknowledged,
+            trouble: None,
+            out_of_order: false,
+            starting_since,
+        };
+        keeper.publish();
+        (keeper, line)
+    }
+
+    /// Works until `stop` turns true. A scan that has begun is ended first.
+    pub(crate) async fn work(mut self, mut stop: watch::Receiver<bool>) {
+        let mut second = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            tokio::select! {
+                biased;
+                () = told_to(&mut stop) => return,
+                message = self.messages.recv() => match message {
+                    Some(Message::Scan { text, trigger, reply }) => {
+                        if let Some(shown) = self.scan(text, trigger).await {
+                            // Whoever asked may have gone; the screens still show it.
+                            drop(reply.send(shown));
+                        }
+                    }
+                    Some(Message::News(news)) => self.hear(news).await,
+                    None => return,
+                },
+                _ = second.tick() => self.look_around().await,
+            }
+            self.publish();
+        }
+    }
+
+    /// One scan, from the text to what is shown.
+    async fn scan(&mut self, text: Zeroizing<String>, trigger: Trigger) -> Option<Shown> {
+        let begun = Instant::now();
+        let mut input = Input::Scanned(text, trigger);
+        let mut shown = loop {
+            let now = self.clock.now();
+            input = match self.door.handle(input, now) {
+                Effect::Look(lookup) => match self.store.look(lookup).await {
+                    Ok(found) => Input::Found(found),
+                    Err(error) => {
+                        self.fall_out(&error);
+                        // The door knows no such answer to its question, and closes.
+                        Input::Recorded(false)
+                    }
+                },
+                Effect::Ask(check) => Input::Answered(self.ask(check).await),
+                Effect::Record(line) => Input::Recorded(self.record(&line).await),
+                Effect::Show(shown) => break shown,
+                Effect::Ignore => return None,
+            };
+        };
+        if shown.scan.is_some() {
+            shown.decide_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.recorded.notify_one();
+        }
+        // No screen need be open.
+        drop(self.shown.send(shown.clone()));
+        Some(shown)
+    }
+
+    async fn ask(
+        &mut self,
+        check: admission::sync::Check,
+    ) -> Option<Box<admission::sync::Checked>> {
+        let api = self.api.as_ref()?;
+        let patience = Duration::from_millis(CHECK_TIMEOUT_MS);
+        match tokio::time::timeout(patience, api.check(&check)).await {
+            Ok(Ok(checked)) => Some(Box::new(checked)),
+            Ok(Err(Failure::Revoked)) => {
+                self.lock().await;
+                None
+            }
+            Ok(Err(failure)) => {
+                tracing::warn!(%failure, "the server does not answer; deciding alone");
+                None
+            }
+            Err(_) => {
+                tracing::warn!(
+                    "the server takes longer than {CHECK_TIMEOUT_MS} ms; deciding alone"
+                );
+                None
+            }
+        }
+    }
+
+    /// Writes a line. After a failure it is unknown whether the line stands, so the journal's end is read again.
+    async fn record(&mut self, line: &Line) -> bool {
+        let Err(error) = self.store.append(line).await else {
+            self.out_of_order = false;
+            return true;
+        };
+        match self.store.head(&self.kiosk).await {
+            Ok(head) if head == line.head => return true,
+            Ok(head) if head == self.door.head() => {
+                if self.store.append(line).await.is_ok() {
+                    return true;
+                }
+            }
+            Ok(head) => self.door.take_head(head),
+            Err(_) => {}
+        }
+        self.fall_out(&error);
+        false
+    }
+
+    fn fall_out(&mut self, error: &StoreError) {
+        tracing::error!(%error, "out of order: no scan is decided until the store works again");
+        self.out_of_order = true;
+    }
+
+    async fn hear(&mut self, news: News) {
+        match news {
+            News::Post(post) => self.door.take_post(*post),
+            News::Synced { complete_at, skew } => {
+                let off = skew.is_some_and(|skew| skew.ms.unsigned_abs() > CLOCK_OFF_MS);
+                self.trouble = off.then_some(Trouble::ClockOff);
+                self.door.synced(complete_at, skew);
+            }
+            News::Failed(trouble) => {
+                self.trouble = trouble.or(self.trouble);
+                self.door.lost_contact();
+                self.starting_since = None;
+            }
+            News::Acknowledged(seq) => self.acknowledged = seq,
+            News::CardKey(card_key) => self.door.take_card_key(Some(card_key)),
+            News::Revoked => self.lock().await,
+        }
+    }
+
+    /// What time alone brings: the end of starting, of a lease, of a full disk.
+    async fn look_around(&mut self) {
+        if self.out_of_order && self.store.probe().await.is_ok() {
+            tracing::info!("the store works again");
+            self.out_of_order = false;
+        }
+        if self.door.lease_ended(self.clock.now()) {
+            tracing::warn!(
+                "the lease is over: names and cards are wiped until the server is heard again"
+            );
+            self.door.forget_copy();
+            self.wipe(Wipe::LeaseEnded).await;
+        }
+    }
+
+    async fn lock(&mut self) {
+        tracing::error!("the organizer has revoked this kiosk: tickets, cards and keys are wiped");
+        self.door.lock();
+        self.api = None;
+        self.wipe(Wipe::Revoked).await;
+    }
+
+    async fn wipe(&mut self, wipe: Wipe) {
+        if let Err(error) = self.store.wipe(wipe).await {
+            self.fall_out(&error);
+        }
+        let secrets = match wipe {
+            Wipe::LeaseEnded => self.folder.wipe_card_key(),
+            Wipe::Revoked => self.folder.wipe_secrets(),
+        };
+        if let Err(error) = secrets {
+            tracing::error!(%error, "the keys could not be wiped from disk");
+        }
+    }
+
+    fn publish(&mut self) {
+        let ready = self.door.in_contact() && self.door.reads_cards();
+        if self.starting_since.is_some_and(|since| ready || since.elapsed() > START_AT_MOST) {
+            self.starting_since = None;
+        }
+        let now = self.clock.now();
+        let mut status = Status::of(&self.door, now);
+        if self.out_of_order {
+            status.phase = Phase::OutOfOrder;
+        } else if status.phase == Phase::Ready && self.starting_since.is_some() {
+            status.phase = Phase::Starting;
+        }
+        status.waiting = self.door.head().seq.saturating_sub(self.acknowledged);
+        status.trouble = self.trouble;
+        self.status.send_if_modified(|published| {
+            let changed = *published != status;
+            *published = status;
+            changed
+        });
+    }
+}

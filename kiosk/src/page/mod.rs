@@ -1,0 +1,145 @@
+//! The kiosk's screen: one page on loopback, live by server-sent events, that also takes what scanners type.
+
+mod guard;
+mod view;
+
+use std::{convert::Infallible, sync::Arc};
+
+use admission::Clock;
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware,
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{Event, KeepAlive},
+    },
+    routing::{get, post},
+};
+use futures_util::{Stream, StreamExt, stream};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_stream::wrappers::{BroadcastStream, WatchStream};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{
+    door::Trigger,
+    doorkeeper::{Kiosk, told_to},
+    page::view::View,
+    status::Phase,
+};
+
+/// Longer than any code or swipe.
+const SCAN_MAX_BYTES: usize = 4_096;
+
+#[derive(RustEmbed)]
+#[folder = "src/page/assets"]
+struct Assets;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Page {
+    kiosk: Kiosk,
+    clock: Arc<dyn Clock>,
+}
+
+/// Serves the page on `listener` until `stop` turns true.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    kiosk: Kiosk,
+    clock: Arc<dyn Clock>,
+    mut stop: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        // Not the graceful way: open event streams would never end.
+        () = told_to(&mut stop) => {}
+        served = axum::serve(listener, router(kiosk, clock)) => {
+            if let Err(error) = served {
+                tracing::error!(%error, "the page is no longer served");
+            }
+        }
+    }
+}
+
+/// The page's routes.
+pub fn router(kiosk: Kiosk, clock: Arc<dyn Clock>) -> Router {
+    Router::new()
+        .route("/", get(|| async { asset("index.html") }))
+        .route("/assets/{name}", get(|Path(name): Path<String>| async move { asset(&name) }))
+        .route("/live", get(live))
+        .route("/scan", post(scan))
+        .route("/healthz", get(health))
+        .layer(DefaultBodyLimit::max(SCAN_MAX_BYTES))
+        .layer(middleware::from_fn(guard::check))
+        .with_state(Page { kiosk, clock })
+}
+
+/// `GET /live`: how the kiosk is and what it shows, as it happens.
+async fn live(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let status = {
+        let page = page.clone();
+        WatchStream::new(page.kiosk.status.clone())
+            .map(move |status| event("status", &page.now(status)))
+    };
+    // A page that fell behind misses verdicts that are no longer on any screen.
+    let shown = BroadcastStream::new(page.kiosk.shown.subscribe())
+        .filter_map(async |shown| shown.ok())
+        .map(move |shown| event("verdict", &page.view(&shown)));
+    let events = stream::select(status, shown.boxed()).map(Ok);
+    Sse::new(events).keep_alive(KeepAlive::default())
+}
+
+/// `POST /scan`: what a scanner typed into the page. 204 when it was empty.
+async fn scan(State(page): State<Page>, body: Bytes) -> Response {
+    let text = Zeroizing::new(String::from_utf8_lossy(&body).into_owned());
+    if let Ok(mut body) = body.try_into_mut() {
+        body.zeroize();
+    }
+    match page.kiosk.scan(text, Trigger::Hand).await {
+        Some(shown) => Json(page.view(&shown)).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+/// `GET /healthz`: 200 when scans are decided, 503 with the reason when not.
+async fn health(State(page): State<Page>) -> impl IntoResponse {
+    let status = page.kiosk.status.borrow().clone();
+    let code = match status.phase {
+        Phase::Ready => StatusCode::OK,
+        Phase::Starting | Phase::OutOfOrder | Phase::Locked => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (code, Json(status))
+}
+
+fn event(name: &str, data: &impl Serialize) -> Event {
+    let data = serde_json::to_string(data).expect("what the page shows is plain data");
+    Event::default().event(name).data(data)
+}
+
+fn asset(name: &str) -> Response {
+    match Assets::get(name) {
+        Some(file) => {
+            let kind = HeaderValue::from_str(file.metadata.mimetype())
+                .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+            let headers = [
+                (header::CONTENT_TYPE, kind),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+            ];
+            (headers, file.data).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+impl Page {
+    fn view(&self, shown: &crate::shown::Shown) -> View {
+        View::of(shown, self.kiosk.status.borrow().place.as_ref(), self.clock.now())
+    }
+
+    fn now(&self, status: crate::status::Status) -> view::Now {
+        view::Now { now_ms: self.clock.now(), status }
+    }
+}

@@ -1,0 +1,78 @@
+//! A verdict and the kiosk's state as the page needs them: words in both languages, made here, not in the browser.
+
+use admission::{
+    Millis, Verdict,
+    say::{Lang, Words},
+};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::{
+    shown::{Outcome, Shown},
+    status::{Both, Place, Status},
+};
+
+/// How the kiosk is, with its clock.
+#[derive(Serialize)]
+pub(super) struct Now {
+    /// The kiosk's clock.
+    pub(super) now_ms: Millis,
+    /// How it is.
+    #[serde(flatten)]
+    pub(super) status: Status,
+}
+
+/// What the page shows after a scan.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    /// Tells one verdict from the next; none when nothing was decided.
+    scan: Option<String>,
+    /// Colour, shape and sound.
+    look: Look,
+    /// What people are told.
+    zh: Words,
+    en: Words,
+    /// The holder's name, masked.
+    holder: Option<String>,
+    /// What was booked.
+    offer: Option<String>,
+    trust: Both,
+    /// Back to ready after this long.
+    stays_ms: i64,
+    /// The kiosk's clock at the scan.
+    at_ms: Millis,
+}
+
+/// A colour, a shape and a sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Look {
+    Admitted,
+    Refused,
+    Attention,
+    Closed,
+}
+
+impl View {
+    pub(super) fn of(shown: &Shown, place: Option<&Place>, now: Millis) -> Self {
+        let zone = place.and_then(|place| TimeZone::get(&place.time_zone).ok());
+        let zone = zone.unwrap_or(TimeZone::UTC);
+        let look = match &shown.outcome {
+            Outcome::Decided(Verdict::Admitted, _) => Look::Admitted,
+            Outcome::Decided(Verdict::Refused(_), _) => Look::Refused,
+            Outcome::Decided(Verdict::Attention(_), _) => Look::Attention,
+            Outcome::Closed(_) => Look::Closed,
+        };
+        Self {
+            scan: shown.scan.clone(),
+            look,
+            zh: shown.words(Lang::Zh, now, &zone),
+            en: shown.words(Lang::En, now, &zone),
+            holder: shown.holder.clone(),
+            offer: shown.offer.clone(),
+            trust: Both::trust(shown.trust),
+            stays_ms: shown.stays_ms(),
+            at_ms: shown.at,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What a scan led to, as the screen and the machine-readable line tell it.
+
+use admission::{
+    Refusal, Verdict,
+    decide::Reason,
+    say::{self, Lang, Words},
+    scan::Trust,
+    time::{Millis, SECOND},
+};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+/// What is shown after one scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// `<kiosk id>-<seq>`; none when nothing was decided.
+    pub scan: Option<String>,
+    /// What happened.
+    pub outcome: Outcome,
+    /// On what knowledge.
+    pub trust: Trust,
+    /// The holder's name, masked.
+    pub holder: Option<String>,
+    /// The name of what was booked.
+    pub offer: Option<String>,
+    /// The kiosk's clock at the scan.
+    pub at: Millis,
+    /// Microseconds from the scan to the durable verdict.
+    pub decide_us: u64,
+}
+
+/// What came of a scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was decided, and stands in the journal.
+    Decided(Verdict, Option<Note>),
+    /// It was not decided, and why.
+    Closed(Closed),
+}
+
+/// What a reason of [`admission`] does not say by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The card key is not at hand, so no card can be looked up now.
+    CardsLocked,
+    /// A bank card, but no union card.
+    NotAUnionCard,
+}
+
+/// Why a kiosk decides nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// It has never heard from its server what it serves.
+    NotReady,
+    /// Its journal cannot be written, so no green may be shown.
+    OutOfOrder,
+    /// The organizer revoked it.
+    Locked,
+}
+
+impl Closed {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotReady => "not_ready",
+            Self::OutOfOrder => "out_of_order",
+            Self::Locked => "locked",
+        }
+    }
+
+    /// What people at the kiosk are told.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> Words {
+        let (headline, next) = match self {
+            Self::NotReady => (
+                lang.pick("正在准备", "Getting ready"),
+                lang.pick(
+                    "正在从服务器取得本场活动的资料，请稍候。",
+                    "Fetching this event from the server. One moment, please.",
+                ),
+            ),
+            Self::OutOfOrder => (
+                lang.pick("暂停使用", "Out of order"),
+                lang.pick(
+                    "本机无法保存记录，请走旁边的通道。工作人员：请检查磁盘空间。",
+                    "Records cannot be saved here. Please use the next lane. Staff: check the disk space.",
+                ),
+            ),
+            Self::Locked => (
+                lang.pick("已停用", "Locked"),
+                lang.pick(
+                    "本机已被主办方停用，请走旁边的通道。",
+                    "The organizer has locked this kiosk. Please use the next lane.",
+                ),
+            ),
+        };
+        Words { headline: headline.to_owned(), next: next.to_owned() }
+    }
+}
+
+impl Shown {
+    /// `admitted`, `refused` or `attention`. What was not decided is never `admitted`.
+    #[must_use]
+    pub const fn verdict_word(&self) -> &'static str {
+        match &self.outcome {
+            Outcome::Decided(verdict, _) => verdict.word(),
+            Outcome::Closed(_) => "attention",
+        }
+    }
+
+    /// The reason of a refusal or of the call for attention.
+    #[must_use]
+    pub fn reason_word(&self) -> Option<&'static str> {
+        match &self.outcome {
+            Outcome::Decided(verdict, _) => verdict.reason().map(Reason::word),
+            Outcome::Closed(closed) => Some(closed.word()),
+        }
+    }
+
+    /// What the holder is told, with times as clocks in `zone` show them at `now`.
+    #[must_use]
+    pub fn words(&self, lang: Lang, now: Millis, zone: &TimeZone) -> Words {
+        match &self.outcome {
+            Outcome::Closed(closed) => closed.words(lang),
+            Outcome::Decided(_, Some(note)) => note.words(lang),
+            Outcome::Decided(verdict, None) => say::tell(verdict, lang, now, zone),
+        }
+    }
+
+    /// How long it stays on the screen.
+    #[must_use]
+    pub const fn stays_ms(&self) -> i64 {
+        match &self.outcome {
+            Outcome::Decided(Verdict::Admitted, _) => 3 * SECOND,
+            _ => 6 * SECOND,
+        }
+    }
+
+    /// One line for a machine: `{"scan","verdict","reason","trust","holder","at_ms","decide_us"}`.
+    ///
+    /// # Panics
+    /// Never: it is plain data.
+    #[must_use]
+    pub fn line(&self) -> String {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            scan: Option<&'a str>,
+            verdict: &'a str,
+            reason: Option<&'a str>,
+            trust: String,
+            holder: Option<&'a str>,
+            at_ms: Millis,
+            decide_us: u64,
+        }
+        serde_json::to_string(&Line {
+            scan: self.scan.as_deref(),
+            verdict: self.verdict_word(),
+            reason: self.reason_word(),
+            trust: self.trust.label(Lang::En),
+            holder: self.holder.as_deref(),
+            at_ms: self.at,
+            decide_us: self.decide_us,
+        })
+        .expect("a line is plain data")
+    }
+}
+
+impl Note {
+    /// The verdict that goes into the journal with this note.
+    #[must_use]
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            Self::CardsLocked => Verdict::Attention(Refusal::UnknownCard),
+            Self::NotAUnionCard => Verdict::Refused(Refusal::UnknownCard),
+        }
+    }
+
+    fn words(self, lang: Lang) -> Words {
+        let (headline, next) = match self {
+            Self::CardsLocked => (
+                lang.pick("请人工核对", "Please ask staff"),
+                lang.pick(
+                    "本机现在不能读卡。请出示票二维码，或请工作人员核对。",
+                    "Cards cannot be read here right now. Please show the ticket code, or ask the staff.",
+                ),
+            ),
+            Self::NotAUnionCard => (
+                lang.pick("不是京卡", "Not a union card"),
+                lang.pick(
+                    "请刷工会会员京卡，或出示票二维码。",
+                    "Please swipe the union membership card, or show the ticket code.",
+                ),
+            ),
+        };
+        Words { headline: headline.to_owned(), next: next.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(outcome: Outcome) -> Shown {
+        Shown {
+            scan: Some("k-7".into()),
+            outcome,
+            trust: Trust::Live,
+            holder: Some("王*明".into()),
+            offer: None,
+            at: Millis(1_000),
+            decide_us: 840,
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_fields_of_the_design_in_order() {
+        assert_eq!(
+            shown(Outcome::Decided(Verdict::Admitted, None)).line(),
+            r#"{"scan":"k-7","verdict":"admitted","reason":null,"trust":"live","holder":"王*明","at_ms":1000,"decide_us":840}"#
+        );
+    }
+
+    #[test]
+    fn what_was_not_decided_is_never_admitted() {
+        for closed in [Closed::NotReady, Closed::OutOfOrder, Closed::Locked] {
+            let shown = shown(Outcome::Closed(closed));
+            assert_eq!(shown.verdict_word(), "attention");
+            assert_eq!(shown.reason_word(), Some(closed.word()));
+        }
+    }
+
+    #[test]
+    fn green_goes_after_three_seconds_and_the_rest_after_six() {
+        assert_eq!(shown(Outcome::Decided(Verdict::Admitted, None)).stays_ms(), 3_000);
+        let note = Note::NotAUnionCard;
+        assert_eq!(shown(Outcome::Decided(note.verdict(), Some(note))).stays_ms(), 6_000);
+        assert_eq!(shown(Outcome::Closed(Closed::OutOfOrder)).stays_ms(), 6_000);
+    }
+}

@@ -1,0 +1,528 @@
+//! The kiosk's own store, one SQLite file: a copy of what the server said, and the journal of what was done here.
+//!
+//! Three things are not left to luck (reliability.md, findings 2, 3 and 8): the level of `synchronous` is read
+//! back, the version of SQLite is checked, and a connection whose write failed is closed.
+
+use std::{path::Path, time::Duration};
+
+use admission::{
+    Verdict,
+    card::Fingerprint,
+    decide::Use,
+    scan::{Chain, Entry, Skew},
+    sync::{Feed, Post, TicketRow},
+    ticket::TicketId,
+    time::Millis,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{
+    QueryBuilder, Row, SqlSafeStr, Sqlite, SqliteConnection, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+    pool::PoolConnection,
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+
+use crate::door::{Found, Head, Known, Line, Lookup};
+
+/// The first SQLite without the WAL-reset corruption bug.
+const SQLITE_MIN: [u32; 3] = [3, 51, 3];
+/// Rows of one `insert`: far below SQLite's limit of bound values, and one statement for all but the last.
+const ROWS_AT_ONCE: usize = 500;
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed: a full or broken disk, a locked or damaged file.
+    #[error("the kiosk's store failed (本机存储出错，请检查磁盘): {0}")]
+    Database(#[from] sqlx::Error),
+    /// The tables could not be brought up to date.
+    #[error("the kiosk's store could not be prepared (本机存储无法准备): {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// What the program relies on does not hold.
+    #[error("the kiosk's store is not safe to use (本机存储不安全): {0}")]
+    Unsafe(String),
+    /// A row is not what was written.
+    #[error("the kiosk's store holds something unreadable (本机存储内容损坏): {0}")]
+    Unreadable(String),
+    /// The journal was changed or cut after it was written.
+    #[error(
+        "the journal is damaged at entry {at} (第 {at} 条起日志已损坏): export it with `turnout-kiosk journal export`, then enrol this kiosk again in a new --data folder"
+    )]
+    Broken {
+        /// The first entry that does not fit the chain.
+        at: u64,
+    },
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// What the kiosk remembers of its server between two runs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// What it serves.
+    pub post: Option<Post>,
+    /// How far the copy goes.
+    pub cursors: Cursors,
+    /// The server has all entries through this one.
+    pub acknowledged: u64,
+    /// When the copy was last known to be complete.
+    pub complete_at: Option<Millis>,
+    /// The skew last measured.
+    pub skew: Option<Skew>,
+    /// The organizer revoked the kiosk.
+    pub revoked: bool,
+}
+
+/// How far the copy goes, by the server's revisions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Cursors {
+    /// Of the event.
+    pub revision: i64,
+    /// Of the roster's cards.
+    pub cards_revision: i64,
+}
+
+/// The kiosk's store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens the store at `path`, made if missing, and checks what must hold.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or SQLite is too old or not set to write durably.
+    pub async fn open(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("secure_delete", "on")
+            .pragma("trusted_schema", "off")
+            .pragma("cell_size_check", "on")
+            .pragma("journal_size_limit", "67108864");
+        let pool = |size| {
+            SqlitePoolOptions::new()
+                .max_connections(size)
+                .min_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .acquire_timeout(Duration::from_secs(10))
+                .test_before_acquire(false)
+        };
+        let writer = pool(1).connect_with(options.clone()).await?;
+        check_engine(&mut *writer.acquire().await?).await?;
+        migrator().run(&writer).await?;
+        let readers = pool(2).connect_with(options.read_only(true)).await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Closes every connection, so that the write-ahead log is folded into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// What is remembered of the server.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn memory(&self) -> Result<Memory> {
+        Ok(Memory {
+            post: self.fact("post").await?,
+            cursors: self.cursors().await?,
+            acknowledged: self.fact("acknowledged").await?.unwrap_or_default(),
+            complete_at: self.fact("complete_at").await?,
+            skew: self.fact("skew").await?,
+            revoked: self.fact("revoked").await?.unwrap_or_default(),
+        })
+    }
+
+    /// How far the copy goes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn cursors(&self) -> Result<Cursors> {
+        Ok(self.fact("cursors").await?.unwrap_or_default())
+    }
+
+    /// The end of `kiosk`'s journal.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn head(&self, kiosk: &str) -> Result<Head> {
+        let row = sqlx::query("select seq, chain from journal order by seq desc limit 1")
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map_or(Ok(Head::start(kiosk)), |row| head_of(&row))
+    }
+
+    /// Writes a line durably. When this returns well, no power cut takes it back.
+    ///
+    /// # Errors
+    /// When it could not be written; whether it was is then unknown, see [`Self::head`].
+    pub async fn append(&self, line: &Line) -> Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        let written =
+            sqlx::query("insert into journal (seq, body, chain, admitted) values ($1, $2, $3, $4)")
+                .bind(signed(line.head.seq))
+                .bind(&line.entry.0)
+                .bind(String::from(line.head.chain))
+                .bind(line.admitted.map(String::from))
+                .execute(&mut *connection)
+                .await;
+        settle(connection, written).map(drop)
+    }
+
+    /// Tries whether the store can be written.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn probe(&self) -> Result<()> {
+        self.keep("probe", &true).await
+    }
+
+    /// The entries after `seq`, at most `limit`, with the chain before them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn entries_after(
+        &self,
+        kiosk: &str,
+        seq: u64,
+        limit: usize,
+    ) -> Result<(Chain, Vec<Entry>)> {
+        let before = self.chain_at(kiosk, seq).await?.ok_or(StoreError::Broken { at: seq })?;
+        let rows = sqlx::query("select body from journal where seq > $1 order by seq limit $2")
+            .bind(signed(seq))
+            .bind(signed(limit as u64))
+            .fetch_all(&self.readers)
+            .await?;
+        let entries = rows.iter().map(|row| row.try_get(0).map(Entry)).collect::<sqlx::Result<_>>();
+        Ok((before, entries?))
+    }
+
+    /// The chain after entry `seq`; none when there is no such entry.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn chain_at(&self, kiosk: &str, seq: u64) -> Result<Option<Chain>> {
+        if seq == 0 {
+            return Ok(Some(Chain::start(kiosk)));
+        }
+        let row = sqlx::query("select seq, chain from journal where seq = $1")
+            .bind(signed(seq))
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| head_of(&row).map(|head| head.chain)).transpose()
+    }
+
+    /// Reads the whole journal and checks that nothing in it was changed, left out or added.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] at the first entry that does not fit.
+    pub async fn verify(&self, kiosk: &str) -> Result<Head> {
+        let mut head = Head::start(kiosk);
+        loop {
+            let rows = sqlx::query(
+                "select seq, body, chain, admitted from journal where seq > $1 order by seq limit 1000",
+            )
+            .bind(signed(head.seq))
+            .fetch_all(&self.readers)
+            .await?;
+            if rows.is_empty() {
+                return Ok(head);
+            }
+            for row in rows {
+                let seq = head.seq + 1;
+                let broken = StoreError::Broken { at: seq };
+                let entry = Entry(row.try_get("body")?);
+                let found = head_of(&row)?;
+                let chain = head.chain.after(seq, &entry);
+                let admitted: Option<String> = row.try_get("admitted")?;
+                let fits = entry.scan().is_ok_and(|scan| {
+                    scan.seq == seq
+                        && admitted
+                            == scan.ticket.filter(|_| scan.verdict.is_admitted()).map(String::from)
+                });
+                head = Head { seq, chain };
+                if found != head || !fits {
+                    return Err(broken);
+                }
+            }
+        }
+    }
+
+    /// Takes the page of the feed that follows `after`, asked for when the server had acknowledged the journal
+    /// through `settled`: all of it in one transaction with how far the copy goes then. A page that follows
+    /// something else (the copy was wiped meanwhile) is left.
+    ///
+    /// # Errors
+    /// When it could not be written; the copy is then as before.
+    pub async fn take_page(&self, feed: &Feed, after: Cursors, settled: u64) -> Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        let written = write_page(&mut connection, feed, after, settled).await;
+        settle(connection, written)
+    }
+
+    /// The server has all entries through `seq`.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn acknowledge(&self, seq: u64) -> Result<()> {
+        self.keep("acknowledged", &seq).await
+    }
+
+    /// The copy was complete at `complete_at`, by this kiosk's clock, which is `skew` off.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn complete(&self, complete_at: Millis, skew: Option<Skew>) -> Result<()> {
+        if skew.is_some() {
+            self.keep("skew", &skew).await?;
+        }
+        self.keep("complete_at", &complete_at).await
+    }
+
+    /// Answers the door.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn look(&self, lookup: Lookup) -> Result<Found> {
+        match lookup {
+            Lookup::Ticket(id) => {
+                let row = sqlx::query("select body, settled from ticket where id = $1")
+                    .bind(String::from(id))
+                    .fetch_optional(&self.readers)
+                    .await?;
+                Ok(Found::Ticket(self.known(id, row.as_ref()).await?))
+            }
+            Lookup::Card(fingerprint) => self.holder(fingerprint).await,
+        }
+    }
+
+    /// How many tickets and cards the copy holds.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn size(&self) -> Result<(u64, u64)> {
+        let row = sqlx::query("select (select count(*) from ticket), (select count(*) from card)")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok((row.try_get::<i64, _>(0)?.unsigned_abs(), row.try_get::<i64, _>(1)?.unsigned_abs()))
+    }
+
+    /// Wipes everything that tells of people, from the file and its log. The journal stays.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn wipe(&self, wipe: Wipe) -> Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        let written = write_wipe(&mut connection, wipe).await;
+        settle(connection, written)
+    }
+
+    async fn holder(&self, fingerprint: Fingerprint) -> Result<Found> {
+        let card = sqlx::query("select person, blocked from card where fingerprint = $1")
+            .bind(fingerprint.0.to_vec())
+            .fetch_optional(&self.readers)
+            .await?;
+        let Some(card) = card else { return Ok(Found::NoCard) };
+        let rows =
+            sqlx::query("select id, body, settled from ticket where person = $1 order by id")
+                .bind(card.try_get::<String, _>("person")?)
+                .fetch_all(&self.readers)
+                .await?;
+        let mut tickets = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id: String = row.try_get("id")?;
+            let id = id.parse().map_err(|_| StoreError::Unreadable("ticket id".to_owned()))?;
+            tickets.push(self.known(id, Some(row)).await?);
+        }
+        Ok(Found::Card { blocked: card.try_get("blocked")?, tickets })
+    }
+
+    async fn known(&self, id: TicketId, row: Option<&SqliteRow>) -> Result<Known> {
+        let settled: i64 = row.map_or(Ok(0), |row| row.try_get("settled"))?;
+        let row = row.map(|row| read::<TicketRow>("ticket", row.try_get("body")?)).transpose()?;
+        let entries =
+            sqlx::query("select body from journal where admitted = $1 and seq > $2 order by seq")
+                .bind(String::from(id))
+                .bind(settled)
+                .fetch_all(&self.readers)
+                .await?;
+        let mut own = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let scan: admission::scan::Scan = read("journal", entry.try_get("body")?)?;
+            debug_assert_eq!(scan.verdict, Verdict::Admitted);
+            own.push(Use { at: scan.true_at(), station: scan.station });
+        }
+        Ok(Known { id, row, own })
+    }
+
+    async fn fact<T: DeserializeOwned>(&self, name: &'static str) -> Result<Option<T>> {
+        let row = sqlx::query("select value from fact where name = $1")
+            .bind(name)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| read(name, row.try_get(0)?)).transpose()
+    }
+
+    async fn keep<T: Serialize + Sync>(&self, name: &'static str, value: &T) -> Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        let written = keep(&mut connection, name, value).await;
+        settle(connection, written)
+    }
+}
+
+/// What a wipe leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wipe {
+    /// The lease ended: the copy goes, the post stays, and the next sync begins anew.
+    LeaseEnded,
+    /// The organizer revoked the kiosk: only the journal stays.
+    Revoked,
+}
+
+/// After a failed write the connection may answer errors for ever (sqlx 0.9.0 counts a transaction that SQLite
+/// has rolled back by itself), so it is closed and the pool opens a new one.
+fn settle<T>(mut connection: PoolConnection<Sqlite>, written: sqlx::Result<T>) -> Result<T> {
+    if written.is_err() {
+        connection.close_on_drop();
+    }
+    Ok(written?)
+}
+
+async fn check_engine(connection: &mut SqliteConnection) -> Result<()> {
+    let synchronous: i64 =
+        sqlx::query("pragma synchronous").fetch_one(&mut *connection).await?.try_get(0)?;
+    if synchronous != 2 {
+        return Err(StoreError::Unsafe(format!("synchronous is {synchronous}, not 2 (full)")));
+    }
+    let mode: String =
+        sqlx::query("pragma journal_mode").fetch_one(&mut *connection).await?.try_get(0)?;
+    if mode != "wal" {
+        return Err(StoreError::Unsafe(format!("journal_mode is {mode}, not wal")));
+    }
+    let version: String =
+        sqlx::query("select sqlite_version()").fetch_one(&mut *connection).await?.try_get(0)?;
+    let numbers: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
+    if numbers.as_slice() < SQLITE_MIN.as_slice() {
+        return Err(StoreError::Unsafe(format!("SQLite {version} is older than 3.51.3")));
+    }
+    Ok(())
+}
+
+fn migrator() -> Migrator {
+    let sql = include_str!("../../migrations/kiosk/0001_kiosk.sql");
+    let first = Migration::new(1, "kiosk".into(), MigrationType::Simple, sql.into_sql_str(), false);
+    Migrator::with_migrations(vec![first])
+}
+
+async fn write_page(
+    connection: &mut SqliteConnection,
+    feed: &Feed,
+    after: Cursors,
+    settled: u64,
+) -> sqlx::Result<()> {
+    let mut tx = sqlx::Connection::begin_with(connection, "begin immediate").await?;
+    let row = sqlx::query("select value from fact where name = 'cursors'")
+        .fetch_optional(&mut *tx)
+        .await?;
+    let stored = row.map(|row| row.try_get::<String, _>(0)).transpose()?;
+    if stored.unwrap_or_else(|| json(&Cursors::default())) != json(&after) {
+        return tx.rollback().await;
+    }
+    for rows in feed.tickets.chunks(ROWS_AT_ONCE) {
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("insert into ticket (id, person, settled, body) ");
+        insert.push_values(rows, |mut values, row| {
+            values
+                .push_bind(String::from(row.fact.id))
+                .push_bind(row.person.clone())
+                .push_bind(signed(settled))
+                .push_bind(json(row));
+        });
+        insert.push(
+            " on conflict (id) do update set person = excluded.person, settled = excluded.settled, body = excluded.body",
+        );
+        insert.build().persistent(rows.len() == ROWS_AT_ONCE).execute(&mut *tx).await?;
+    }
+    for rows in feed.cards.chunks(ROWS_AT_ONCE) {
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("insert into card (fingerprint, person, blocked) ");
+        insert.push_values(rows, |mut values, row| {
+            values
+                .push_bind(row.fingerprint.0.to_vec())
+                .push_bind(row.person.clone())
+                .push_bind(row.blocked);
+        });
+        insert.push(
+            " on conflict (fingerprint) do update set person = excluded.person, blocked = excluded.blocked",
+        );
+        insert.build().persistent(rows.len() == ROWS_AT_ONCE).execute(&mut *tx).await?;
+    }
+    keep(&mut tx, "post", &feed.post).await?;
+    let cursors = Cursors { revision: feed.revision, cards_revision: feed.cards_revision };
+    keep(&mut tx, "cursors", &cursors).await?;
+    tx.commit().await
+}
+
+async fn write_wipe(connection: &mut SqliteConnection, wipe: Wipe) -> sqlx::Result<()> {
+    let mut tx = sqlx::Connection::begin_with(&mut *connection, "begin immediate").await?;
+    sqlx::query("delete from ticket").execute(&mut *tx).await?;
+    sqlx::query("delete from card").execute(&mut *tx).await?;
+    sqlx::query("delete from fact where name in ('cursors', 'complete_at')")
+        .execute(&mut *tx)
+        .await?;
+    if wipe == Wipe::Revoked {
+        sqlx::query("delete from fact where name = 'post'").execute(&mut *tx).await?;
+        keep(&mut tx, "revoked", &true).await?;
+    }
+    tx.commit().await?;
+    // What was deleted is overwritten (`secure_delete`), but older pages still stand in the log.
+    sqlx::query("pragma wal_checkpoint(truncate)").execute(connection).await.map(drop)
+}
+
+async fn keep<T: Serialize>(
+    connection: &mut SqliteConnection,
+    name: &'static str,
+    value: &T,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into fact (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value",
+    )
+    .bind(name)
+    .bind(json(value))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+fn head_of(row: &SqliteRow) -> Result<Head> {
+    let chain: String = row.try_get("chain")?;
+    let seq: i64 = row.try_get("seq")?;
+    let chain = Chain::try_from(chain).map_err(|what| StoreError::Unreadable(what.to_owned()))?;
+    Ok(Head { seq: seq.unsigned_abs(), chain })
+}
+
+fn read<T: DeserializeOwned>(what: &str, text: String) -> Result<T> {
+    // The error's own text could quote a name, so only the place is told.
+    serde_json::from_str(&text).map_err(|_| StoreError::Unreadable(what.to_owned()))
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("what the store keeps is plain data")
+}
+
+/// SQLite counts in signed integers; a journal never gets that long.
+fn signed(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}

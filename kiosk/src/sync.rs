@@ -1,0 +1,229 @@
+//! The task that carries the journal up and the copy down, as the [`courier`](crate::courier) says.
+
+use std::{sync::Arc, time::Duration};
+
+use admission::{
+    Clock, Millis,
+    card::CardKey,
+    scan::Skew,
+    sync::{Receipt, UPLOAD_MAX, Upload},
+};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use tokio::sync::{Notify, mpsc, watch};
+use zeroize::Zeroizing;
+
+use crate::{
+    api::{Api, Failure},
+    courier::{Courier, Task},
+    doorkeeper::{Message, News, told_to},
+    identity::Folder,
+    seal,
+    status::Trouble,
+    store::{Store, StoreError},
+};
+
+/// How often the time of a complete copy is written down when nothing else is: it spares the disk, and after
+/// a crash the copy is called older than it is, never younger.
+const WRITE_AGE_EVERY_MS: i64 = 15_000;
+
+/// The task that speaks with the server.
+pub(crate) struct Sync {
+    pub(crate) kiosk: String,
+    pub(crate) api: Api,
+    pub(crate) store: Store,
+    pub(crate) folder: Folder,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) door: mpsc::Sender<Message>,
+    pub(crate) recorded: Arc<Notify>,
+    /// Seals the card key on disk.
+    pub(crate) pin: Option<Zeroizing<String>>,
+    pub(crate) skew: Option<Skew>,
+    /// Whether the card key is still to be fetched in this run.
+    pub(crate) card_key_wanted: bool,
+    pub(crate) complete_at_written: Millis,
+}
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Server(#[from] Failure),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "the server keeps another journal under this kiosk's name (本机日志与服务器不一致): was this disk copied or restored? Enrol it again in a new --data folder"
+    )]
+    Forked,
+    #[error("the server's feed does not go on")]
+    Stuck,
+}
+
+impl Sync {
+    /// Carries until `stop` turns true or the organizer revokes the kiosk.
+    pub(crate) async fn work(mut self, acknowledged: u64, mut stop: watch::Receiver<bool>) {
+        let mut courier = Courier::new(acknowledged);
+        let mut failing = false;
+        loop {
+            let task = courier.task(getrandom::u32().unwrap_or_default());
+            let done = tokio::select! {
+                () = told_to(&mut stop) => return,
+                done = self.step(task, &mut courier) => done,
+            };
+            match done {
+                Ok(()) if courier_is_well(task) && failing => {
+                    tracing::info!("the server is back");
+                    failing = false;
+                }
+                Ok(()) => {}
+                Err(StepError::Server(Failure::Revoked)) => {
+                    self.tell(News::Revoked).await;
+                    return;
+                }
+                Err(error) => {
+                    // Once per outage: a kiosk may be offline for a day.
+                    if !failing {
+                        tracing::warn!(%error, "sync failed; the door goes on alone");
+                    }
+                    failing = true;
+                    courier.failed();
+                    self.tell(News::Failed(trouble(&error))).await;
+                }
+            }
+        }
+    }
+
+    async fn step(&mut self, task: Task, courier: &mut Courier) -> Result<(), StepError> {
+        match task {
+            Task::Upload { after } => self.upload(after, courier).await,
+            Task::Fetch => self.fetch(courier).await,
+            Task::FetchCardKey => self.fetch_card_key(courier).await,
+            Task::Rest { ms, well } => {
+                let rest = tokio::time::sleep(Duration::from_millis(ms));
+                tokio::select! {
+                    () = rest => {}
+                    () = self.recorded.notified(), if well => {}
+                }
+                courier.rested();
+                Ok(())
+            }
+        }
+    }
+
+    async fn upload(&mut self, after: u64, courier: &mut Courier) -> Result<(), StepError> {
+        let (before, entries) = self.store.entries_after(&self.kiosk, after, UPLOAD_MAX).await?;
+        let head_seq = self.store.head(&self.kiosk).await?.seq;
+        let skew_ms = self.skew.map(|skew| skew.ms);
+        let upload = Upload { from_seq: after + 1, before, entries, head_seq, skew_ms };
+        let sent = self.clock.now();
+        let receipt = self.api.upload(&upload).await?;
+        self.measure(sent, receipt.server_now);
+        self.check_chain(&receipt).await?;
+        // What was recorded while the upload was under way goes with the next.
+        courier.receipt(receipt.have_through, head_seq);
+        if receipt.have_through != after {
+            self.store.acknowledge(receipt.have_through).await?;
+            self.tell(News::Acknowledged(receipt.have_through)).await;
+        }
+        Ok(())
+    }
+
+    async fn fetch(&mut self, courier: &mut Courier) -> Result<(), StepError> {
+        let after = self.store.cursors().await?;
+        let sent = self.clock.now();
+        let feed = self.api.feed(after).await?;
+        self.measure(sent, feed.server_now);
+        let moved = (feed.revision, feed.cards_revision) != (after.revision, after.cards_revision);
+        if feed.more && !moved {
+            return Err(StepError::Stuck);
+        }
+        let memory = self.store.memory().await?;
+        if moved || memory.post.as_ref() != Some(&feed.post) {
+            self.store.take_page(&feed, after, courier.acknowledged()).await?;
+        }
+        if memory.post.as_ref() != Some(&feed.post) {
+            self.tell(News::Post(Box::new(feed.post))).await;
+        }
+        if courier.page(feed.more, self.card_key_wanted) {
+            if moved || sent.since(self.complete_at_written) > WRITE_AGE_EVERY_MS {
+                self.store.complete(sent, self.skew).await?;
+                self.complete_at_written = sent;
+            }
+            self.tell(News::Synced { complete_at: sent, skew: self.skew }).await;
+        }
+        Ok(())
+    }
+
+    /// Without the card key the kiosk still reads codes, so a refusal is told and the round goes on.
+    async fn fetch_card_key(&mut self, courier: &mut Courier) -> Result<(), StepError> {
+        courier.card_key();
+        let card_key = match self.api.card_key().await {
+            Ok(answer) => secret(&Zeroizing::new(answer.card_key)),
+            Err(error @ Failure::Refused { .. }) => {
+                tracing::warn!(%error, "cards cannot be read here");
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(card_key) = card_key else {
+            tracing::warn!(
+                "the server's card key is not 64 hexadecimal digits; cards cannot be read here"
+            );
+            return Ok(());
+        };
+        self.card_key_wanted = false;
+        if let Some(pin) = self.pin.clone() {
+            let (path, kiosk) = (self.folder.sealed_card_key(), self.kiosk.clone());
+            let sealed = card_key.clone();
+            // Slow on purpose (Argon2id), so not on a thread that serves the door.
+            let seal =
+                tokio::task::spawn_blocking(move || seal::seal(&path, &kiosk, &pin, &sealed));
+            match seal.await {
+                Ok(Ok(())) => tracing::info!("the card key is sealed on disk under the PIN"),
+                Ok(Err(error)) => tracing::error!(%error, "the card key is in memory only"),
+                Err(error) => tracing::error!(%error, "the card key is in memory only"),
+            }
+        }
+        self.tell(News::CardKey(card_key)).await;
+        Ok(())
+    }
+
+    /// The server's chain must be this journal's own.
+    async fn check_chain(&self, receipt: &Receipt) -> Result<(), StepError> {
+        let own = self.store.chain_at(&self.kiosk, receipt.have_through).await?;
+        if own == Some(receipt.chain) { Ok(()) } else { Err(StepError::Forked) }
+    }
+
+    /// Keeps the sharper of two measurements, unless they contradict each other: then the clock was moved.
+    fn measure(&mut self, sent: Millis, server: Millis) {
+        let new = Skew::measured(sent, server, self.clock.now());
+        self.skew = Some(match self.skew {
+            Some(old) if old.error_ms < new.error_ms => {
+                let apart = old.ms.abs_diff(new.ms) > (old.error_ms + new.error_ms).unsigned_abs();
+                if apart { new } else { old }
+            }
+            _ => new,
+        });
+    }
+
+    async fn tell(&self, news: News) {
+        // The doorkeeper leaves first only when the program ends.
+        drop(self.door.send(Message::News(news)).await);
+    }
+}
+
+const fn courier_is_well(task: Task) -> bool {
+    matches!(task, Task::Fetch | Task::Upload { .. })
+}
+
+const fn trouble(error: &StepError) -> Option<Trouble> {
+    match error {
+        StepError::Forked => Some(Trouble::Forked),
+        StepError::Server(Failure::Refused { status: 400..500, .. }) => Some(Trouble::Refused),
+        _ => None,
+    }
+}
+
+fn secret(hex: &str) -> Option<CardKey> {
+    let bytes = Zeroizing::new(HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?);
+    <[u8; 32]>::try_from(bytes.as_slice()).ok().map(CardKey::new)
+}
