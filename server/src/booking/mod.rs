@@ -1,9 +1,12 @@
 //! Bookings and the tickets they give: the main job.
 
 mod api;
+mod calendar;
+pub(crate) mod pages;
 pub(crate) mod picture;
 pub(crate) mod queries;
 pub mod rules;
+pub(crate) mod shelf;
 
 use admission::{
     Millis,

@@ -233,17 +233,6 @@ pub(crate) async fn booking(tx: &mut Tx, id: &str, person_id: &str) -> Result<Bo
     row.ok_or(Error::NotFound)
 }
 
-/// All bookings of a person, the newest first.
-pub(crate) async fn bookings_of(tx: &mut Tx, person_id: &str) -> Result<Vec<Booking>> {
-    Ok(fetch!(
-        tx,
-        fetch_all,
-        "select id, event_id, offer_id, person_id, status, places, created_ms from booking
-         where person_id = $1 order by created_ms desc, id desc",
-        person_id,
-    )?)
-}
-
 /// A person's confirmed booking of an offer, the newest first.
 pub(crate) async fn booking_of_offer(
     tx: &mut Tx,

@@ -1,6 +1,7 @@
 //! Events and their offers: what can be attended, and what of it can be booked.
 
 mod api;
+pub(crate) mod pages;
 pub(crate) mod queries;
 pub mod rules;
 

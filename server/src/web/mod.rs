@@ -2,9 +2,12 @@
 
 pub mod access;
 mod assets;
+mod dates;
 pub mod frame;
+mod icon;
 pub mod limits;
 pub(crate) mod problem;
+mod reader;
 pub mod session;
 
 pub(crate) use assets::asset;

@@ -48,12 +48,14 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         // axum's own rejections (a bad form, an unknown route) have a body that is not for people.
-        None if status.is_client_error() && !api => crate::error::Error::invalid(
-            "bad_request",
-            "提交的内容无法识别，请返回上一页检查后再试。",
-            "What was sent could not be read. Please go back, check it and try again.",
-        )
-        .problem(),
+        None if status.is_client_error() && !api && !is_page(&response) => {
+            crate::error::Error::invalid(
+                "bad_request",
+                "提交的内容无法识别，请返回上一页检查后再试。",
+                "What was sent could not be read. Please go back, check it and try again.",
+            )
+            .problem()
+        }
         None => return response,
     };
     let (mut parts, _) = response.into_parts();
@@ -73,6 +75,12 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
     let (written, body) = body.into_parts();
     parts.headers.extend(written.headers);
     Response::from_parts(parts, body)
+}
+
+/// A handler has drawn a page of its own, as for a form with a fault in it.
+fn is_page(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 fn json(problem: &Problem, title: String, lang: Lang) -> Response {

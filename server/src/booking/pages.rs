@@ -1,0 +1,259 @@
+//! A person's pages: book, see what they hold, show a ticket, cancel.
+
+use admission::time::MINUTE;
+use askama::Template;
+use axum::{
+    Form, Router,
+    extract::{Path, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Redirect, Response},
+    routing::{get, post},
+};
+
+use super::{
+    Booking, Ticket, calendar, picture, queries,
+    rules::{self, Request},
+    shelf::{self, Shelved},
+};
+use crate::{
+    App,
+    error::{Error, Result},
+    event::{self, Event, Offer},
+    web::{Frame, access::Person, page},
+};
+
+/// For this long after booking, the booking's page says that it worked.
+const FRESH_MS: i64 = 5 * MINUTE;
+/// Characters in a group of a code, for reading aloud and typing.
+const GROUP: usize = 5;
+
+/// The HTML routes.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/events/{event}/booking", post(book))
+        .route("/me", get(mine))
+        .route("/bookings/{booking}", get(show))
+        .route("/bookings/{booking}/cancellation", get(ask).post(cancel))
+        .route("/tickets/{ticket}", get(ticket))
+        .route("/tickets/{ticket}/ticket.ics", get(ics))
+}
+
+/// `POST /events/{event}/booking`: books, then leads to the booking. The form's key makes a second tap, a lost answer
+/// and the back button lead to the same booking.
+async fn book(
+    State(app): State<App>,
+    Path(event_id): Path<String>,
+    person: Person,
+    frame: Frame,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response> {
+    let (offer, key, guests) =
+        (all(&fields, "offer").concat(), all(&fields, "key").concat(), all(&fields, "guest"));
+    match rules::book(&app, &person, Request { offer, guests: guests.clone() }, &key).await {
+        Ok(booked) => Ok(Redirect::to(&format!("/bookings/{}", booked.id)).into_response()),
+        Err(error @ (Error::Refused(_) | Error::Invalid(_) | Error::Busy)) => {
+            let problem = error.problem();
+            let mut again =
+                event::pages::show_again(&app, frame, &event_id, &problem.refused, guests).await?;
+            if let Some(seconds) = problem.retry_after_s {
+                again.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            Ok(again)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The values of a field that may be there several times.
+fn all(fields: &[(String, String)], name: &str) -> Vec<String> {
+    fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.clone()).collect()
+}
+
+#[derive(Template)]
+#[template(path = "booking/mine.html")]
+struct MinePage {
+    frame: Frame,
+    name: String,
+    ahead: Vec<Shelved>,
+    past: Vec<Shelved>,
+}
+
+/// `GET /me`: everything the reader has booked.
+async fn mine(State(app): State<App>, person: Person, frame: Frame) -> Result<Response> {
+    let mut tx = app.db.read().await?;
+    let all = shelf::of(&mut tx, &person.id).await?;
+    let (ahead, mut past): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|booking| booking.is_ahead(frame.now));
+    past.reverse();
+    page(&MinePage { name: admission::name::masked(&person.name), frame, ahead, past })
+}
+
+/// A booking with what belongs to it.
+struct Held {
+    booking: Booking,
+    event: Event,
+    offer: Offer,
+    tickets: Vec<Ticket>,
+}
+
+impl Held {
+    async fn read(app: &App, person: &Person, id: &str) -> Result<Self> {
+        let mut tx = app.db.read().await?;
+        let booking = queries::booking(&mut tx, id, &person.id).await?;
+        let event = event::queries::event(&mut tx, &booking.event_id).await?;
+        let offer = event::queries::offer(&mut tx, &booking.offer_id).await?;
+        let tickets = queries::tickets_of(&mut tx, id).await?;
+        Ok(Self { booking, event, offer, tickets })
+    }
+
+    fn holds(&self) -> bool {
+        self.booking.status == "confirmed" && !self.event.is_cancelled()
+    }
+
+    fn may_cancel(&self, frame: &Frame) -> bool {
+        self.holds()
+            && frame.now <= self.offer.cancel_until_ms
+            && self.tickets.iter().all(|ticket| ticket.used_ms.is_none())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "booking/show.html")]
+struct BookingPage {
+    frame: Frame,
+    held: Held,
+    /// It was made a moment ago.
+    fresh: bool,
+}
+
+/// `GET /bookings/{booking}`: what became of a request, and its tickets.
+async fn show(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    frame: Frame,
+) -> Result<Response> {
+    let held = Held::read(&app, &person, &id).await?;
+    let fresh = held.holds() && frame.now.since(held.booking.created_ms) < FRESH_MS;
+    page(&BookingPage { frame, held, fresh })
+}
+
+#[derive(Template)]
+#[template(path = "booking/cancel.html")]
+struct CancelPage {
+    frame: Frame,
+    held: Held,
+    refusal: Option<String>,
+}
+
+/// `GET /bookings/{booking}/cancellation`: asks once more.
+async fn ask(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    frame: Frame,
+) -> Result<Response> {
+    let held = Held::read(&app, &person, &id).await?;
+    if !held.may_cancel(&frame) {
+        return Ok(Redirect::to(&format!("/bookings/{id}")).into_response());
+    }
+    page(&CancelPage { frame, held, refusal: None })
+}
+
+/// `POST /bookings/{booking}/cancellation`: gives the places back.
+async fn cancel(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    frame: Frame,
+) -> Result<Response> {
+    match rules::cancel(&app, &person, &id).await {
+        Ok(()) => Ok(Redirect::to(&format!("/bookings/{id}")).into_response()),
+        Err(Error::Refused(refused)) => {
+            let held = Held::read(&app, &person, &id).await?;
+            let refusal = Some(refused.text(frame.lang).to_owned());
+            Ok((refused.status, page(&CancelPage { frame, held, refusal })?).into_response())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "booking/ticket.html")]
+struct TicketPage {
+    frame: Frame,
+    held: Held,
+    ticket: Ticket,
+    qr: String,
+    code: String,
+}
+
+impl TicketPage {
+    /// What the ticket is worth now.
+    fn state(&self) -> &'static str {
+        match self.ticket.state.as_str() {
+            _ if self.held.event.is_cancelled() => "event_cancelled",
+            "cancelled" => "cancelled",
+            "unpaid" => "unpaid",
+            "unapproved" => "unapproved",
+            _ if self.ticket.used_ms.is_some() => "used",
+            _ if self.frame.now > self.ticket.valid_to_ms => "over",
+            _ => "valid",
+        }
+    }
+
+    /// A code in groups.
+    fn groups(&self, code: &str) -> Vec<String> {
+        code.as_bytes()
+            .chunks(GROUP)
+            .map(|group| String::from_utf8_lossy(group).into_owned())
+            .collect()
+    }
+
+    /// When it was used, for its reader.
+    fn used(&self) -> String {
+        let at = self
+            .ticket
+            .used_ms
+            .map(|at| self.frame.at(&admission::Millis(at), &self.held.event.time_zone));
+        [at, self.ticket.used_station.clone()].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+    }
+}
+
+/// `GET /tickets/{ticket}`: the page that is shown at the door.
+async fn ticket(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    frame: Frame,
+) -> Result<Response> {
+    let ticket = own(&app, &person, &id).await?;
+    let held = Held::read(&app, &person, &ticket.booking_id).await?;
+    let code = ticket.code(&app.keys)?;
+    let qr = picture::qr_svg(&code)?;
+    page(&TicketPage { frame, held, ticket, qr, code })
+}
+
+/// `GET /tickets/{ticket}/ticket.ics`: the event for the reader's calendar.
+async fn ics(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    frame: Frame,
+) -> Result<Response> {
+    let ticket = own(&app, &person, &id).await?;
+    let held = Held::read(&app, &person, &ticket.booking_id).await?;
+    let address = format!("{}/tickets/{id}", app.public_url);
+    let body = calendar::entry(&held.event, &ticket, &address, frame.lang, frame.now);
+    let headers = [
+        (header::CONTENT_TYPE, "text/calendar; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"ticket.ics\""),
+        (header::CACHE_CONTROL, "private, no-store"),
+    ];
+    Ok((headers, body).into_response())
+}
+
+async fn own(app: &App, person: &Person, id: &str) -> Result<Ticket> {
+    let mut tx = app.db.read().await?;
+    queries::ticket_of(&mut tx, id, &person.id).await
+}

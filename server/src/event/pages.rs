@@ -1,0 +1,243 @@
+//! The public pages: what there is, and one event with what can be booked of it.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+
+use super::{
+    Event, Offer, queries,
+    rules::{self, Standing},
+};
+use crate::{
+    App,
+    booking::{self, Booking, shelf::Shelved},
+    db::{Tx, new_id},
+    error::{Error, Refused, Result},
+    web::{Frame, access::Caller, page},
+};
+
+/// The HTML routes.
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/", get(home)).route("/events/{event}", get(show))
+}
+
+#[derive(Template)]
+#[template(path = "event/home.html")]
+struct HomePage {
+    frame: Frame,
+    /// The reader's next event.
+    next: Option<Shelved>,
+    cards: Vec<Card>,
+}
+
+/// An event in the list.
+struct Card {
+    event: Event,
+    badge: &'static str,
+    state: String,
+    /// What else decides whether to open it.
+    note: String,
+}
+
+/// `GET /`: the events that are not over.
+async fn home(State(app): State<App>, frame: Frame) -> Result<Response> {
+    let mut tx = app.db.read().await?;
+    let next = match &frame.caller {
+        Caller::Person(person) => booking::shelf::next(&mut tx, &person.id, frame.now).await?,
+        _ => None,
+    };
+    let mut cards = Vec::new();
+    for event in queries::public(&mut tx, frame.now).await? {
+        let offers = queries::offers(&mut tx, &event.id).await?;
+        cards.push(Card::of(&frame, event, &offers));
+    }
+    page(&HomePage { frame, next, cards })
+}
+
+impl Card {
+    /// Tells how the most promising of its offers stands.
+    fn of(frame: &Frame, event: Event, offers: &[Offer]) -> Self {
+        let whose = &event;
+        let at = |wanted| {
+            offers.iter().filter(move |offer| rules::standing(whose, offer, frame.now) == wanted)
+        };
+        let words = |zh, en| frame.t(zh, en).to_owned();
+        let left: i64 = at(Standing::Open).map(Offer::left).sum();
+        let opening = at(Standing::NotOpen).min_by_key(|offer| offer.opens_ms);
+        let (badge, state, note) = if event.is_cancelled() {
+            ("warn", words("活动已取消", "Cancelled"), String::new())
+        } else if left > 0 {
+            (
+                "ok",
+                words("正在报名", "Open"),
+                frame.say(format!("还剩 {left} 个名额"), format!("{left} places left")),
+            )
+        } else if let Some(Offer { opens_ms, quota, .. }) = opening {
+            let at = frame.at(opens_ms, &event.time_zone);
+            let note = frame
+                .say(format!("{quota} 个名额，先到先得"), format!("{quota} places, first come"));
+            ("info", frame.say(format!("{at} 开始报名"), format!("Opens {at}")), note)
+        } else if at(Standing::SoldOut).next().is_some() {
+            (
+                "warn",
+                words("名额已满", "Full"),
+                words("有人取消会重新放出", "Cancelled places come back"),
+            )
+        } else if offers.is_empty() {
+            ("mute", words("不用报名", "No booking needed"), String::new())
+        } else {
+            ("mute", words("报名已截止", "Booking closed"), String::new())
+        };
+        Self { badge, state, note, event }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "event/show.html")]
+struct EventPage {
+    frame: Frame,
+    event: Event,
+    offers: Vec<Shown>,
+    /// Why the last try to book gave nothing.
+    refusal: Option<String>,
+    /// Names this rendering's tap, so that a second tap or a repeated request is the same booking.
+    key: String,
+    /// What was typed before the refusal.
+    typed: Vec<String>,
+}
+
+/// An offer, and what its reader can do about it.
+struct Shown {
+    offer: Offer,
+    choice: Choice,
+    /// For eligibility by union: their names.
+    unions: Vec<String>,
+}
+
+/// What the reader can do about an offer.
+enum Choice {
+    /// They hold places already.
+    Mine(Booking),
+    /// Book.
+    Book,
+    /// Sign in first.
+    SignIn,
+    /// Staff do not book for themselves.
+    Staff,
+    /// Nothing yet: it opens later.
+    Wait,
+    /// Nothing: it is full.
+    Full,
+    /// Nothing: it is over.
+    Closed,
+    /// Nothing: it is not for them.
+    NotForThem,
+}
+
+impl EventPage {
+    /// 比赛 · 健身.
+    fn kind(&self) -> String {
+        let name = |table: &[(&str, &'static str, &'static str)], word: &str| {
+            table.iter().find(|(known, ..)| *known == word).map(|(_, zh, en)| self.frame.t(zh, en))
+        };
+        let theme = self.event.theme.as_deref().and_then(|theme| name(&rules::THEMES, theme));
+        let kind = name(&rules::KINDS, &self.event.kind).unwrap_or_default();
+        theme.map_or_else(|| kind.to_owned(), |theme| format!("{kind} · {theme}"))
+    }
+
+    /// One name field for each companion who may come.
+    fn companions(&self, offer: &Offer) -> Vec<String> {
+        let most = usize::try_from(offer.guests_max.min(offer.per_person - 1)).unwrap_or(0).min(9);
+        (0..most).map(|field| self.typed.get(field).cloned().unwrap_or_default()).collect()
+    }
+}
+
+impl Shown {
+    /// For templates, whose `match` is too wordy for so many places.
+    const fn word(&self) -> &'static str {
+        match self.choice {
+            Choice::Mine(_) => "mine",
+            Choice::Book => "book",
+            Choice::SignIn => "sign_in",
+            Choice::Staff => "staff",
+            Choice::Wait => "wait",
+            Choice::Full => "full",
+            Choice::Closed => "closed",
+            Choice::NotForThem => "not_for_them",
+        }
+    }
+
+    const fn mine(&self) -> Option<&Booking> {
+        if let Choice::Mine(booking) = &self.choice { Some(booking) } else { None }
+    }
+}
+
+/// `GET /events/{event}`.
+async fn show(State(app): State<App>, Path(id): Path<String>, frame: Frame) -> Result<Response> {
+    page(&read(&app, frame, &id).await?)
+}
+
+/// The event's page again, with why booking was refused and what was typed.
+pub(crate) async fn show_again(
+    app: &App,
+    frame: Frame,
+    event_id: &str,
+    refused: &Refused,
+    typed: Vec<String>,
+) -> Result<Response> {
+    let refusal = Some(refused.text(frame.lang).to_owned());
+    let again = EventPage { refusal, typed, ..read(app, frame, event_id).await? };
+    // The page is there; what was asked of it is not.
+    let status =
+        if refused.status == StatusCode::NOT_FOUND { StatusCode::CONFLICT } else { refused.status };
+    Ok((status, page(&again)?).into_response())
+}
+
+async fn read(app: &App, mut frame: Frame, id: &str) -> Result<EventPage> {
+    let mut tx = app.db.read().await?;
+    let event = queries::event(&mut tx, id).await?;
+    if !event.is_public() && !frame.is_staff() {
+        return Err(Error::NotFound);
+    }
+    // After a refused form too, the language switch leads to the page itself.
+    frame.path = format!("/events/{id}");
+    let mut offers = Vec::new();
+    for offer in queries::offers(&mut tx, id).await? {
+        let choice = choice(&mut tx, &frame, &event, &offer).await?;
+        let unions = queries::offer_unions(&mut tx, &offer.id)
+            .await?
+            .into_iter()
+            .map(|(_, name)| name)
+            .collect();
+        offers.push(Shown { offer, choice, unions });
+    }
+    let key = new_id(frame.now);
+    Ok(EventPage { frame, event, offers, refusal: None, key, typed: Vec::new() })
+}
+
+async fn choice(tx: &mut Tx, frame: &Frame, event: &Event, offer: &Offer) -> Result<Choice> {
+    let standing = rules::standing(event, offer, frame.now);
+    let over = matches!(standing, Standing::Closed | Standing::Cancelled);
+    if let Caller::Person(person) = &frame.caller {
+        if let Some(booking) = booking::queries::booking_of_offer(tx, &offer.id, &person.id).await?
+        {
+            return Ok(Choice::Mine(booking));
+        }
+        if !over && !booking::rules::eligible(tx, offer, person).await? {
+            return Ok(Choice::NotForThem);
+        }
+    }
+    Ok(match (standing, &frame.caller) {
+        (Standing::Closed | Standing::Cancelled, _) => Choice::Closed,
+        (Standing::NotOpen, _) => Choice::Wait,
+        (Standing::SoldOut, _) => Choice::Full,
+        (Standing::Open, Caller::Person(_)) => Choice::Book,
+        (Standing::Open, Caller::Staff(_)) => Choice::Staff,
+        (Standing::Open, _) => Choice::SignIn,
+    })
+}
