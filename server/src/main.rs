@@ -1,6 +1,6 @@
 //! `turnout-server`: reads the command line, opens the database, does what was asked.
 
-use std::sync::Arc;
+use std::{process::ExitCode, sync::Arc};
 
 use admission::{Clock as _, decide::StationKind};
 use clap::{Parser, Subcommand};
@@ -8,7 +8,9 @@ use turnout_server::{
     App, SystemClock,
     config::{Serve, Storage},
     db::Db,
-    kiosk, serve, staff,
+    kiosk,
+    people::import::cli::{self, Import},
+    serve, staff,
     web::access::Role,
 };
 
@@ -24,6 +26,8 @@ struct Cli {
 enum Command {
     /// Serve pages and API.
     Serve(Serve),
+    /// Read organisations or members from a spreadsheet.
+    Import(Import),
     /// Kiosks.
     #[command(subcommand)]
     Kiosk(KioskCommand),
@@ -66,7 +70,7 @@ enum StaffCommand {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
@@ -77,8 +81,9 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Serve(config) => {
             let app = App::open(&config, Arc::new(SystemClock)).await?;
-            serve(app, config.listen).await
+            serve(app, config.listen).await?;
         }
+        Command::Import(import) => return cli::run(&import, &SystemClock).await,
         Command::Kiosk(KioskCommand::Add { name, event, station, storage }) => {
             let db = Db::open(&storage.database_url()).await?;
             let mut tx = db.write().await?;
@@ -91,16 +96,15 @@ async fn main() -> anyhow::Result<()> {
             let (_, code) = kiosk::rules::add(&mut tx, &new, SystemClock.now()).await?;
             tx.commit().await?;
             println!("{code}");
-            Ok(())
         }
         Command::Staff(StaffCommand::Add { name, role, storage }) => {
             let db = Db::open(&storage.database_url()).await?;
             let new = staff::add(&db, &name, role, SystemClock.now()).await?;
             println!("{}", new.password);
             eprintln!("{name} signs in at /staff/login with this password.");
-            Ok(())
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn station_kind(word: &str) -> Result<StationKind, String> {

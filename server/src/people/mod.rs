@@ -1,1 +1,3 @@
 //! The roster: organisations, members and their cards.
+
+pub mod import;

@@ -105,6 +105,8 @@ codes! {
         "Two rows have the same name and phone, and no ID numbers tell them apart.";
     CardTwice "card_twice" "同一张卡在文件里属于两个人，请核对两行。" "The file gives this card to two people: check both rows.";
     CardTaken "card_taken" "这张卡在名册里属于另一个人，请核对。" "This card belongs to somebody else on the roster: check it.";
+    CardBlocked "card_blocked" "这张卡已被新卡替换或已停用，不会因导入而恢复。"
+        "This card was replaced or blocked; the import leaves it so.";
     NameDiffers "name_differs" "证件号码在名册里对应另一个姓名，请核对。" "This ID number is on the roster under another name: check it.";
     Transfer "transfer" "此人在名册里属于另一个工会；如是转会，请确认。"
         "This person is on the roster under another union: confirm the transfer.";

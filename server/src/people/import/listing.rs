@@ -137,7 +137,7 @@ impl Reader {
             return None;
         }
         let headings = self.header.as_ref()?;
-        if headings.is_blank(row.cells) || headings.is_repeated_by(self.kind, row.cells) {
+        if headings.is_blank(row.cells) || headings.is_repeated_by(row.cells) {
             return None;
         }
         Some((headings, Place { sheet: Arc::clone(&self.sheet), row: row.number }))

@@ -1,7 +1,9 @@
 //! Text as people send it: encodings, delimiters, width, and what of it may be shown.
 
+use std::borrow::Cow;
+
 use encoding_rs::{GB18030, UTF_16BE, UTF_16LE};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 use zeroize::Zeroizing;
 
 /// Decodes a text file: UTF-8 with or without a byte-order mark, UTF-16 with one, else GB18030 (which holds
@@ -59,13 +61,26 @@ pub(super) fn is_exponent_form(text: &str) -> bool {
 
 /// The text in one form: NFKC (full-width becomes half-width), white space single, none at the ends.
 pub(super) fn folded(text: &str) -> String {
-    let text: String = text.nfkc().filter(|c| !is_invisible(*c)).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let visible: String = nfkc(text).chars().filter(|c| !is_invisible(*c)).collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// [`folded`] without any space, as Chinese names and headings are compared.
 pub(super) fn unspaced(text: &str) -> String {
-    text.nfkc().filter(|c| !c.is_whitespace() && !is_invisible(*c)).collect()
+    nfkc(text).chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).collect()
+}
+
+/// Nearly every cell is in this form already; telling so is much cheaper than composing it again.
+fn nfkc(text: &str) -> Cow<'_, str> {
+    match is_nfkc_quick(text.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(text),
+        _ => Cow::Owned(text.nfkc().collect()),
+    }
+}
+
+/// How names of organisations are compared: width, case and spaces do not make two unions of one.
+pub(super) fn name_key(text: &str) -> String {
+    unspaced(text).to_lowercase()
 }
 
 /// Characters that copying from web pages and WeChat leaves behind.

@@ -73,6 +73,10 @@ pub enum Unionisation {
 }
 
 impl Unionisation {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Independent, Self::Covered, Self::Preparing, Self::None, Self::Dissolved];
+
     /// As the database has it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
