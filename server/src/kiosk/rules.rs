@@ -32,7 +32,7 @@ use crate::{
 
 /// An enrolment code is good for this long.
 const CODE_MS: i64 = 30 * MINUTE;
-const CODE_TRIES: Limit = Limit { what: "enrolment", max: 30, window_ms: HOUR };
+const CODE_TRIES: Limit = Limit { what: "enrolment", max: 200, window_ms: HOUR };
 /// No I, L, O, U: nothing that is misread (Crockford).
 const CODE_ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const CODE_CHARS: usize = 10;

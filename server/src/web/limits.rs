@@ -77,7 +77,11 @@ pub async fn spend(app: &App, limits: &[(Limit, &str)]) -> Result<()> {
     let mut tx = app.db.write().await?;
     let mut outcome = Ok(());
     for (limit, who) in limits {
-        outcome = outcome.and(count(&mut tx, *limit, who, now).await);
+        outcome = count(&mut tx, *limit, who, now).await;
+        // What one limit turned away does not count against the next.
+        if outcome.is_err() {
+            break;
+        }
     }
     tx.commit().await?;
     outcome

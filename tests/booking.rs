@@ -1,0 +1,164 @@
+//! Booking: a place is sold once, a tap counts once, a person has one limit, a cancelled place comes back.
+
+use futures_util::future::join_all;
+use serde_json::json;
+use turnout_server::{db::new_id, web::access::Role};
+
+use crate::support::on_both;
+
+const HOUR: i64 = 3_600_000;
+
+on_both! {
+    async fn a_member_books_and_sees_their_ticket(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let member = app.member("王小明").await;
+        let booked = app.booked(&member, &offer).await;
+        assert_eq!(booked["status"], "confirmed");
+        let code = booked["tickets"][0]["code"].as_str().expect("code");
+        let fact = admission::ticket::verify(code, &app.app.keys.trusted()).expect("our own signature");
+        assert_eq!(fact.id.to_string(), booked["tickets"][0]["id"]);
+        let path = format!("/api/v1/bookings/{}", booked["id"].as_str().expect("id"));
+        let shown = app.get(&path, &member.token).await.expect(200);
+        assert_eq!(shown["tickets"], booked["tickets"]);
+        let left = app.get(&format!("/api/v1/events/{event}"), "").await.expect(200);
+        assert_eq!(left["offers"][0]["left"], 99);
+    }
+
+    async fn two_hundred_want_ten_places_and_ten_get_one(app) {
+        let (_, offer) = app.event(|draft| draft["offers"][0]["quota"] = 10.into()).await;
+        let mut members = Vec::new();
+        for n in 0..200 {
+            members.push(app.member(&format!("会员{n}")).await);
+        }
+        let tries = members.iter().map(|member| app.book_with(&member.token, "tap", json!({ "offer": offer })));
+        let answers = join_all(tries).await;
+        let won = answers.iter().filter(|answer| answer.status == 201).count();
+        let lost = answers.iter().filter(|answer| answer.status == 409 && answer.code() == "sold_out").count();
+        assert_eq!((won, lost), (10, 190));
+    }
+
+    async fn the_same_tap_counts_once(app) {
+        let (_, offer) = app.event(|draft| draft["offers"][0]["per_person"] = 5.into()).await;
+        let member = app.member("王小明").await;
+        let taps = (0..20).map(|_| app.book_with(&member.token, "one tap", json!({ "offer": offer })));
+        let answers = join_all(taps).await;
+        let first = &answers[0].text;
+        assert!(answers.iter().all(|answer| answer.status == 201 && answer.text == *first));
+        let other = app.book_with(&member.token, "one tap", json!({ "offer": offer, "guests": ["客人"] })).await;
+        assert_eq!(other.refused(422), "key_reused");
+    }
+
+    async fn a_person_has_one_limit_however_often_they_tap(app) {
+        let (_, offer) = app.event(|draft| draft["offers"][0]["per_person"] = 2.into()).await;
+        let member = app.member("王小明").await;
+        let keys: Vec<String> = (0..20).map(|n| format!("tap {n}")).collect();
+        let taps = keys.iter().map(|key| app.book_with(&member.token, key, json!({ "offer": offer })));
+        let answers = join_all(taps).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 2);
+        assert!(answers.iter().filter(|answer| answer.status != 201).all(|answer| answer.code() == "limit_reached"));
+    }
+
+    async fn a_cancelled_place_goes_to_somebody_else(app) {
+        let (_, offer) = app.event(|draft| draft["offers"][0]["quota"] = 1.into()).await;
+        let (first, second) = (app.member("王小明").await, app.member("李华").await);
+        let booked = app.booked(&first, &offer).await;
+        let full = app.book_with(&second.token, "a", json!({ "offer": offer })).await;
+        assert_eq!(full.refused(409), "sold_out");
+        let path = format!("/api/v1/bookings/{}/cancellation", booked["id"].as_str().expect("id"));
+        assert_eq!(app.post(&path, &second.token, json!({})).await.refused(404), "not_found");
+        for _ in 0..2 {
+            let cancelled = app.post(&path, &first.token, json!({})).await.expect(200);
+            assert_eq!(cancelled["status"], "cancelled");
+        }
+        app.booked(&second, &offer).await;
+        let again = app.book_with(&first.token, "b", json!({ "offer": offer })).await;
+        assert_eq!(again.refused(409), "sold_out");
+    }
+
+    async fn cancelling_ends_with_its_time_limit(app) {
+        let (_, offer) = app.event(|_| {}).await;
+        let member = app.member("王小明").await;
+        let booked = app.booked(&member, &offer).await;
+        app.advance(4 * HOUR + 1);
+        let path = format!("/api/v1/bookings/{}/cancellation", booked["id"].as_str().expect("id"));
+        assert_eq!(app.post(&path, &member.token, json!({})).await.refused(409), "too_late");
+    }
+
+    async fn booking_opens_by_the_servers_clock(app) {
+        let opens = app.now().0 + HOUR;
+        let (_, offer) = app.event(|draft| draft["offers"][0]["opens_ms"] = opens.into()).await;
+        let member = app.member("王小明").await;
+        let early = app.book_with(&member.token, "a", json!({ "offer": offer })).await;
+        assert_eq!(early.refused(403), "not_open");
+        app.advance(HOUR);
+        app.booked(&member, &offer).await;
+        app.advance(4 * HOUR);
+        let late = app.book_with(&app.member("李华").await.token, "a", json!({ "offer": offer })).await;
+        assert_eq!(late.refused(403), "not_open");
+    }
+
+    async fn companions_get_tickets_of_their_own_within_the_limit(app) {
+        let (_, offer) = app.event(|draft| {
+            draft["offers"][0]["per_person"] = 3.into();
+            draft["offers"][0]["guests_max"] = 2.into();
+        }).await;
+        let member = app.member("王小明").await;
+        let three = json!({ "offer": offer, "guests": ["妈妈", "孩子", "邻居"] });
+        assert_eq!(app.book_with(&member.token, "a", three).await.refused(409), "limit_reached");
+        let two = json!({ "offer": offer, "guests": ["妈妈", " 孩子 "] });
+        let booked = app.book_with(&member.token, "b", two).await.expect(201);
+        assert_eq!(booked["tickets"].as_array().expect("tickets").len(), 3);
+        let more = app.book_with(&member.token, "c", json!({ "offer": offer })).await;
+        assert_eq!(more.refused(409), "limit_reached");
+    }
+
+    async fn who_may_book_follows_the_offer(app) {
+        let member = app.member("王小明").await;
+        let (_, members_only) = app.event(|_| {}).await;
+        let (_, anyone) = app.event(|draft| draft["offers"][0]["eligibility"] = "anyone".into()).await;
+        let union = app.union("镇直机关工会").await;
+        let (_, one_union) = app.event(|draft| {
+            draft["offers"][0]["eligibility"] = "unions".into();
+            draft["offers"][0]["unions"] = json!([union]);
+        }).await;
+        let guest = app.guest_token("13900000001").await;
+        for (token, offer, status) in [
+            (&guest, &members_only, 403),
+            (&guest, &anyone, 201),
+            (&guest, &one_union, 403),
+            (&member.token, &one_union, 403),
+            (&member.token, &anyone, 201),
+        ] {
+            let answer = app.book_with(token, &new_id(app.now()), json!({ "offer": offer })).await;
+            assert_eq!(answer.status, status, "{}", answer.text);
+        }
+        app.join_union(&member, &union).await;
+        app.booked(&member, &one_union).await;
+    }
+
+    async fn a_cancelled_event_takes_no_bookings_and_tells_its_holders(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let member = app.member("王小明").await;
+        app.booked(&member, &offer).await;
+        let organizer = app.staff(Role::Organizer).await;
+        let change = json!({ "status": "cancelled", "cancel_note": "因暴雨取消" });
+        app.send(reqwest::Method::PATCH, &format!("/api/v1/events/{event}"), &organizer, Some(change)).await.expect(200);
+        let late = app.book_with(&app.member("李华").await.token, "a", json!({ "offer": offer })).await;
+        assert_eq!(late.refused(403), "not_open");
+        let told = app.messages_to(&member.phone).await;
+        assert!(told.iter().any(|body| body.contains("读书会") && body.contains("因暴雨取消")), "{told:?}");
+    }
+
+    async fn a_client_that_hangs_up_leaves_no_transaction_open(app) {
+        let (_, offer) = app.event(|_| {}).await;
+        let member = app.member("王小明").await;
+        let hasty = reqwest::Client::builder().timeout(std::time::Duration::from_micros(700)).build().expect("client");
+        for n in 0..200 {
+            let request = hasty.post(format!("{}/api/v1/bookings", app.url)).bearer_auth(&member.token);
+            drop(request.header("idempotency-key", format!("tap {n}")).json(&json!({ "offer": offer })).send().await);
+        }
+        // Whatever happened to those taps, the next person is served and nothing stays open.
+        app.booked(&app.member("李华").await, &offer).await;
+        assert_eq!(app.idle_in_transaction().await, 0);
+    }
+}

@@ -1,0 +1,89 @@
+//! What no compiler checks: SQL that would run on one engine only, and files without a word on what they are for.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.ends_with("target") {
+            found.extend(files(&path, ending));
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn server_sql_keeps_to_what_both_engines_understand() {
+    const ONE_ENGINE_ONLY: [&str; 9] = [
+        "for update",
+        "now()",
+        "ilike",
+        "insert or ",
+        "::text",
+        "::bigint",
+        "any(",
+        "autoincrement",
+        "serial primary",
+    ];
+    let mut texts = files(&root().join("server/src"), "rs");
+    texts.extend(
+        fs::read_dir(root().join("migrations"))
+            .expect("migrations")
+            .flatten()
+            .map(|file| file.path()),
+    );
+    for file in texts.iter().filter(|path| path.is_file()) {
+        // db.rs is the one file that knows there are two databases.
+        if file.ends_with("server/src/db.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(file).expect("readable");
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let is_sql =
+                code.contains('"') || file.extension().is_some_and(|ending| ending == "sql");
+            let sql_word = ["select ", "insert ", "update ", "delete ", "where ", "create "];
+            if is_sql && sql_word.iter().any(|word| code.contains(word)) {
+                for bad in ONE_ENGINE_ONLY {
+                    assert!(
+                        !code.contains(bad),
+                        "{}:{}: `{bad}` runs on one engine only",
+                        file.display(),
+                        number + 1
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for part in ["admission", "server", "kiosk", "tests"] {
+        for file in files(&root().join(part), "rs") {
+            let text = fs::read_to_string(&file).expect("readable");
+            assert!(text.starts_with("//!"), "{} does not open with //!", file.display());
+        }
+    }
+}
+
+#[test]
+fn the_project_depends_on_nothing_beside_it() {
+    let here = concat!("/sha", "red/");
+    for ending in ["rs", "toml", "sh", "html", "css", "js", "yml"] {
+        for file in files(&root(), ending) {
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            assert!(!text.contains(here), "{} names a folder outside the project", file.display());
+        }
+    }
+}
