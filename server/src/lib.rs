@@ -134,6 +134,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .merge(web::routes())
+        .merge(account::pages::routes())
         .merge(event::pages::routes())
         .merge(booking::pages::routes())
         .route("/healthz", get(|| async { "ok" }))

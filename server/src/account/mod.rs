@@ -1,6 +1,7 @@
 //! Signing in: members and guests with a phone and a six-digit code, staff with a name and a password.
 
 mod api;
+pub(crate) mod pages;
 pub mod rules;
 
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -50,6 +50,8 @@ impl Frame {
     /// Whether the page is at `path` or below it.
     #[must_use]
     pub fn is_at(&self, path: &str) -> bool {
-        self.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
     }
 }
