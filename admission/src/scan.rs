@@ -28,8 +28,7 @@ pub struct Scan {
     pub medium: Medium,
     /// The ticket it is about, when one was found.
     pub ticket: Option<TicketId>,
-    /// What was decided.
-    #[serde(flatten)]
+    /// What was decided. An object of its own: a refusal may have an `at` and a `station` too.
     pub verdict: Verdict,
     /// On what knowledge.
     pub trust: Trust,
@@ -240,6 +239,21 @@ mod tests {
         let entry = Entry::of(&scan(1));
         assert_eq!(entry.scan().expect("own text"), scan(1));
         assert_eq!(scan(1).true_at(), Millis(750));
+    }
+
+    #[test]
+    fn every_verdict_reads_back() {
+        let (at, station) = (Millis(7), "西门".to_owned());
+        for verdict in [
+            Verdict::Admitted,
+            Verdict::Attention(Refusal::StaleCode),
+            Verdict::Refused(Refusal::AlreadyUsed { at, station }),
+            Verdict::Refused(Refusal::TooEarly { opens_at: at }),
+            Verdict::Refused(Refusal::TooLate { closed_at: at }),
+        ] {
+            let scan = Scan { verdict, ..scan(1) };
+            assert_eq!(Entry::of(&scan).scan().expect("own text"), scan);
+        }
     }
 
     #[test]
