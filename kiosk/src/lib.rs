@@ -11,6 +11,8 @@ pub mod device;
 pub mod door;
 pub mod doorkeeper;
 pub mod enroll;
+#[cfg(test)]
+mod fake_server;
 pub mod identity;
 pub mod journal;
 pub mod page;

@@ -176,3 +176,274 @@ fn read_stdin(kiosk: Kiosk) -> std::io::Result<()> {
         };
     std::thread::Builder::new().name("stdin".to_owned()).spawn(read).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use admission::decide::Reason;
+    use axum::{
+        body::Body,
+        http::{Request, StatusCode},
+    };
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{
+        door::Trigger,
+        enroll,
+        fake_server::{CARD, FakeServer, KIOSK, Mood, NOW, code, ticket},
+        shown::Shown,
+        status::{Phase, Status, Trouble},
+    };
+
+    struct StandingClock;
+
+    impl Clock for StandingClock {
+        fn now(&self) -> Millis {
+            NOW
+        }
+    }
+
+    fn options(data: &Path) -> Options {
+        Options {
+            data: data.to_owned(),
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            scanners: Vec::new(),
+            offline: false,
+            pin: None,
+        }
+    }
+
+    async fn begin(options: Options) -> Running {
+        let running = start(options, Arc::new(StandingClock)).await.expect("a kiosk");
+        running.kiosk.started().await;
+        running
+    }
+
+    /// An enrolled kiosk at work that has synced once.
+    async fn synced(server: &FakeServer, data: &Path) -> Running {
+        enroll::enroll(&server.url(), "GOOD", data).await.expect("enrolled");
+        let running = begin(options(data)).await;
+        until(&running, |status| status.online && status.cards).await;
+        running
+    }
+
+    async fn until(running: &Running, is: impl FnMut(&Status) -> bool) {
+        running.kiosk.status.clone().wait_for(is).await.expect("a doorkeeper");
+    }
+
+    async fn scan(running: &Running, text: &str) -> Shown {
+        let text = Zeroizing::new(text.to_owned());
+        running.kiosk.scan(text, Trigger::Machine).await.expect("something is shown")
+    }
+
+    /// Ends a kiosk as a power cut would: no task is asked, nothing is closed.
+    fn cut(running: Running) {
+        for task in &running.tasks {
+            task.abort();
+        }
+        std::mem::forget(running.store.clone());
+    }
+
+    fn bytes_of(data: &Path) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for file in std::fs::read_dir(data).expect("a folder") {
+            bytes.extend(std::fs::read(file.expect("a file").path()).expect("readable"));
+        }
+        bytes
+    }
+
+    fn holds(bytes: &[u8], text: &str) -> bool {
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    }
+
+    #[tokio::test]
+    async fn a_code_and_a_card_are_admitted_once_and_uploaded_once() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        let first = scan(&running, CARD).await;
+        assert_eq!((first.verdict_word(), first.trust.word()), ("admitted", "live"));
+        assert_eq!(first.scan.as_deref(), Some(format!("{KIOSK}-1").as_str()));
+        assert_eq!(scan(&running, &code(1)).await.reason_word(), Some("already_used"));
+        assert_eq!(scan(&running, &code(2)).await.verdict_word(), "admitted");
+        until(&running, |status| status.waiting == 0).await;
+        let scans = server.scans();
+        let reasons: Vec<_> = scans.iter().map(|scan| scan.verdict.reason()).collect();
+        assert_eq!(reasons, [None, Some(Reason::AlreadyUsed), None]);
+        running.stop().await;
+        assert_eq!(crate::journal::verify(temp.path()).await.expect("whole"), (3, 3));
+        assert!(!holds(&bytes_of(temp.path()), "6210300000000007"), "no card number on the disk");
+    }
+
+    #[tokio::test]
+    async fn what_was_shown_survives_a_power_cut_and_an_outage() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        server.state().mood = Mood::Down;
+        assert_eq!(scan(&running, &code(1)).await.trust.word(), "local");
+        assert_eq!(scan(&running, &code(2)).await.verdict_word(), "admitted");
+        cut(running);
+        let running = begin(options(temp.path())).await;
+        assert_eq!(scan(&running, &code(1)).await.reason_word(), Some("already_used"));
+        assert!(server.scans().is_empty());
+        server.state().mood = Mood::Well;
+        until(&running, |status| status.online && status.waiting == 0).await;
+        assert_eq!(server.scans().len(), 3);
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_silent_is_asked_once() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        server.state().mood = Mood::Slow;
+        assert_eq!(scan(&running, &code(1)).await.trust.word(), "local");
+        assert_eq!(server.state().checks, 1);
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn an_admission_that_the_organizer_undid_may_be_repeated_here() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted");
+        until(&running, |status| status.waiting == 0).await;
+        {
+            let mut state = server.state();
+            let newest = state.tickets.iter().map(|row| row.revision).max().unwrap_or(0);
+            *state.tickets.iter_mut().find(|row| row.fact.id.0[0] == 1).expect("there") =
+                ticket(1, newest + 1);
+        }
+        // Each scan wakes the sync, so this ends as soon as the change has come down.
+        while !scan(&running, &code(1)).await.verdict_word().starts_with("admitted") {}
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_revoked_kiosk_is_wiped_and_stays_locked() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let pin = || Some(Zeroizing::new("246810".to_owned()));
+        enroll::enroll(&server.url(), "GOOD", temp.path()).await.expect("enrolled");
+        let running = begin(Options { pin: pin(), ..options(temp.path()) }).await;
+        until(&running, |status| status.online && status.cards).await;
+        assert!(holds(&bytes_of(temp.path()), "欧**明"));
+        server.state().mood = Mood::Down;
+        assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted");
+        server.state().mood = Mood::Revoked;
+        until(&running, |status| status.phase == Phase::Locked).await;
+        assert_eq!(scan(&running, &code(2)).await.reason_word(), Some("locked"));
+        running.stop().await;
+        assert!(!holds(&bytes_of(temp.path()), "欧**明"), "no name is left");
+        assert!(!temp.path().join("kiosk.key").exists());
+        assert!(!temp.path().join("card-key.sealed").exists());
+        let running = begin(options(temp.path())).await;
+        assert_eq!(running.kiosk.status.borrow().phase, Phase::Locked);
+        running.stop().await;
+        assert_eq!(
+            crate::journal::verify(temp.path()).await.expect("whole"),
+            (1, 0),
+            "unsent, kept"
+        );
+        // Enrolled anew, it begins a new journal beside the old one.
+        server.state().mood = Mood::Well;
+        enroll::enroll(&server.url(), "GOOD", temp.path()).await.expect("enrolled");
+        assert!(temp.path().join(format!("kiosk-{KIOSK}.db")).exists());
+    }
+
+    #[tokio::test]
+    async fn with_the_pin_cards_work_offline_after_a_restart() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let with_pin = |pin: &str, offline| Options {
+            pin: Some(Zeroizing::new(pin.to_owned())),
+            offline,
+            ..options(temp.path())
+        };
+        enroll::enroll(&server.url(), "GOOD", temp.path()).await.expect("enrolled");
+        let running = begin(with_pin("246810", false)).await;
+        until(&running, |status| status.online && status.cards).await;
+        running.stop().await;
+        let wrong = start(with_pin("000000", true), Arc::new(StandingClock)).await;
+        assert!(wrong.err().is_some_and(|error| error.to_string().contains("PIN")));
+        let running = begin(with_pin("246810", true)).await;
+        assert_eq!(scan(&running, CARD).await.verdict_word(), "admitted");
+        running.stop().await;
+        let running = begin(Options { offline: true, ..options(temp.path()) }).await;
+        assert_eq!(scan(&running, CARD).await.verdict_word(), "attention");
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_the_server_knows_otherwise_is_told_to_staff() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        server.state().chain = admission::scan::Chain::start("another");
+        scan(&running, &code(1)).await;
+        until(&running, |status| status.trouble == Some(Trouble::Forked)).await;
+        assert_eq!(scan(&running, &code(2)).await.verdict_word(), "admitted", "the queue goes on");
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn each_wrong_start_says_what_to_do() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let error = async |options| match start(options, Arc::new(StandingClock)).await {
+            Ok(_) => panic!("it started"),
+            Err(error) => format!("{error:#}"),
+        };
+        assert!(error(options(temp.path())).await.contains("turnout-kiosk enroll"));
+        let refused = enroll::enroll(&server.url(), "BAD", temp.path()).await;
+        assert!(refused.is_err_and(|error| format!("{error:#}").contains("kiosk add")));
+        enroll::enroll(&server.url(), "GOOD", temp.path()).await.expect("enrolled");
+        let again = enroll::enroll(&server.url(), "GOOD", temp.path()).await;
+        assert!(again.is_err_and(|error| error.to_string().contains("--data")));
+        let offline = Options { offline: true, ..options(temp.path()) };
+        assert!(error(offline).await.contains("without --offline"));
+        let taken = Options { listen: server.address, ..options(temp.path()) };
+        assert!(error(taken).await.contains("--listen"));
+        let open = "0.0.0.0:8081".parse().expect("an address");
+        assert!(error(Options { listen: open, ..options(temp.path()) }).await.contains("loopback"));
+    }
+
+    #[tokio::test]
+    async fn the_page_scans_shows_and_guards() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        let page = page::router(running.kiosk.clone(), Arc::new(StandingClock));
+        let ask = async |method: &str, path: &str, origin: Option<&str>, body: String| {
+            let mut request =
+                Request::builder().method(method).uri(path).header("host", "127.0.0.1:8081");
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            let request = request.body(Body::from(body)).expect("a request");
+            let response = page.clone().oneshot(request).await.expect("an answer");
+            let (parts, body) = response.into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+            (parts, String::from_utf8_lossy(&body).into_owned())
+        };
+        let own = Some("http://127.0.0.1:8081");
+        let (parts, body) = ask("POST", "/scan", own, code(1)).await;
+        assert_eq!(parts.status, StatusCode::OK);
+        assert!(body.contains(r#""look":"admitted""#) && body.contains("请进"), "{body}");
+        let (parts, _) = ask("POST", "/scan", Some("http://evil.example"), code(2)).await;
+        assert_eq!(parts.status, StatusCode::FORBIDDEN);
+        assert_eq!(ask("POST", "/scan", own, " \n".into()).await.0.status, StatusCode::NO_CONTENT);
+        let long = ask("POST", "/scan", own, "x".repeat(5_000)).await.0.status;
+        assert_eq!(long, StatusCode::PAYLOAD_TOO_LARGE);
+        let (parts, body) = ask("GET", "/", None, String::new()).await;
+        assert_eq!(parts.status, StatusCode::OK);
+        assert!(!body.contains("<style") && !body.contains("style=") && !body.contains(" on"));
+        let policy = parts.headers["content-security-policy"].to_str().expect("text");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"));
+        for name in ["kiosk.css", "kiosk.js"] {
+            assert_eq!(
+                ask("GET", &format!("/assets/{name}"), None, String::new()).await.0.status,
+                200
+            );
+        }
+        assert_eq!(ask("GET", "/assets/..%2fmod.rs", None, String::new()).await.0.status, 404);
+        assert_eq!(ask("GET", "/healthz", None, String::new()).await.0.status, StatusCode::OK);
+        running.stop().await;
+    }
+}

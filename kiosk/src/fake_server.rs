@@ -1,0 +1,309 @@
+//! A server for this crate's tests: keeps what a kiosk sends, says what it is told to say. The real one is
+//! tested with the real kiosk in `tests/`.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use admission::{
+    Millis, Verdict,
+    card::{CardKey, CardNumber},
+    decide::{StationKind, TicketState, Use},
+    scan::{Chain, Entry, Scan},
+    sync::{
+        CardKeyAnswer, CardRow, Check, Checked, Enrolled, Enrolment, EventInfo, Feed,
+        IssuerPublicKey, KIOSK_HEADER, Post, Receipt, SIGNATURE_HEADER, TicketRow, Upload,
+        request_is_signed,
+    },
+    ticket::{IssuerKey, TicketFact, TicketId},
+    time::{DAY, HOUR},
+};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Query, State},
+    http::{HeaderMap, Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+use serde_json::json;
+
+/// The time of the tests.
+pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
+pub(crate) const KIOSK: &str = "0198c0de-0000-7000-8000-000000000001";
+/// A synthetic card whose holder has person id `p1`.
+pub(crate) const CARD: &str = ";6210300000000007=30122200000000000000?";
+
+/// How the server behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Well,
+    /// 503 to everything.
+    Down,
+    /// Syncs, but never answers a check.
+    Slow,
+    Revoked,
+}
+
+pub(crate) struct Inner {
+    pub(crate) mood: Mood,
+    pub(crate) tickets: Vec<TicketRow>,
+    pub(crate) cards: Vec<CardRow>,
+    pub(crate) page: usize,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) chain: Chain,
+    pub(crate) uploads_with_entries: usize,
+    pub(crate) checks: usize,
+    pub(crate) post: Post,
+    public: [u8; 32],
+}
+
+/// A running fake.
+#[derive(Clone)]
+pub(crate) struct FakeServer {
+    pub(crate) address: SocketAddr,
+    state: Arc<Mutex<Inner>>,
+}
+
+pub(crate) fn issuer() -> IssuerKey {
+    IssuerKey::new(1, &[3; 32])
+}
+
+pub(crate) fn fact(id: u8) -> TicketFact {
+    TicketFact {
+        id: TicketId([id; 12]),
+        event: 4,
+        class: 0,
+        valid_from: NOW.plus(-HOUR),
+        valid_to: NOW.plus(HOUR),
+        reissue: 0,
+    }
+}
+
+pub(crate) fn code(id: u8) -> String {
+    fact(id).sign(&issuer())
+}
+
+pub(crate) fn ticket(id: u8, revision: i64) -> TicketRow {
+    TicketRow {
+        fact: fact(id),
+        state: TicketState::Valid,
+        person: Some(format!("p{id}")),
+        holder: "欧**明".to_owned(),
+        used: None,
+        revision,
+    }
+}
+
+fn card_key() -> [u8; 32] {
+    [5; 32]
+}
+
+impl FakeServer {
+    pub(crate) async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let fingerprint =
+            CardNumber::read(CARD).expect("a card").fingerprint(&CardKey::new(card_key()));
+        let state = Inner {
+            mood: Mood::Well,
+            tickets: (1..=5).map(|id| ticket(id, i64::from(id))).collect(),
+            cards: vec![CardRow { fingerprint, person: "p1".into(), blocked: false, revision: 1 }],
+            page: 2,
+            entries: Vec::new(),
+            chain: Chain::start(KIOSK),
+            uploads_with_entries: 0,
+            checks: 0,
+            post: Post {
+                name: "东门 1".into(),
+                station_kind: StationKind::Gate,
+                station: "东门".into(),
+                event: EventInfo {
+                    number: 4,
+                    id: "event".into(),
+                    title: "乒乓球赛".into(),
+                    time_zone: "Asia/Shanghai".into(),
+                    starts_at: NOW,
+                    ends_at: NOW.plus(HOUR),
+                    cancelled: false,
+                    offers: vec![(0, "男子单打".into())],
+                },
+                keys: vec![IssuerPublicKey {
+                    id: 1,
+                    public_key: HEXLOWER.encode(&issuer().public()),
+                }],
+                card_bins: vec!["621030".into()],
+                lease_until: NOW.plus(DAY),
+            },
+            public: [0; 32],
+        };
+        let fake = Self { address, state: Arc::new(Mutex::new(state)) };
+        let router = Router::new()
+            .route("/api/v1/kiosks/enrolment", post(enrol))
+            .route("/api/v1/kiosk/feed", get(feed))
+            .route("/api/v1/kiosk/scans", post(scans))
+            .route("/api/v1/kiosk/check", post(check))
+            .route("/api/v1/kiosk/card-key", get(key))
+            .with_state(fake.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.expect("served") });
+        fake
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, Inner> {
+        self.state.lock().expect("no handler panics while it holds the lock")
+    }
+
+    pub(crate) fn scans(&self) -> Vec<Scan> {
+        self.state().entries.iter().map(|entry| entry.scan().expect("a scan")).collect()
+    }
+
+    /// What a signed request must pass.
+    fn gate(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(), Response> {
+        let state = self.state();
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let (kiosk, signature) = (header(KIOSK_HEADER), header(SIGNATURE_HEADER));
+        let path = uri.path_and_query().map_or("", |path| path.as_str());
+        let problem = |status: StatusCode, code: &str| {
+            Err((status, Json(json!({ "code": code, "title": code }))).into_response())
+        };
+        if state.mood == Mood::Down {
+            return problem(StatusCode::SERVICE_UNAVAILABLE, "busy");
+        }
+        if !request_is_signed(&state.public, signature, kiosk, method.as_str(), path, body) {
+            return problem(StatusCode::UNAUTHORIZED, "not_signed");
+        }
+        match state.mood {
+            Mood::Revoked => problem(StatusCode::UNAUTHORIZED, "kiosk_revoked"),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn enrol(State(fake): State<FakeServer>, Json(enrolment): Json<Enrolment>) -> Response {
+    if enrolment.code != "GOOD" {
+        let problem = json!({ "code": "code_unknown", "title": "no such code" });
+        return (StatusCode::FORBIDDEN, Json(problem)).into_response();
+    }
+    let public = HEXLOWER.decode(enrolment.public_key.as_bytes()).expect("hex");
+    fake.state().public = public.try_into().expect("32 bytes");
+    Json(Enrolled { kiosk: KIOSK.into(), name: "东门 1".into() }).into_response()
+}
+
+#[derive(Deserialize)]
+struct After {
+    after: i64,
+    cards_after: i64,
+}
+
+async fn feed(
+    State(fake): State<FakeServer>,
+    Query(after): Query<After>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(refusal) = fake.gate(&Method::GET, &uri, &headers, b"") {
+        return refusal;
+    }
+    let state = fake.state();
+    let mut rows: Vec<TicketRow> =
+        state.tickets.iter().filter(|row| row.revision > after.after).cloned().collect();
+    rows.sort_by_key(|row| row.revision);
+    let more = rows.len() > state.page;
+    rows.truncate(state.page);
+    let cards: Vec<CardRow> =
+        state.cards.iter().filter(|row| row.revision > after.cards_after).cloned().collect();
+    Json(Feed {
+        server_now: NOW,
+        post: state.post.clone(),
+        revision: rows.last().map_or(after.after, |row| row.revision),
+        tickets: rows,
+        cards_revision: cards.last().map_or(after.cards_after, |row| row.revision),
+        cards,
+        more,
+    })
+    .into_response()
+}
+
+async fn scans(
+    State(fake): State<FakeServer>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Err(refusal) = fake.gate(&Method::POST, &uri, &headers, &body) {
+        return refusal;
+    }
+    let upload: Upload = serde_json::from_slice(&body).expect("an upload");
+    let mut state = fake.state();
+    state.uploads_with_entries += usize::from(!upload.entries.is_empty());
+    for (seq, entry) in (upload.from_seq..).zip(upload.entries) {
+        let have = state.entries.len() as u64;
+        if seq != have + 1 {
+            continue;
+        }
+        let Ok(scan) = entry.scan() else { return StatusCode::BAD_REQUEST.into_response() };
+        state.chain = state.chain.after(seq, &entry);
+        state.entries.push(entry);
+        let newest = state.tickets.iter().map(|row| row.revision).max().unwrap_or(0);
+        let admits = scan.verdict.is_admitted();
+        let row = state.tickets.iter_mut().find(|row| Some(row.fact.id) == scan.ticket);
+        if let Some(row) = row.filter(|row| admits && row.used.is_none()) {
+            row.used = Some(Use { at: scan.true_at(), station: scan.station });
+            row.revision = newest + 1;
+        }
+    }
+    let have_through = state.entries.len() as u64;
+    Json(Receipt { have_through, chain: state.chain, server_now: NOW }).into_response()
+}
+
+async fn check(
+    State(fake): State<FakeServer>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Err(refusal) = fake.gate(&Method::POST, &uri, &headers, &body) {
+        return refusal;
+    }
+    let check: Check = serde_json::from_slice(&body).expect("a check");
+    let row = {
+        let mut state = fake.state();
+        state.checks += 1;
+        let id = check.ticket.map(|(id, _)| id);
+        let of_card =
+            |row: &&TicketRow| check.card.is_some() && row.person.as_deref() == Some("p1");
+        state.tickets.iter().find(|row| Some(row.fact.id) == id || of_card(row)).cloned()
+    };
+    if fake.state().mood == Mood::Slow {
+        std::future::pending::<()>().await;
+    }
+    let verdict = match &row {
+        None => Verdict::Refused(admission::Refusal::NotBooked),
+        Some(TicketRow { used: Some(used), .. }) => {
+            let station = used.station.clone();
+            Verdict::Refused(admission::Refusal::AlreadyUsed { at: used.at, station })
+        }
+        Some(_) => Verdict::Admitted,
+    };
+    Json(Checked { verdict, ticket: row, server_now: NOW }).into_response()
+}
+
+async fn key(State(fake): State<FakeServer>, uri: Uri, headers: HeaderMap) -> Response {
+    if let Err(refusal) = fake.gate(&Method::GET, &uri, &headers, b"") {
+        return refusal;
+    }
+    Json(CardKeyAnswer { card_key: HEXLOWER.encode(&card_key()) }).into_response()
+}
