@@ -10,6 +10,7 @@ pub mod booking;
 pub mod checkin;
 pub mod config;
 pub mod db;
+pub mod demo;
 pub mod error;
 pub mod event;
 pub mod keys;
@@ -66,18 +67,7 @@ pub struct App {
     /// Set when the server stops, so that endless answers end.
     pub stopping: CancellationToken,
     /// Set in a demo world: log-ins are shown on a page.
-    pub demo: Option<Arc<DemoNotes>>,
-}
-
-/// What a demo world shows on its page.
-#[derive(Clone, Debug, Default)]
-pub struct DemoNotes {
-    /// The kiosk's screen.
-    pub kiosk_url: Option<String>,
-    /// Staff log-ins: role, name, password.
-    pub staff: Vec<(String, String, String)>,
-    /// Member log-ins: name, phone.
-    pub members: Vec<(String, String)>,
+    pub demo: Option<Arc<demo::Notes>>,
 }
 
 impl App {
@@ -137,6 +127,7 @@ pub fn router(app: App) -> Router {
         .merge(account::pages::routes())
         .merge(event::pages::routes())
         .merge(booking::pages::routes())
+        .merge(demo::page::routes())
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

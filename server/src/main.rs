@@ -8,6 +8,7 @@ use turnout_server::{
     App, SystemClock,
     config::{Serve, Storage},
     db::Db,
+    demo::{self, Demo},
     kiosk,
     people::import::cli::{self, Import},
     serve, staff,
@@ -24,6 +25,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a fresh demo world and serve it.
+    Demo(Demo),
     /// Serve pages and API.
     Serve(Serve),
     /// Read organisations or members from a spreadsheet.
@@ -83,6 +86,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             let app = App::open(&config, Arc::new(SystemClock)).await?;
             serve(app, config.listen).await?;
         }
+        Command::Demo(demo) => demo::run(demo, Arc::new(SystemClock)).await?,
         Command::Import(import) => return cli::run(&import, &SystemClock).await,
         Command::Kiosk(KioskCommand::Add { name, event, station, storage }) => {
             let db = Db::open(&storage.database_url()).await?;

@@ -15,7 +15,6 @@ macro_rules! on_both {
         $(
             $(#[$meta])*
             mod $name {
-                #[expect(unused_imports, reason = "one list of imports for every test of the file")]
                 use super::*;
 
                 async fn body($app: crate::support::TestApp) $body

@@ -114,19 +114,25 @@ pub(super) async fn scans(
     kiosk: Kiosk,
     Json(upload): Json<Upload>,
 ) -> Result<Json<Receipt>> {
-    let (now, id, upload) = (app.clock.now(), kiosk.id, Arc::new(upload));
+    Ok(Json(receive(&app, &kiosk.id, upload).await?))
+}
+
+/// Takes an upload of a kiosk into the books and tells the open pages.
+pub(crate) async fn receive(app: &App, kiosk_id: &str, upload: Upload) -> Result<Receipt> {
     let news = !upload.entries.is_empty();
-    let outcome = app
+    let (now, id, upload) = (app.clock.now(), kiosk_id.to_owned(), Arc::new(upload));
+    let (event_id, outcome) = app
         .ledger
         .write(move |tx| {
             let (id, upload) = (id.clone(), Arc::clone(&upload));
             Box::pin(async move { upload::receive(tx, &id, &upload, now).await })
         })
         .await?;
+    // A sign of life changes nothing that is shown.
     if news {
-        app.live.changed(&kiosk.event_id);
+        app.live.changed(&event_id);
     }
-    Ok(Json(outcome?))
+    Ok(outcome?)
 }
 
 /// What the server would decide about a scan that is about to be journaled under the same place.

@@ -5,6 +5,7 @@ pub(crate) mod queries;
 pub mod rules;
 mod upload;
 
+pub(crate) use api::receive;
 pub(crate) use rules::signed_by;
 use utoipa_axum::{router::OpenApiRouter, routes};
 

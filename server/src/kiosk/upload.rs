@@ -21,13 +21,13 @@ const UNCONFIRMED_MS: i64 = 10 * SECOND;
 /// What an upload led to: "have all through m", or a quarantine that was written down.
 pub(super) type Outcome = std::result::Result<Receipt, Refused>;
 
-/// Takes an upload into the books. Sending again changes nothing.
+/// Takes an upload into the books; gives the event it is about. Sending again changes nothing.
 pub(super) async fn receive(
     tx: &mut Tx,
     kiosk_id: &str,
     upload: &Upload,
     now: Millis,
-) -> Result<Outcome> {
+) -> Result<(String, Outcome)> {
     if upload.entries.len() > UPLOAD_MAX {
         return Err(Error::invalid(
             "entries",
@@ -42,7 +42,7 @@ pub(super) async fn receive(
             queries::keep_evidence(tx, kiosk_id, signed(seq)?, &entry.0, now).await?;
         }
         queries::quarantine(tx, kiosk_id, note, now).await?;
-        return Ok(Err(quarantined()));
+        return Ok((kiosk.event_id, Err(quarantined())));
     }
     let mut chain = head_chain(&kiosk)?;
     let mut through = kiosk.head_seq;
@@ -68,7 +68,7 @@ pub(super) async fn receive(
     queries::seen(tx, kiosk_id, (signed(upload.head_seq)? - through).max(0), upload.skew_ms, now)
         .await?;
     let have_through = u64::try_from(through).map_err(anyhow::Error::from)?;
-    Ok(Ok(Receipt { have_through, chain, server_now: now }))
+    Ok((kiosk.event_id, Ok(Receipt { have_through, chain, server_now: now })))
 }
 
 struct Journal<'a> {

@@ -1,0 +1,351 @@
+//! The demo world: the federation's organisations and members, four events, and a contest in the middle of its day.
+
+use std::sync::Arc;
+
+use admission::{
+    Clock, Millis, Refusal, Verdict,
+    decide::StationKind,
+    scan::{Chain, Entry, Medium, Scan, Skew, Trust},
+    sync::Upload,
+    time::{DAY, HOUR, MINUTE},
+};
+use futures_util::future::try_join_all;
+
+use super::{EventNote, MemberNote, Notes, OfferNote, Session, StaffNote};
+use crate::{
+    App,
+    booking::rules::{self as booking, Request},
+    event::{self, EventDraft, OfferDraft},
+    fetch, kiosk,
+    people::import::{
+        batch::Batch,
+        headings::Kind,
+        rows::Rules,
+        sheet::Limits,
+        verdict::{Accepted, Verdict as RowVerdict},
+    },
+    staff,
+    web::{
+        access::{Person, Role},
+        session::{self, Holder},
+    },
+};
+
+const ORGANISATIONS: &[u8] = include_bytes!("../../../tests/data/organisations.xlsx");
+const MEMBERS: &[u8] = include_bytes!("../../../tests/data/members.xlsx");
+
+/// Members whose sessions are handed out; they hold no tickets.
+const LISTED: usize = 50;
+
+/// A clock that stands: what happened before the demo began happened then.
+struct Stands(Millis);
+
+impl Clock for Stands {
+    fn now(&self) -> Millis {
+        self.0
+    }
+}
+
+/// Makes the world in an empty database.
+pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
+    let now = app.clock.now();
+    let organisations = import(app, Kind::Organisations, ORGANISATIONS).await?;
+    let members = import(app, Kind::Members, MEMBERS).await?;
+    let people = people(app).await?;
+    let (listed, others) = people.split_at(LISTED.min(people.len()));
+    let mut notes = Notes { counts: (organisations, members), ..Notes::default() };
+    notes.staff = accounts(app, now, &mut notes.organizer).await?;
+    notes.members = sessions(app, listed, now).await?;
+
+    let fair = add(app, &fair(now), now).await?;
+    let contest = add(app, &contest(now), now).await?;
+    let springs = add(app, &springs(now), now).await?;
+    let lecture = add(app, &lecture(now), now).await?;
+
+    let before = App { clock: Arc::new(Stands(now.plus(-2 * DAY))), ..app.clone() };
+    let players = book_all(&before, &others[..76], &contest.offers[0], 0).await?;
+    book_all(&before, &others[76..226], &fair.offers[0], 0).await?;
+    book_all(&before, &others[226..251], &lecture.offers[0], 1).await?;
+    hold_contest(app, &contest.id, &players, now).await?;
+
+    let mut tx = app.db.write().await?;
+    let gate = kiosk::rules::NewKiosk {
+        name: "东门一号".to_owned(),
+        event_id: fair.id.clone(),
+        station_kind: StationKind::Gate,
+        station: "东门".to_owned(),
+    };
+    (_, notes.kiosk_code) = kiosk::rules::add(&mut tx, &gate, now).await?;
+    tx.commit().await?;
+    notes.events = vec![fair, contest, springs, lecture];
+    Ok(notes)
+}
+
+async fn import(app: &App, kind: Kind, bytes: &[u8]) -> anyhow::Result<usize> {
+    let now = app.clock.now();
+    let today = admission::say::zoned(now, &crate::web::frame::zone("Asia/Shanghai")).date();
+    let rules =
+        Rules { card_key: &app.keys.card, bins: &app.card_bins, today, limits: Limits::default() };
+    let batch = Batch::read(kind, bytes, &rules)?;
+    let mut tx = app.db.write().await?;
+    let report = batch.carry_out(&mut tx, &Accepted::default(), now, |_| ()).await?;
+    tx.commit().await?;
+    Ok(report.count(RowVerdict::New))
+}
+
+/// Members in the order of the roster.
+async fn people(app: &App) -> anyhow::Result<Vec<(Person, String)>> {
+    let mut tx = app.db.read().await?;
+    let rows: Vec<(String, String, String)> = fetch!(
+        tx,
+        fetch_all,
+        "select id, name, phone from person where kind = 'member' and status = 'active' and phone is not null
+         order by phone limit 400",
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, name, phone)| (Person { id, name, member: true }, phone))
+        .collect())
+}
+
+async fn accounts(
+    app: &App,
+    now: Millis,
+    organizer: &mut Session,
+) -> anyhow::Result<Vec<StaffNote>> {
+    let mut notes = Vec::new();
+    for (name, role) in
+        [("陈主任", Role::Admin), ("周组织", Role::Organizer), ("小李", Role::Volunteer)]
+    {
+        let new = staff::add(&app.db, name, role, now).await?;
+        if role == Role::Organizer {
+            organizer.token = staff::session_for(&app.db, &new.id, now).await?;
+        }
+        notes.push(StaffNote {
+            name: name.to_owned(),
+            role: role.word().to_owned(),
+            password: new.password,
+        });
+    }
+    Ok(notes)
+}
+
+async fn sessions(
+    app: &App,
+    people: &[(Person, String)],
+    now: Millis,
+) -> anyhow::Result<Vec<MemberNote>> {
+    let mut tx = app.db.write().await?;
+    let mut notes = Vec::new();
+    for (person, phone) in people {
+        let token = session::open(&mut tx, Holder::Person(&person.id), now).await?;
+        notes.push(MemberNote { name: person.name.clone(), phone: phone.clone(), token });
+    }
+    tx.commit().await?;
+    Ok(notes)
+}
+
+async fn add(app: &App, draft: &EventDraft, now: Millis) -> anyhow::Result<EventNote> {
+    event::rules::check_event(draft)?;
+    let mut tx = app.db.write().await?;
+    let id = event::queries::create(&mut tx, draft, now).await?;
+    let offers = event::queries::offers(&mut tx, &id).await?;
+    tx.commit().await?;
+    let offers =
+        offers.into_iter().map(|offer| OfferNote { id: offer.id, mode: offer.mode }).collect();
+    Ok(EventNote { id, kind: draft.kind.clone(), title: draft.title.clone(), offers })
+}
+
+/// Books one place for each, every fifth with `guests` companions; gives the tickets' ids.
+async fn book_all(
+    app: &App,
+    people: &[(Person, String)],
+    offer: &OfferNote,
+    guests: usize,
+) -> anyhow::Result<Vec<String>> {
+    let bookings = people.iter().enumerate().map(|(at, (person, _))| {
+        let guests = if at % 5 == 0 { vec!["家属".to_owned(); guests] } else { Vec::new() };
+        let request = Request { offer: offer.id.clone(), guests };
+        async move { booking::book(app, person, request, "demo").await }
+    });
+    let booked = try_join_all(bookings).await?;
+    Ok(booked.into_iter().flat_map(|booked| booked.tickets).map(|ticket| ticket.id).collect())
+}
+
+/// What two doors of the contest saw since it began, uploaded as kiosks do.
+async fn hold_contest(
+    app: &App,
+    event_id: &str,
+    tickets: &[String],
+    now: Millis,
+) -> anyhow::Result<()> {
+    let mut tx = app.db.read().await?;
+    let event = event::queries::event(&mut tx, event_id).await?;
+    drop(tx);
+    let number = u32::try_from(event.number)?;
+    let begun = event.starts_ms.plus(-40 * MINUTE);
+    let (east, west) = tickets.split_at(tickets.len() * 3 / 5);
+    for (station, tickets, stay_away) in [("东门", east, 7), ("西门", west, 9)] {
+        let mut door = Door { station, number, entries: Vec::new() };
+        for (at, ticket) in tickets.iter().enumerate() {
+            // People come slowly, then in a crowd, then late; a few do not come.
+            let share = at as f64 / tickets.len() as f64;
+            let moment = begun.plus((share.sqrt() * 70.0 * MINUTE as f64) as i64);
+            if at % stay_away == stay_away - 1 {
+                continue;
+            }
+            door.saw(ticket, Verdict::Admitted, moment);
+            if at % 11 == 4 {
+                let used = Refusal::AlreadyUsed { at: moment, station: station.to_owned() };
+                door.saw(ticket, Verdict::Refused(used), moment.plus(20_000));
+            }
+        }
+        door.upload(app, event_id, now).await?;
+    }
+    Ok(())
+}
+
+/// A door of the past.
+struct Door {
+    station: &'static str,
+    number: u32,
+    entries: Vec<Entry>,
+}
+
+impl Door {
+    fn saw(&mut self, ticket: &str, verdict: Verdict, at: Millis) {
+        self.entries.push(Entry::of(&Scan {
+            seq: self.entries.len() as u64 + 1,
+            event: self.number,
+            station_kind: StationKind::Gate,
+            station: self.station.to_owned(),
+            medium: Medium::Code,
+            ticket: ticket.parse().ok(),
+            verdict,
+            trust: Trust::Live,
+            at,
+            skew: Some(Skew { ms: 0, error_ms: 4 }),
+        }));
+    }
+
+    async fn upload(self, app: &App, event_id: &str, now: Millis) -> anyhow::Result<()> {
+        let new = kiosk::rules::NewKiosk {
+            name: format!("{}一号", self.station),
+            event_id: event_id.to_owned(),
+            station_kind: StationKind::Gate,
+            station: self.station.to_owned(),
+        };
+        let mut tx = app.db.write().await?;
+        let (id, code) = kiosk::rules::add(&mut tx, &new, now).await?;
+        tx.commit().await?;
+        // Nobody holds this kiosk's private key: its day is over.
+        let nobody = data_encoding::HEXLOWER.encode(&[7; 32]);
+        kiosk::rules::enrol(app, &code, &nobody, "demo").await?;
+        let upload = Upload {
+            from_seq: 1,
+            before: Chain::start(&id),
+            head_seq: self.entries.len() as u64,
+            entries: self.entries,
+            skew_ms: Some(4),
+        };
+        kiosk::receive(app, &id, upload).await?;
+        Ok(())
+    }
+}
+
+fn draft(kind: &str, title: &str, starts: Millis, hours: i64) -> EventDraft {
+    EventDraft {
+        kind: kind.to_owned(),
+        theme: None,
+        title: title.to_owned(),
+        place: String::new(),
+        entrance: "东门".to_owned(),
+        poster: String::new(),
+        starts_ms: starts.0,
+        ends_ms: starts.plus(hours * HOUR).0,
+        time_zone: "Asia/Shanghai".to_owned(),
+        status: "published".to_owned(),
+        offers: Vec::new(),
+    }
+}
+
+fn offer(name: &str, quota: i64, opens: Millis, closes: Millis, eligibility: &str) -> OfferDraft {
+    OfferDraft {
+        name: name.to_owned(),
+        mode: "first_come".to_owned(),
+        quota,
+        opens_ms: opens.0,
+        closes_ms: closes.0,
+        cancel_until_ms: None,
+        per_person: 1,
+        guests_max: 0,
+        eligibility: eligibility.to_owned(),
+        unions: Vec::new(),
+        valid_from_ms: None,
+        valid_to_ms: None,
+    }
+}
+
+/// Happening now; anybody may come in.
+fn fair(now: Millis) -> EventDraft {
+    let starts = on_the_hour(now.plus(-HOUR));
+    let offer = OfferDraft {
+        cancel_until_ms: Some(starts.plus(7 * HOUR).0),
+        ..offer("入场", 1_000, now.plus(-10 * DAY), starts.plus(7 * HOUR), "anyone")
+    };
+    EventDraft {
+        place: "王佐镇文化体育中心 一层展厅".to_owned(),
+        poster: "27 家企业，768 个岗位，115 个工种。现场设职工维权、职业指导、政策解答、法律援助四个咨询台。\n\
+                 凭票二维码或京卡入场；没有入会的职工也欢迎。"
+            .to_owned(),
+        offers: vec![offer],
+        ..draft("fair", "春风行动 · 春季招聘会", starts, 9)
+    }
+}
+
+/// In the middle of its day.
+fn contest(now: Millis) -> EventDraft {
+    let starts = on_the_hour(now.plus(-2 * HOUR));
+    EventDraft {
+        place: "王佐镇职工体育馆".to_owned(),
+        poster: "男子单打，先小组循环后淘汰。请自带球拍，穿运动鞋入场。".to_owned(),
+        offers: vec![offer("男子单打", 80, now.plus(-10 * DAY), starts, "members")],
+        ..draft("contest", "「五一杯」职工乒乓球赛", starts, 8)
+    }
+}
+
+/// Few places, and they open in ten minutes.
+fn springs(now: Millis) -> EventDraft {
+    let starts = on_the_hour(now.plus(2 * DAY));
+    let opens = Millis(now.plus(10 * MINUTE).0 / MINUTE * MINUTE);
+    EventDraft {
+        place: "南宫温泉水世界".to_owned(),
+        entrance: "南门换票处".to_owned(),
+        poster: "免费温泉套票 60 张，每位会员限一张，抢完为止。本券当日一次有效，不可转让。"
+            .to_owned(),
+        offers: vec![offer("温泉套票", 60, opens, starts.plus(-12 * HOUR), "members")],
+        ..draft("voucher", "会员温泉福利券", starts, 10)
+    }
+}
+
+/// In three days; members may bring somebody.
+fn lecture(now: Millis) -> EventDraft {
+    let starts = on_the_hour(now.plus(3 * DAY));
+    let offer = OfferDraft {
+        per_person: 3,
+        guests_max: 2,
+        ..offer("听讲座位", 120, now.plus(-5 * DAY), starts.plus(-2 * HOUR), "anyone")
+    };
+    EventDraft {
+        theme: Some("law".to_owned()),
+        place: "王佐镇政府 二层报告厅".to_owned(),
+        entrance: "北门".to_owned(),
+        poster: "请律师讲劳动合同、工伤和加班工资，现场答疑。可带两位家人或同事。".to_owned(),
+        offers: vec![offer],
+        ..draft("activity", "职工普法讲座：劳动合同那些事", starts, 2)
+    }
+}
+
+fn on_the_hour(moment: Millis) -> Millis {
+    Millis(moment.0 / HOUR * HOUR)
+}
