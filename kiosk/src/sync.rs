@@ -26,6 +26,9 @@ use crate::{
 /// a crash the copy is called older than it is, never younger.
 const WRITE_AGE_EVERY_MS: i64 = 15_000;
 
+/// The code with which the server says that it keeps another journal under this kiosk's name.
+const QUARANTINED: &str = "kiosk_quarantined";
+
 /// The task that speaks with the server.
 pub(crate) struct Sync {
     pub(crate) kiosk: String,
@@ -215,9 +218,12 @@ const fn courier_is_well(task: Task) -> bool {
     matches!(task, Task::Fetch | Task::Upload { .. })
 }
 
-const fn trouble(error: &StepError) -> Option<Trouble> {
+fn trouble(error: &StepError) -> Option<Trouble> {
     match error {
         StepError::Forked => Some(Trouble::Forked),
+        StepError::Server(Failure::Refused { code, .. }) if code == QUARANTINED => {
+            Some(Trouble::Forked)
+        }
         StepError::Server(Failure::Refused { status: 400..500, .. }) => Some(Trouble::Refused),
         _ => None,
     }

@@ -1,0 +1,283 @@
+// The kiosk's screen: shows what the kiosk program says, and hands it what scanners type. Decides nothing.
+
+const SAY = {
+  zh: {
+    starting: "正在准备", starting_step: "正在取得本场活动的资料，请稍候。",
+    ready: "请出示二维码或刷京卡",
+    locked: "已停用", locked_step: "本机已被主办方停用，请走旁边的通道。",
+    out_of_order: "暂停使用", out_of_order_step: "请走旁边的通道。工作人员：请检查本机磁盘空间。",
+    lost: "检票程序没有运行", lost_step: "工作人员：请重新启动 turnout-kiosk，本页会自己恢复。",
+    offline: "网络已断开，照常检票，记录稍后自动上传", clock: "本机时间与服务器相差超过两分钟，请校准",
+    forked: "本机记录与服务器不一致，请联系管理员", refused: "服务器不接受本机的记录，请联系管理员",
+    no_cards: "暂不能刷卡", waiting: (n) => `待上传 ${n} 条`, synced: "已全部上传",
+    sound_on: "声音：开", sound_off: "声音：关", other: "English",
+  },
+  en: {
+    starting: "Getting ready", starting_step: "Fetching this event. One moment, please.",
+    ready: "Show your QR code or swipe your union card",
+    locked: "Locked", locked_step: "The organizer has locked this kiosk. Please use the next lane.",
+    out_of_order: "Out of order", out_of_order_step: "Please use the next lane. Staff: check the disk space.",
+    lost: "The kiosk program is not running", lost_step: "Staff: start turnout-kiosk again; this page comes back by itself.",
+    offline: "No network. Admission goes on; records are uploaded later", clock: "This clock is more than two minutes off. Please set it",
+    forked: "This kiosk's records differ from the server's. Please call the administrator", refused: "The server refuses this kiosk's records. Please call the administrator",
+    no_cards: "No cards for now", waiting: (n) => `${n} to upload`, synced: "all uploaded",
+    sound_on: "Sound on", sound_off: "Sound off", other: "中文",
+  },
+};
+const VISITOR_LANGUAGE_MS = 60_000; // Then the next visitor finds Chinese again.
+const LOST_MS = 1_500; // A short restart of the program need not show.
+
+const at = (id) => document.getElementById(id);
+const body = document.body;
+let lang = "zh";
+let status = null;
+let verdict = null;
+let lost = false;
+let clockOffset = 0;
+let backToReady = 0, backToChinese = 0, lostTimer = 0;
+
+// ---------------------------------------------------------------- what is shown
+
+function say(id, text) {
+  const element = at(id);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function render() {
+  const words = SAY[lang];
+  const other = lang === "zh" ? "en" : "zh";
+  document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
+  for (const element of document.querySelectorAll("[data-say]")) element.textContent = words[element.dataset.say];
+  for (const element of document.querySelectorAll("[data-beside]")) element.textContent = SAY[other][element.dataset.beside];
+
+  const phase = lost ? "lost" : status?.phase ?? "starting";
+  const state = verdict && phase !== "lost" && phase !== "locked" ? "verdict" : phase;
+  body.dataset.state = state;
+  if (state === "verdict") body.dataset.look = verdict.look;
+  else delete body.dataset.look;
+  if (verdict) renderVerdict(other);
+
+  const place = status?.place;
+  say("event", place?.event ?? "");
+  say("station", place ? (place.kiosk && place.kiosk !== place.station ? `${place.station} · ${place.kiosk}` : place.station) : "");
+  renderState(words);
+  renderClock();
+}
+
+function renderVerdict(other) {
+  const main = verdict[lang], beside = verdict[other];
+  const length = main.headline.length * (lang === "zh" ? 2 : 1);
+  body.dataset.length = length > 15 ? "longest" : length > 8 ? "long" : "short";
+  say("headline", main.headline);
+  say("headline-beside", beside.headline);
+  say("holder", verdict.look === "closed" ? "" : verdict.holder ?? "");
+  say("offer", verdict.look === "admitted" ? verdict.offer ?? "" : "");
+  say("step", main.next);
+  say("step-beside", beside.next);
+}
+
+function renderState(words) {
+  body.toggleAttribute("data-online", Boolean(status?.online) && !lost);
+  const trust = verdict && !lost ? verdict.trust : status?.trust;
+  say("trust", trust && !lost ? trust[lang] : "");
+  say("queue", !status || lost ? "" : status.waiting ? words.waiting(status.waiting) : words.synced);
+  at("cards").hidden = !status || lost || status.phase !== "ready" || status.cards;
+  const trouble = { forked: words.forked, refused: words.refused, clock_off: words.clock }[status?.trouble];
+  const offline = status?.phase === "ready" && !status.online ? words.offline : null;
+  const strip = lost ? null : trouble ?? offline;
+  at("strip").hidden = !strip;
+  say("strip-words", strip ?? "");
+  at("language").textContent = words.other;
+  at("sound").textContent = muted || audio?.state !== "running" ? words.sound_off : words.sound_on;
+  at("sound").setAttribute("aria-pressed", String(!muted));
+}
+
+function renderClock() {
+  if (!status || lost) return say("clock", "");
+  const now = new Date(Date.now() + clockOffset);
+  const timeZone = status.place?.time_zone;
+  say("clock", new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone }).format(now));
+}
+
+function show(view) {
+  // The same verdict comes by the scan's answer and by the stream.
+  if (verdict?.scan && verdict.scan === view.scan && verdict.at_ms === view.at_ms) return hold(view);
+  verdict = view;
+  hold(view);
+  render();
+  body.classList.remove("fresh");
+  void body.offsetWidth; // So that the animation begins anew.
+  body.classList.add("fresh");
+  sound(view.look);
+}
+
+function hold(view) {
+  clearTimeout(backToReady);
+  backToReady = setTimeout(() => { verdict = null; render(); }, view.stays_ms);
+}
+
+// ---------------------------------------------------------------- what the program says
+
+function listen() {
+  const stream = new EventSource("/live");
+  stream.addEventListener("status", (event) => {
+    status = JSON.parse(event.data);
+    clockOffset = status.now_ms - Date.now();
+    found();
+    render();
+  });
+  stream.addEventListener("verdict", (event) => show(JSON.parse(event.data)));
+  stream.addEventListener("open", found);
+  stream.addEventListener("error", () => {
+    lostTimer ||= setTimeout(() => { lost = true; verdict = null; render(); }, LOST_MS);
+    // The browser tries again by itself, unless the answer was no stream at all.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, LOST_MS);
+  });
+}
+
+function found() {
+  clearTimeout(lostTimer);
+  lostTimer = 0;
+  if (lost) { lost = false; render(); }
+}
+
+async function send(text) {
+  try {
+    const response = await fetch("/scan", { method: "POST", body: text, headers: { "content-type": "text/plain;charset=utf-8" } });
+    if (response.status === 200) show(await response.json());
+  } catch {
+    lost = true;
+    render();
+  }
+}
+
+// ---------------------------------------------------------------- scanners that type
+
+// A scanner types a whole code within a moment, and ends it with Enter, Tab or nothing.
+const PAUSE_MS = 60; // After this long a complete text is sent.
+const SLOW_PAUSE_MS = 500; // A wireless scanner may pause inside a text.
+const FORGET_MS = 2_000; // What nobody ended was no scan.
+let typed = "", pause = 0, altDigits = "";
+
+// What the key would type on an English keyboard, for when an input method holds the text back.
+const PLAIN = { Semicolon: ";:", Equal: "=+", Slash: "/?", Minus: "-_", Period: ".>", Comma: ",<", Quote: "'\"", Backslash: "\\|", Backquote: "`~", BracketLeft: "[{", BracketRight: "]}", Space: "  ", NumpadAdd: "++", NumpadSubtract: "--", NumpadDecimal: ".." };
+const SHIFTED_DIGITS = ")!@#$%^&*(";
+
+function character(event) {
+  const composing = event.isComposing || event.keyCode === 229 || event.key === "Process" || event.key === "Unidentified";
+  if (!composing) return event.key.length === 1 ? event.key : "";
+  const code = event.code;
+  if (/^Key[A-Z]$/.test(code)) return event.shiftKey ? code[3] : code[3].toLowerCase();
+  if (/^Digit\d$/.test(code)) return event.shiftKey ? SHIFTED_DIGITS[code[5]] : code[5];
+  if (/^Numpad\d$/.test(code)) return code[6];
+  return PLAIN[code]?.[event.shiftKey ? 1 : 0] ?? "";
+}
+
+function looksComplete(text) {
+  if (/^t1/i.test(text)) return text.replace(/[\s-]/g, "").length >= 150;
+  if (/^[;%]/.test(text)) return /;[^?]*\?$/.test(text);
+  return /^\d{16}$|^\d{19}$|^https?:/i.test(text);
+}
+
+function take(text) {
+  typed += text;
+  clearTimeout(pause);
+  const wait = looksComplete(typed) ? PAUSE_MS : typed.length >= 12 ? SLOW_PAUSE_MS : FORGET_MS;
+  pause = setTimeout(() => (typed.length >= 12 ? finish() : (typed = "")), wait);
+}
+
+function finish() {
+  clearTimeout(pause);
+  // A full-width input method types ； for ; and １ for 1.
+  const text = typed.normalize("NFKC").trim();
+  typed = "";
+  if (text) send(text);
+}
+
+addEventListener("keydown", (event) => {
+  wakeSound();
+  if (event.ctrlKey || event.metaKey) return;
+  if (event.altKey) {
+    // Some scanners type each letter as Alt and its number.
+    if (/^Numpad\d$/.test(event.code)) { altDigits += event.code[6]; event.preventDefault(); }
+    return;
+  }
+  if (event.key === "Enter" || event.key === "Tab" || event.code === "Enter" || event.code === "NumpadEnter" || event.code === "Tab") {
+    if (typed) { event.preventDefault(); finish(); }
+    return;
+  }
+  const text = character(event);
+  if (!text) return;
+  event.preventDefault();
+  take(text);
+}, true);
+
+addEventListener("keyup", (event) => {
+  if (event.key !== "Alt" || !altDigits) return;
+  const number = Number(altDigits);
+  altDigits = "";
+  if (number >= 32 && number < 127) take(String.fromCharCode(number));
+}, true);
+
+addEventListener("paste", (event) => {
+  const text = event.clipboardData?.getData("text") ?? "";
+  if (text) { typed = text; finish(); }
+});
+
+// ---------------------------------------------------------------- sounds
+
+const TONES = {
+  admitted: { type: "sine", notes: [[660, 0, .1], [880, .09, .1], [1320, .18, .22]] },
+  refused: { type: "triangle", notes: [[196, 0, .2], [165, .26, .3]] },
+  attention: { type: "sine", notes: [[523, 0, .4]] },
+  closed: { type: "triangle", notes: [[165, 0, .5]] },
+};
+let audio = null, muted = false;
+
+function wakeSound() {
+  audio ??= new AudioContext();
+  if (audio.state === "suspended") audio.resume().then(render, () => {});
+}
+
+function sound(look) {
+  if (muted || audio?.state !== "running") return;
+  const { type, notes } = TONES[look];
+  for (const [pitch, start, length] of notes) {
+    const tone = audio.createOscillator(), volume = audio.createGain();
+    const begin = audio.currentTime + start;
+    tone.type = type;
+    tone.frequency.value = pitch;
+    volume.gain.setValueAtTime(0, begin);
+    volume.gain.linearRampToValueAtTime(.5, begin + .015);
+    volume.gain.exponentialRampToValueAtTime(.001, begin + length);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(begin);
+    tone.stop(begin + length);
+  }
+}
+
+// ---------------------------------------------------------------- the two buttons
+
+at("language").addEventListener("click", () => {
+  lang = lang === "zh" ? "en" : "zh";
+  clearTimeout(backToChinese);
+  if (lang !== "zh") backToChinese = setTimeout(() => { lang = "zh"; render(); }, VISITOR_LANGUAGE_MS);
+  // Or the next Enter that a scanner types would press it again.
+  at("language").blur();
+  render();
+});
+
+at("sound").addEventListener("click", () => {
+  const asleep = audio?.state !== "running";
+  wakeSound();
+  muted = asleep ? false : !muted;
+  at("sound").blur();
+  render();
+});
+
+addEventListener("pointerdown", wakeSound);
+setInterval(renderClock, 5_000);
+// In kiosk mode the browser lets pages sound at once; elsewhere the first touch or scan wakes the sound.
+wakeSound();
+render();
+listen();
