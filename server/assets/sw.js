@@ -20,11 +20,12 @@ async function store(kept, url) {
 addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
-  if (request.method !== "GET" || url.origin !== location.origin) return;
+  if (url.origin !== location.origin) return;
+  // Who signs out is done with this phone: their tickets leave it.
+  if (request.method === "POST" && url.pathname === "/logout") event.waitUntil(caches.delete(KEPT));
+  if (request.method !== "GET") return;
   const ticket = url.pathname.startsWith("/tickets/") && request.mode === "navigate";
   if (ticket || url.pathname.startsWith("/assets/")) event.respondWith(networkFirst(request, ticket));
-  // Who signs out or comes to the sign-in page is done with this phone: their tickets leave it.
-  else if (url.pathname === "/login" && request.mode === "navigate") event.waitUntil(caches.delete(KEPT));
 });
 
 async function networkFirst(request, ticket) {

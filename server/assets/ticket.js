@@ -20,4 +20,8 @@ const stayAwake = () => {
 document.addEventListener("visibilitychange", stayAwake);
 stayAwake();
 
-document.querySelector("[data-print]")?.addEventListener("click", () => print());
+const printer = document.querySelector("[data-print]");
+if (printer) {
+  printer.hidden = false;
+  printer.addEventListener("click", () => print());
+}

@@ -15,7 +15,7 @@ pub struct Day {
     pub month: String,
     /// Of the month.
     pub day: i8,
-    /// 今天, 明天 or 周六.
+    /// 今天, 明天 or 周六; today or Sat.
     pub weekday: String,
 }
 
@@ -26,7 +26,8 @@ impl Frame {
         let (then, now) = (self.zoned(moment, time_zone), self.zoned(&self.now, time_zone));
         let weekday = match (then.date() - now.date()).get_days() {
             0 => self.t("今天", "today").to_owned(),
-            1 => self.t("明天", "tomorrow").to_owned(),
+            // The English word is too long for the block.
+            1 if self.lang == Lang::Zh => "明天".to_owned(),
             _ => self.weekday(&then),
         };
         Day { month: self.month(&then), day: then.day(), weekday }
