@@ -5,6 +5,8 @@ mod support;
 mod access;
 mod booking;
 mod checkin;
+mod contrast;
 mod login;
+mod pages;
 mod ticket;
 mod tidy;

@@ -70,7 +70,7 @@ struct ChoosePage {
     frame: Frame,
     next: String,
     code: String,
-    /// Ids and masked names.
+    /// Ids and names.
     people: Vec<(String, String)>,
 }
 

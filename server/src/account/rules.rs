@@ -2,7 +2,6 @@
 
 use admission::{
     Millis,
-    name::masked,
     time::{HOUR, MINUTE, SECOND},
 };
 use argon2::{
@@ -105,7 +104,8 @@ pub async fn send_code(app: &App, phone: &str, address: &str) -> Result<()> {
 pub enum SignIn {
     /// A session; its token.
     Done(String),
-    /// Several people share this phone: who is it? Ids and masked names.
+    /// Several people share this phone: who is it? Ids and names, whole: whoever holds the phone may be any of them,
+    /// and 李双 and 李影 are one when masked.
     Choose(Vec<(String, String)>),
 }
 
@@ -144,9 +144,7 @@ pub async fn sign_in(
         },
         // The code stays good until somebody has been chosen.
         (people, None) => {
-            return Ok(SignIn::Choose(
-                people.iter().map(|(id, name)| (id.clone(), masked(name))).collect(),
-            ));
+            return Ok(SignIn::Choose(people.to_vec()));
         }
     };
     execute!(tx, "delete from login_code where phone = $1", &phone)?;

@@ -49,3 +49,32 @@ pub(crate) fn qr_png(code: &str) -> Result<Vec<u8>> {
 fn qr(code: &str) -> Result<QrCode> {
     Ok(QrCode::with_error_correction_level(code, EcLevel::M).map_err(anyhow::Error::from)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Draws the path again, module by module.
+    fn drawn(svg: &str, width: usize) -> Vec<Color> {
+        let mut modules = vec![Color::Light; width * width];
+        let path =
+            svg.rsplit("d=\"").next().and_then(|rest| rest.split('"').next()).expect("a path");
+        for run in path.split('M').filter(|run| !run.is_empty()) {
+            let number = |text: &str| text.parse::<usize>().expect("a number");
+            let (x, rest) = run.split_once(' ').expect("x and y");
+            let (y, rest) = rest.split_once('h').expect("y and a length");
+            let (x, y, n) =
+                (number(x), number(y), number(rest.split('v').next().expect("a length")));
+            modules[y * width + x..][..n].fill(Color::Dark);
+        }
+        modules
+    }
+
+    #[test]
+    fn the_drawing_is_the_code_and_small() {
+        let code = format!("T1{}", "AB7".repeat(49));
+        let (svg, qr) = (qr_svg(&code).expect("a drawing"), qr(&code).expect("a code"));
+        assert_eq!(drawn(&svg, qr.width()), qr.to_colors());
+        assert!(svg.len() < 12_000, "{} bytes", svg.len());
+    }
+}
