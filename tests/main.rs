@@ -6,6 +6,7 @@ mod access;
 mod booking;
 mod checkin;
 mod contrast;
+mod end_to_end;
 mod login;
 mod pages;
 mod ticket;

@@ -12,7 +12,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Frame, access::Caller, frame::lang_of};
+use super::{Frame, access::Caller, frame::lang_of, session};
 use crate::{App, error::Problem};
 
 /// An error as RFC 9457 tells it.
@@ -42,7 +42,7 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
     let api = request.uri().path().starts_with("/api/");
     let path = request.uri().path().to_owned();
     let lang = lang_of(request.headers());
-    let caller = request.extensions().get::<Caller>().cloned();
+    let token = session::cookie(&app, request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
@@ -65,8 +65,7 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
     let body = if api {
         json(&problem, title, lang)
     } else {
-        let frame =
-            Frame { lang, caller: caller.unwrap_or(Caller::Nobody), now: app.clock.now(), path };
+        let frame = Frame { lang, caller: caller(&app, token).await, now: app.clock.now(), path };
         match (ProblemPage { frame, status: status.as_u16(), title: title.clone() }).render() {
             Ok(html) => Html(html).into_response(),
             Err(_) => title.into_response(),
@@ -81,6 +80,14 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
 fn is_page(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+}
+
+/// Who gets the page, so that its head offers them what every page does.
+async fn caller(app: &App, token: Option<String>) -> Caller {
+    match token {
+        Some(token) => session::caller(app, &token).await.unwrap_or(Caller::Nobody),
+        None => Caller::Nobody,
+    }
 }
 
 fn json(problem: &Problem, title: String, lang: Lang) -> Response {

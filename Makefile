@@ -1,0 +1,27 @@
+# Every command we run; CI runs the same ones.
+.PHONY: demo test ci needs pictures
+
+# Builds everything and runs it: server, demo world, a kiosk and its screen. Ctrl-C stops all of it.
+demo:
+	scripts/demo
+
+# All tests, on SQLite and on PostgreSQL, with real programs and a real browser.
+test: needs
+	cargo build --locked --workspace
+	cargo test --locked --workspace
+
+# What a change must pass before it is pushed.
+ci: needs
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	$(MAKE) test
+
+# Installs what the tests need where it is missing (Debian): PostgreSQL, Chromium, fonts, zbar.
+needs:
+	scripts/needs
+
+# Takes the README's pictures: the end-to-end test leaves them.
+pictures: needs
+	cargo build --locked --workspace
+	TURNOUT_PICTURES=docs/pictures cargo test --locked -p turnout-tests -- end_to_end::sqlite

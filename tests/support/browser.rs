@@ -1,0 +1,154 @@
+//! A real Chromium, driven through chromedriver.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A browser window with a profile of its own.
+pub(crate) struct Browser {
+    pub(crate) client: Client,
+    _driver: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// A phone: 390×844.
+    pub(crate) async fn phone() -> Self {
+        Self::open(390, 844, 2.0, true).await
+    }
+
+    /// A laptop: 1280×800.
+    pub(crate) async fn laptop() -> Self {
+        Self::open(1280, 800, 1.0, false).await
+    }
+
+    async fn open(width: u32, height: u32, scale: f64, mobile: bool) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|probe| probe.local_addr())
+            .expect("a port")
+            .port();
+        let profile = TempDir::new().expect("temporary folder");
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver starts: apt-get install chromium-driver");
+        let mut options = json!({ "args": [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
+            "--hide-scrollbars", "--lang=zh-CN", format!("--window-size={width},{height}"),
+            format!("--user-data-dir={}", profile.path().display()),
+        ], "prefs": { "intl.accept_languages": "zh-CN,zh" } });
+        if mobile {
+            options["mobileEmulation"] = json!({ "deviceMetrics": { "width": width, "height": height, "pixelRatio": scale, "touch": true } });
+        }
+        let mut capabilities = serde_json::Map::new();
+        capabilities.insert("goog:chromeOptions".to_owned(), options);
+        let address = format!("http://127.0.0.1:{port}");
+        let connecting = async {
+            loop {
+                if let Ok(client) = ClientBuilder::new(HttpConnector::new())
+                    .capabilities(capabilities.clone())
+                    .connect(&address)
+                    .await
+                {
+                    return client;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let client = timeout(PATIENCE, connecting).await.expect("chromium starts");
+        Self { client, _driver: driver, _profile: profile }
+    }
+
+    pub(crate) async fn go(&self, url: &str) {
+        self.client.goto(url).await.expect("the page opens");
+    }
+
+    /// Types into the field that `css` finds.
+    pub(crate) async fn fill(&self, css: &str, text: &str) {
+        let field =
+            self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.expect(css);
+        field.clear().await.expect("clear");
+        field.send_keys(text).await.expect("type");
+    }
+
+    /// Clicks what `css` finds.
+    pub(crate) async fn click(&self, css: &str) {
+        let thing =
+            self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.expect(css);
+        self.client
+            .execute(
+                "arguments[0].scrollIntoView({block: 'center'})",
+                vec![serde_json::to_value(&thing).expect("element")],
+            )
+            .await
+            .expect("scroll");
+        thing.click().await.expect("click");
+    }
+
+    /// Waits until `css` finds something that shows `text`.
+    pub(crate) async fn sees(&self, css: &str, text: &str) {
+        let looking = async {
+            loop {
+                let found = self
+                    .client
+                    .execute(
+                        "const e = document.querySelector(arguments[0]); return e ? e.innerText : null",
+                        vec![json!(css)],
+                    )
+                    .await
+                    .expect("script runs");
+                if found.as_str().is_some_and(|found| found.contains(text)) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        if timeout(PATIENCE, looking).await.is_err() {
+            let source = self.client.source().await.unwrap_or_default();
+            panic!(
+                "{css} never shows {text:?} at {:?}:\n{source}",
+                self.client.current_url().await
+            );
+        }
+    }
+
+    /// What a script returns.
+    pub(crate) async fn script(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.expect("script runs")
+    }
+
+    /// A picture of what is to be seen; where it is kept.
+    pub(crate) async fn picture(&self, name: &str, folder: &Path) -> PathBuf {
+        let png = self.client.screenshot().await.expect("screenshot");
+        let file = folder.join(format!("{name}.png"));
+        std::fs::write(&file, &png).expect("write");
+        if let Some(keep) = std::env::var_os("TURNOUT_PICTURES") {
+            let keep =
+                Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("workspace").join(keep);
+            std::fs::create_dir_all(&keep).expect("folder");
+            std::fs::write(keep.join(format!("{name}.png")), &png).expect("write");
+        }
+        file
+    }
+
+    pub(crate) async fn close(self) {
+        self.client.clone().close().await.expect("the browser closes");
+    }
+}

@@ -1,0 +1,171 @@
+//! The real programs: `turnout-server` and `turnout-kiosk`, as processes that die with the test.
+
+use std::{
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+use super::{Engine, people::bin, postgres};
+
+/// Nothing here takes longer on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server with a demo world, and where it keeps it.
+pub(crate) struct DemoServer {
+    pub(crate) url: String,
+    /// What `demo --json` printed.
+    pub(crate) notes: Value,
+    pub(crate) folder: TempDir,
+    database: Option<String>,
+    process: Child,
+}
+
+impl DemoServer {
+    /// `turnout-server demo --json`.
+    pub(crate) async fn start(engine: Engine) -> Self {
+        let folder = TempDir::new().expect("temporary folder");
+        let database = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(postgres::fresh_database().await),
+        };
+        let mut command = server(&folder, database.as_deref(), "demo");
+        command.args(["--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("the server starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let line = next(&mut lines).await;
+        let notes: Value = serde_json::from_str(&line).expect("one JSON object on the first line");
+        let url = notes["url"].as_str().expect("url").to_owned();
+        Self { url, notes, folder, database, process }
+    }
+
+    /// Pulls the plug.
+    pub(crate) async fn kill(&mut self) {
+        self.process.kill().await.expect("the server dies");
+    }
+
+    /// Starts the server again on the same data and address, as `serve`.
+    pub(crate) async fn serve_again(&mut self) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        let mut command = server(&self.folder, self.database.as_deref(), "serve");
+        self.process = command.args(["--listen", &address]).spawn().expect("the server starts");
+        let http = reqwest::Client::builder().no_proxy().build().expect("client");
+        let ready = async {
+            while !http
+                .get(format!("{}/readyz", self.url))
+                .send()
+                .await
+                .is_ok_and(|r| r.status().is_success())
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, ready).await.expect("the server is ready again");
+    }
+}
+
+fn server(folder: &TempDir, database: Option<&str>, what: &str) -> Command {
+    let mut command = Command::new(bin("turnout-server"));
+    command.arg(what).arg("--data").arg(folder.path()).env("RUST_LOG", "warn").kill_on_drop(true);
+    if let Some(database) = database {
+        command.args(["--database", database]);
+    }
+    command
+}
+
+/// A kiosk that takes its scans on standard input.
+pub(crate) struct KioskProgram {
+    pub(crate) page: String,
+    process: Child,
+    scans: ChildStdin,
+    verdicts: Lines<BufReader<ChildStdout>>,
+}
+
+impl KioskProgram {
+    /// `turnout-kiosk enroll`, in `folder`.
+    pub(crate) async fn enroll(server: &str, code: &str, folder: &Path) {
+        let done = Command::new(bin("turnout-kiosk"))
+            .args(["enroll", "--server", server, "--code", code, "--data"])
+            .arg(folder)
+            .stdout(Stdio::null())
+            .status()
+            .await
+            .expect("the kiosk enrols");
+        assert!(done.success(), "enrolment failed");
+    }
+
+    /// `turnout-kiosk run --scanner stdin`, in `folder`.
+    pub(crate) async fn run(folder: &Path) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|probe| probe.local_addr())
+            .expect("a port")
+            .port();
+        let listen = format!("127.0.0.1:{port}");
+        let mut process = Command::new(bin("turnout-kiosk"))
+            .args(["run", "--scanner", "stdin", "--listen", &listen, "--data"])
+            .arg(folder)
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the kiosk starts");
+        let scans = process.stdin.take().expect("piped");
+        let verdicts = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let kiosk = Self { page: format!("http://{listen}"), process, scans, verdicts };
+        kiosk.ready().await;
+        kiosk
+    }
+
+    /// Waits until scans are decided.
+    async fn ready(&self) {
+        let http = reqwest::Client::builder().no_proxy().build().expect("client");
+        let ready = async {
+            while !http
+                .get(format!("{}/healthz", self.page))
+                .send()
+                .await
+                .is_ok_and(|r| r.status().is_success())
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, ready).await.expect("the kiosk is ready");
+    }
+
+    /// One scan; its verdict.
+    pub(crate) async fn scan(&mut self, text: &str) -> Value {
+        self.scans.write_all(format!("{text}\n").as_bytes()).await.expect("the kiosk listens");
+        serde_json::from_str(&next(&mut self.verdicts).await).expect("a line of JSON")
+    }
+
+    /// Pulls the plug.
+    pub(crate) async fn kill(&mut self) {
+        self.process.kill().await.expect("the kiosk dies");
+    }
+
+    /// Asks it to stop; how it ended.
+    pub(crate) async fn stop(mut self) -> ExitStatus {
+        let id = self.process.id().expect("running").to_string();
+        let asked =
+            std::process::Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(asked.success());
+        timeout(PATIENCE, self.process.wait()).await.expect("it stops").expect("a status")
+    }
+}
+
+async fn next<R: tokio::io::AsyncBufRead + Unpin>(lines: &mut Lines<R>) -> String {
+    timeout(PATIENCE, lines.next_line())
+        .await
+        .expect("a line in time")
+        .expect("readable")
+        .expect("a line")
+}
