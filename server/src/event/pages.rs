@@ -32,7 +32,8 @@ struct HomePage {
     frame: Frame,
     /// The reader's next event.
     next: Option<Shelved>,
-    cards: Vec<Card>,
+    /// What can be booked, now or soon, and then the rest; each under its heading.
+    sections: Vec<(&'static str, Vec<Card>)>,
 }
 
 /// An event in the list.
@@ -56,7 +57,14 @@ async fn home(State(app): State<App>, frame: Frame) -> Result<Response> {
         let offers = queries::offers(&mut tx, &event.id).await?;
         cards.push(Card::of(&frame, event, &offers));
     }
-    page(&HomePage { frame, next, cards })
+    let (bookable, others) = cards.into_iter().partition(Card::is_bookable);
+    let sections = [
+        (frame.t("可以报名", "Open for booking"), bookable),
+        (frame.t("其他活动", "Also coming up"), others),
+    ];
+    let sections =
+        sections.into_iter().filter(|(_, cards): &(_, Vec<Card>)| !cards.is_empty()).collect();
+    page(&HomePage { frame, next, sections })
 }
 
 impl Card {
@@ -94,6 +102,11 @@ impl Card {
             ("mute", words("报名已截止", "Booking closed"), String::new())
         };
         Self { badge, state, note, event }
+    }
+
+    /// It can be booked, or soon.
+    fn is_bookable(&self) -> bool {
+        matches!(self.badge, "ok" | "info")
     }
 }
 
