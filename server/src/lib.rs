@@ -36,6 +36,7 @@ use axum::{
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use error::Error;
@@ -135,7 +136,8 @@ pub fn router(app: App) -> Router {
         .fallback(|| async { Error::NotFound })
         .layer(from_fn_with_state(app.clone(), web::problem::write))
         .layer(from_fn(run_to_end))
-        .layer(from_fn(guard))
+        .layer(from_fn_with_state(app.clone(), guard))
+        .layer(CompressionLayer::new())
         .with_state(app)
 }
 
@@ -160,7 +162,7 @@ async fn run_to_end(request: Request, next: Next) -> Response {
 }
 
 /// Headers that every answer carries.
-async fn guard(request: Request, next: Next) -> Response {
+async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     const HEADERS: [(HeaderName, &str); 4] = [
         (
             header::CONTENT_SECURITY_POLICY,
@@ -173,6 +175,11 @@ async fn guard(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if app.is_https() {
+        const TWO_YEARS: HeaderValue =
+            HeaderValue::from_static("max-age=63072000; includeSubDomains");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
     }
     // What people see is theirs alone unless a handler says otherwise.
     response
