@@ -2,13 +2,13 @@
 // same page is asked for again and those parts are exchanged. The server draws everything once, for both ways.
 //
 //   <main data-stream="/api/v1/events/ID/attendance/stream"> … <section data-live="numbers"> …
-//   <span class="live" data-off="离线，正在重新连接">实时</span>
+//   <span class="live off" data-on="实时" data-off="离线，正在重新连接">13:42 的情况</span>
 
 const main = document.querySelector("[data-stream]");
 
 if (main) {
   const sign = document.querySelector(".live");
-  const said = sign?.textContent;
+  const said = sign?.dataset.on ?? sign?.textContent;
   let asking = false;
   let again = false;
 

@@ -129,6 +129,8 @@ pub fn router(app: App) -> Router {
         .merge(event::pages::routes())
         .merge(booking::pages::routes())
         .merge(demo::page::routes())
+        .merge(event::desk())
+        .merge(checkin::desk())
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

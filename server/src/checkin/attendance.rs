@@ -19,10 +19,14 @@ pub(crate) struct Attendance {
     pub(crate) to_come: i64,
     /// Refusals at the doors, of any reason.
     pub(crate) refused: i64,
+    /// How often somebody had to look.
+    pub(crate) attention: i64,
     /// Refusals by reason, the most frequent first.
     pub(crate) reasons: Vec<ReasonCount>,
     /// What each station did.
     pub(crate) stations: Vec<StationCount>,
+    /// What was booked and used of each offer.
+    pub(crate) offers: Vec<OfferCount>,
     /// Admissions in steps of five minutes; steps without any are left out.
     pub(crate) curve: Vec<CurveStep>,
 }
@@ -41,6 +45,18 @@ pub(crate) struct StationCount {
     pub(crate) station: String,
     pub(crate) admitted: i64,
     pub(crate) refused: i64,
+    /// Its last scan, milliseconds since 1970.
+    pub(crate) last_ms: i64,
+}
+
+/// What was booked and used of an offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::FromRow)]
+pub(crate) struct OfferCount {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) quota: i64,
+    pub(crate) booked: i64,
+    pub(crate) admitted: i64,
 }
 
 /// Admissions within one step.
@@ -71,8 +87,22 @@ pub(crate) async fn of_event(tx: &mut Tx, event_id: &str) -> Result<Attendance> 
         tx,
         fetch_all,
         "select station, count(*) filter (where verdict = 'admitted' and undone_ms is null) as admitted,
-                count(*) filter (where verdict = 'refused') as refused
+                count(*) filter (where verdict = 'refused') as refused, max(true_ms) as last_ms
          from scan where event_id = $1 and kind <> 'undo' group by station order by station",
+        event_id,
+    )?;
+    let (attention,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select count(*) from scan where event_id = $1 and verdict = 'attention' and kind <> 'undo'",
+        event_id,
+    )?;
+    let offers: Vec<OfferCount> = fetch!(
+        tx,
+        fetch_all,
+        "select o.id, o.name, o.quota, count(t.id) as booked, count(t.used_ms) as admitted
+         from offer o left join ticket t on t.offer_id = o.id and t.state <> 'cancelled'
+         where o.event_id = $1 group by o.id, o.name, o.quota, o.class order by o.class",
         event_id,
     )?;
     let curve: Vec<CurveStep> = fetch!(
@@ -90,8 +120,38 @@ pub(crate) async fn of_event(tx: &mut Tx, event_id: &str) -> Result<Attendance> 
         admitted,
         to_come: booked - admitted,
         refused,
+        attention,
         reasons,
         stations,
+        offers,
         curve,
     })
+}
+
+/// A scan as the organizer sees it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct RecentScan {
+    /// Who it was, when the ticket is known.
+    pub(crate) holder: Option<String>,
+    pub(crate) ticket_id: Option<String>,
+    pub(crate) station: String,
+    /// `scan`, `hand` or `undo`.
+    pub(crate) kind: String,
+    pub(crate) verdict: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) true_ms: i64,
+    pub(crate) undone_ms: Option<i64>,
+}
+
+/// The last scans of an event, the newest first, at most `limit`.
+pub(crate) async fn recent(tx: &mut Tx, event_id: &str, limit: i64) -> Result<Vec<RecentScan>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select t.holder, s.ticket_id, s.station, s.kind, s.verdict, s.reason, s.true_ms, s.undone_ms
+         from scan s left join ticket t on t.id = s.ticket_id
+         where s.event_id = $1 order by s.true_ms desc, s.id desc limit $2",
+        event_id,
+        limit,
+    )?)
 }

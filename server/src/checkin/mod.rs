@@ -3,7 +3,9 @@
 mod api;
 pub(crate) mod attendance;
 pub(crate) mod by_hand;
+mod chart;
 pub(crate) mod check;
+mod dashboard;
 pub(crate) mod record;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,4 +15,10 @@ use crate::App;
 /// The JSON routes.
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(api::attendance)).routes(routes!(api::stream))
+}
+
+/// The organizer's pages.
+pub(crate) fn desk() -> axum::Router<App> {
+    use axum::routing::get;
+    axum::Router::new().route("/admin/events/{event}", get(dashboard::show))
 }

@@ -206,5 +206,7 @@ pub(super) async fn change(
     tx.notify(&id).await?;
     tx.commit().await?;
     app.live.changed(&id);
+    // A cancelled event's holders are told.
+    app.outbox_wakes.notify_one();
     Ok(Json(json))
 }

@@ -1,7 +1,10 @@
 //! Events and their offers: what can be attended, and what of it can be booked.
 
 mod api;
+mod board;
+mod editor;
 pub(crate) mod pages;
+mod phase;
 pub(crate) mod queries;
 pub mod rules;
 
@@ -17,6 +20,11 @@ pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(api::list, api::create))
         .routes(routes!(api::show, api::change))
+}
+
+/// The organizer's pages.
+pub(crate) fn desk() -> axum::Router<App> {
+    board::routes().merge(editor::routes())
 }
 
 /// One occasion.

@@ -2,7 +2,7 @@
 
 use admission::Millis;
 
-use super::{Event, EventDraft, Offer, OfferDraft, rules};
+use super::{Event, EventDraft, Offer, OfferDraft, board::Counted, rules};
 use crate::{
     db::{Tx, new_id},
     error::{Error, Result},
@@ -19,9 +19,19 @@ pub(crate) async fn public(tx: &mut Tx, since: Millis) -> Result<Vec<Event>> {
     )?)
 }
 
-/// Every event, the newest first, for staff.
-pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Event>> {
-    Ok(fetch!(tx, fetch_all, "select * from event order by starts_ms desc, id")?)
+/// Every event with its numbers, the newest first, for staff.
+pub(crate) async fn all_counted(tx: &mut Tx) -> Result<Vec<Counted>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select e.*, coalesce(o.quota, 0) as quota, coalesce(o.taken, 0) as taken, coalesce(t.admitted, 0) as admitted
+         from event e
+         left join (select event_id, cast(sum(quota) as bigint) as quota, cast(sum(taken) as bigint) as taken
+                    from offer group by event_id) o on o.event_id = e.id
+         left join (select event_id, count(used_ms) as admitted from ticket where state <> 'cancelled'
+                    group by event_id) t on t.event_id = e.id
+         order by e.starts_ms desc, e.id",
+    )?)
 }
 
 /// The event of that id.
@@ -50,6 +60,26 @@ pub(crate) async fn offer_unions(tx: &mut Tx, offer_id: &str) -> Result<Vec<(Str
          where u.offer_id = $1 order by o.name",
         offer_id,
     )?)
+}
+
+/// Ids and names of all unions.
+pub(crate) async fn unions(tx: &mut Tx) -> Result<Vec<(String, String)>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select id, name from organisation where kind = 'union' and status <> 'closed' order by name_search, id",
+    )?)
+}
+
+/// How many people hold places of an event.
+pub(crate) async fn holders(tx: &mut Tx, event_id: &str) -> Result<i64> {
+    let (holders,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select count(distinct person_id) from booking where event_id = $1 and status = 'confirmed'",
+        event_id,
+    )?;
+    Ok(holders)
 }
 
 /// Writes a new event with its offers; gives its id. The draft was checked.

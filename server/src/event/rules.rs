@@ -1,10 +1,11 @@
 //! What makes an event and its offers sound, and how an offer stands towards the clock.
 
 use admission::{Millis, time::HOUR};
+use axum::http::StatusCode;
 use jiff::tz::TimeZone;
 
 use super::{Event, EventDraft, Offer, OfferDraft};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refused, Result};
 
 /// The kinds of event, with their names in Chinese and English.
 pub const KINDS: [(&str, &str, &str); 4] = [
@@ -76,73 +77,81 @@ pub fn standing(event: &Event, offer: &Offer, now: Millis) -> Standing {
 /// Checks a draft of an event with all its offers.
 ///
 /// # Errors
-/// [`Error::Invalid`], naming the field.
+/// [`Error::Invalid`], naming the first field that is wrong.
 pub fn check_event(draft: &EventDraft) -> Result<()> {
-    one_of("kind", "类型", &draft.kind, &["contest", "voucher", "fair", "activity"])?;
-    one_of("status", "状态", &draft.status, &["draft", "published"])?;
-    if let Some(theme) = &draft.theme {
-        let known: Vec<&str> = THEMES.iter().map(|(word, ..)| *word).collect();
-        one_of("theme", "主题", theme, &known)?;
-    }
-    text("title", "名称", &draft.title, 1, 80)?;
-    text("place", "地点", &draft.place, 1, 120)?;
-    text("entrance", "入口", &draft.entrance, 0, 40)?;
-    text("poster", "海报文字", &draft.poster, 0, 5_000)?;
-    if draft.ends_ms <= draft.starts_ms {
-        return Err(Error::invalid(
-            "ends_before_start",
-            "结束时间必须晚于开始时间。",
-            "The event must end after it starts.",
-        ));
-    }
-    if TimeZone::get(&draft.time_zone).is_err() {
-        return Err(Error::invalid("time_zone", "没有这个时区。", "There is no such time zone."));
-    }
+    first(event_faults(draft))?;
     draft.offers.iter().try_for_each(check_offer)
 }
 
 /// Checks a draft of an offer.
 ///
 /// # Errors
-/// [`Error::Invalid`], naming the field.
+/// [`Error::Invalid`], naming the first field that is wrong.
 pub fn check_offer(draft: &OfferDraft) -> Result<()> {
-    text("name", "名称", &draft.name, 1, 60)?;
-    one_of("mode", "方式", &draft.mode, &["first_come"])?;
-    one_of("eligibility", "对象", &draft.eligibility, &["members", "unions", "anyone"])?;
-    within("quota", "名额", draft.quota, 0, 1_000_000)?;
-    within("per_person", "每人限额", draft.per_person, 1, 50)?;
-    within("guests_max", "随行人数", draft.guests_max, 0, 20)?;
-    if draft.closes_ms <= draft.opens_ms {
-        return Err(Error::invalid(
-            "closes_before_open",
-            "报名截止必须晚于报名开始。",
-            "Booking must close after it opens.",
-        ));
-    }
-    if draft.guests_max + 1 > draft.per_person {
-        return Err(Error::invalid(
-            "guests_over_limit",
-            "每人限额要包含本人和随行人员：请提高每人限额，或减少随行人数。",
-            "The limit per person counts companions too: raise the limit or allow fewer companions.",
-        ));
-    }
-    if draft.eligibility == "unions" && draft.unions.is_empty() {
-        return Err(Error::invalid(
-            "unions",
-            "请至少选择一家工会。",
-            "Please choose at least one union.",
-        ));
-    }
-    if let (Some(from), Some(to)) = (draft.valid_from_ms, draft.valid_to_ms)
-        && to <= from
-    {
-        return Err(Error::invalid(
-            "valid_to",
-            "入场结束必须晚于入场开始。",
-            "Admission must end after it begins.",
-        ));
-    }
-    Ok(())
+    first(offer_faults(draft))
+}
+
+fn first(faults: Vec<Refused>) -> Result<()> {
+    faults.into_iter().next().map_or(Ok(()), |refused| Err(Error::Invalid(refused)))
+}
+
+/// Everything that is wrong with the particulars of an event. The code names the field, or the rule between two.
+#[must_use]
+pub fn event_faults(draft: &EventDraft) -> Vec<Refused> {
+    let themes: Vec<&str> = THEMES.iter().map(|(word, ..)| *word).collect();
+    let faults = [
+        one_of("kind", "类型", &draft.kind, &["contest", "voucher", "fair", "activity"]),
+        one_of("status", "状态", &draft.status, &["draft", "published"]),
+        draft.theme.as_deref().and_then(|theme| one_of("theme", "主题", theme, &themes)),
+        text("title", "名称", &draft.title, 1, 80),
+        text("place", "地点", &draft.place, 1, 120),
+        text("entrance", "入口", &draft.entrance, 0, 40),
+        text("poster", "海报文字", &draft.poster, 0, 5_000),
+        (draft.ends_ms <= draft.starts_ms).then(|| {
+            invalid(
+                "ends_before_start",
+                "结束时间必须晚于开始时间。",
+                "The event must end after it starts.",
+            )
+        }),
+        TimeZone::get(&draft.time_zone)
+            .is_err()
+            .then(|| invalid("time_zone", "没有这个时区。", "There is no such time zone.")),
+    ];
+    faults.into_iter().flatten().collect()
+}
+
+/// Everything that is wrong with the particulars of an offer. The code names the field, or the rule between two.
+#[must_use]
+pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
+    let window = draft.valid_from_ms.zip(draft.valid_to_ms);
+    let faults = [
+        text("name", "名称", &draft.name, 1, 60),
+        one_of("mode", "方式", &draft.mode, &["first_come"]),
+        one_of("eligibility", "对象", &draft.eligibility, &["members", "unions", "anyone"]),
+        within("quota", "名额", draft.quota, 0, 1_000_000),
+        within("per_person", "每人限额", draft.per_person, 1, 50),
+        within("guests_max", "随行人数", draft.guests_max, 0, 20),
+        (draft.closes_ms <= draft.opens_ms).then(|| {
+            invalid(
+                "closes_before_open",
+                "报名截止必须晚于报名开始。",
+                "Booking must close after it opens.",
+            )
+        }),
+        (draft.guests_max >= draft.per_person).then(|| {
+            invalid(
+                "guests_over_limit",
+                "每人限额要包含本人和随行人员：请提高每人限额，或减少随行人数。",
+                "The limit per person counts companions too: raise the limit or allow fewer companions.",
+            )
+        }),
+        (draft.eligibility == "unions" && draft.unions.is_empty()).then(|| {
+            invalid("unions", "请至少选择一家工会。", "Please choose at least one union.")
+        }),
+        window.filter(|(from, to)| to <= from).map(|_| empty_window()),
+    ];
+    faults.into_iter().flatten().collect()
 }
 
 /// The admission window and the cancellation limit of a draft, with the defaults filled in.
@@ -157,45 +166,92 @@ pub fn windows(
     let from = draft.valid_from_ms.map_or(starts.plus(-HOUR), Millis);
     let to = draft.valid_to_ms.map_or(ends, Millis);
     if to <= from {
-        return Err(Error::invalid(
-            "valid_to",
-            "入场结束必须晚于入场开始。",
-            "Admission must end after it begins.",
-        ));
+        return Err(Error::Invalid(empty_window()));
     }
     Ok((from, to, draft.cancel_until_ms.map_or(from, Millis)))
 }
 
-fn text(field: &'static str, zh: &str, value: &str, min: usize, max: usize) -> Result<()> {
+fn empty_window() -> Refused {
+    invalid("valid_to", "入场结束必须晚于入场开始。", "Admission must end after it begins.")
+}
+
+fn text(
+    field: &'static str,
+    zh: &str,
+    value: &str,
+    min: usize,
+    max: usize,
+) -> Option<Refused> {
     let length = value.trim().chars().count();
-    if (min..=max).contains(&length) {
-        return Ok(());
+    if length == 0 && min > 0 {
+        let (zh, en) = (format!("请填写{zh}。"), format!("Please fill in “{field}”."));
+        return Some(invalid(field, zh, en));
     }
-    Err(Error::invalid(
-        field,
-        format!("「{zh}」要有 {min} 到 {max} 个字，现在是 {length} 个。"),
-        format!("“{field}” takes {min} to {max} characters; it has {length}."),
-    ))
+    (!(min..=max).contains(&length)).then(|| {
+        invalid(
+            field,
+            format!("「{zh}」要有 {min} 到 {max} 个字，现在是 {length} 个。"),
+            format!("“{field}” takes {min} to {max} characters; it has {length}."),
+        )
+    })
 }
 
-fn within(field: &'static str, zh: &str, value: i64, min: i64, max: i64) -> Result<()> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        field,
-        format!("「{zh}」要在 {min} 到 {max} 之间。"),
-        format!("“{field}” must be between {min} and {max}."),
-    ))
+fn within(field: &'static str, zh: &str, value: i64, min: i64, max: i64) -> Option<Refused> {
+    (!(min..=max).contains(&value)).then(|| {
+        invalid(
+            field,
+            format!("「{zh}」要在 {min} 到 {max} 之间。"),
+            format!("“{field}” must be between {min} and {max}."),
+        )
+    })
 }
 
-fn one_of(field: &'static str, zh: &str, value: &str, known: &[&str]) -> Result<()> {
-    if known.contains(&value) {
-        return Ok(());
+fn one_of(field: &'static str, zh: &str, value: &str, known: &[&str]) -> Option<Refused> {
+    (!known.contains(&value)).then(|| {
+        invalid(
+            field,
+            format!("「{zh}」只能是：{}。", known.join("、")),
+            format!("“{field}” must be one of: {}.", known.join(", ")),
+        )
+    })
+}
+
+fn invalid(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Refused {
+    Refused::new(StatusCode::UNPROCESSABLE_ENTITY, code, zh, en)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer() -> OfferDraft {
+        OfferDraft {
+            name: "单打".to_owned(),
+            mode: "first_come".to_owned(),
+            quota: 52,
+            opens_ms: 0,
+            closes_ms: 1,
+            cancel_until_ms: None,
+            per_person: 1,
+            guests_max: 0,
+            eligibility: "members".to_owned(),
+            unions: Vec::new(),
+            valid_from_ms: None,
+            valid_to_ms: None,
+        }
     }
-    Err(Error::invalid(
-        field,
-        format!("「{zh}」只能是：{}。", known.join("、")),
-        format!("“{field}” must be one of: {}.", known.join(", ")),
-    ))
+
+    #[test]
+    fn all_faults_of_an_offer_are_named_at_once() {
+        assert!(offer_faults(&offer()).is_empty());
+        let faulty = OfferDraft {
+            name: String::new(),
+            closes_ms: 0,
+            guests_max: 1,
+            eligibility: "unions".to_owned(),
+            ..offer()
+        };
+        let codes: Vec<&str> = offer_faults(&faulty).iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, ["name", "closes_before_open", "guests_over_limit", "unions"]);
+    }
 }

@@ -1,11 +1,13 @@
 //! Enrolled kiosks: how they join, what they are fed, what they upload, and when they are no longer believed.
 
 mod api;
+mod health;
 pub(crate) mod queries;
 pub mod rules;
 mod upload;
 
 pub(crate) use api::receive;
+pub(crate) use health::Health;
 pub(crate) use rules::signed_by;
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -195,6 +195,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/admin/events/{event}", Access::Volunteer),
     ("GET", "/admin/events/{event}/edit", Access::Organizer),
     ("POST", "/admin/events/{event}/edit", Access::Organizer),
+    ("GET", "/admin/events/{event}/status", Access::Organizer),
     ("POST", "/admin/events/{event}/status", Access::Organizer),
     ("GET", "/admin/events/{event}/offers/new", Access::Organizer),
     ("POST", "/admin/events/{event}/offers", Access::Organizer),

@@ -3,6 +3,7 @@
 pub mod access;
 mod assets;
 mod dates;
+pub(crate) mod form;
 pub mod frame;
 mod icon;
 pub mod limits;

@@ -1,0 +1,198 @@
+//! From what was typed to a draft that the rules accept, or to faults beside the fields; and back.
+
+use admission::{Millis, time::MINUTE};
+use axum::http::StatusCode;
+use jiff::tz::TimeZone;
+
+use super::local_time;
+use crate::{
+    error::Refused,
+    event::{Event, EventDraft, Offer, OfferDraft, rules},
+    web::{form::Typed, frame::zone},
+};
+
+/// An empty form for a new event.
+pub(super) fn blank_event() -> Typed {
+    Typed::of([("kind", "activity".to_owned()), ("time_zone", "Asia/Shanghai".to_owned())])
+}
+
+/// The form of an event as it is.
+pub(super) fn form_of_event(event: &Event) -> Typed {
+    let zone = zone(&event.time_zone);
+    Typed::of([
+        ("kind", event.kind.clone()),
+        ("theme", event.theme.clone().unwrap_or_default()),
+        ("title", event.title.clone()),
+        ("place", event.place.clone()),
+        ("entrance", event.entrance.clone()),
+        ("poster", event.poster.clone()),
+        ("starts", local_time::write(event.starts_ms, &zone)),
+        ("ends", local_time::write(event.ends_ms, &zone)),
+        ("time_zone", event.time_zone.clone()),
+    ])
+}
+
+/// The draft in `form`. `None` when something is wrong with it; the faults are noted in the form.
+pub(super) fn event(form: &mut Typed) -> Option<EventDraft> {
+    let clocks = TimeZone::get(form.value("time_zone")).unwrap_or_else(|_| zone("Asia/Shanghai"));
+    let starts = moment(form, "starts", &clocks, "开始时间", "when it begins");
+    let ends = moment(form, "ends", &clocks, "结束时间", "when it ends");
+    let text = |field| form.value(field).trim().to_owned();
+    let draft = EventDraft {
+        kind: text("kind"),
+        theme: Some(text("theme")).filter(|theme| !theme.is_empty()),
+        title: text("title"),
+        place: text("place"),
+        entrance: text("entrance"),
+        poster: form.value("poster").replace("\r\n", "\n").trim().to_owned(),
+        // A time that is missing has its own fault and needs no second one.
+        starts_ms: starts.or(ends.map(|ends| ends.plus(-MINUTE))).unwrap_or_default().0,
+        ends_ms: ends.or(starts.map(|starts| starts.plus(MINUTE))).unwrap_or(Millis(MINUTE)).0,
+        time_zone: text("time_zone"),
+        status: "draft".to_owned(),
+        offers: Vec::new(),
+    };
+    blame(form, rules::event_faults(&draft));
+    form.is_sound().then_some(draft)
+}
+
+/// The form of a new offer: booking opens now and closes when the event begins.
+pub(super) fn blank_offer(event: &Event, now: Millis) -> Typed {
+    let zone = zone(&event.time_zone);
+    Typed::of([
+        ("opens", local_time::write(now, &zone)),
+        ("closes", local_time::write(event.starts_ms, &zone)),
+        ("per_person", "1".to_owned()),
+        ("guests_max", "0".to_owned()),
+        ("eligibility", "members".to_owned()),
+    ])
+}
+
+/// The form of an offer as it is.
+pub(super) fn form_of_offer(event: &Event, offer: &Offer, unions: &[(String, String)]) -> Typed {
+    let zone = zone(&event.time_zone);
+    let mut form = Typed::of([
+        ("name", offer.name.clone()),
+        ("quota", offer.quota.to_string()),
+        ("opens", local_time::write(offer.opens_ms, &zone)),
+        ("closes", local_time::write(offer.closes_ms, &zone)),
+        ("cancel_until", local_time::write(offer.cancel_until_ms, &zone)),
+        ("per_person", offer.per_person.to_string()),
+        ("guests_max", offer.guests_max.to_string()),
+        ("eligibility", offer.eligibility.clone()),
+        ("valid_from", local_time::write(offer.valid_from_ms, &zone)),
+        ("valid_to", local_time::write(offer.valid_to_ms, &zone)),
+    ]);
+    for (id, _) in unions {
+        form.add("unions", id.clone());
+    }
+    form
+}
+
+/// The draft in `form`, with times on the clocks of the event. `None` when something is wrong with it; the faults are
+/// noted in the form.
+pub(super) fn offer(form: &mut Typed, event: &Event) -> Option<OfferDraft> {
+    let zone = zone(&event.time_zone);
+    let opens = moment(form, "opens", &zone, "报名开始时间", "when booking opens");
+    let closes = moment(form, "closes", &zone, "报名截止时间", "when booking closes");
+    let cancel_until = optional(form, "cancel_until", &zone);
+    let valid_from = optional(form, "valid_from", &zone);
+    let valid_to = optional(form, "valid_to", &zone);
+    let unions = form.values("unions").map(str::to_owned).collect();
+    let draft = OfferDraft {
+        name: form.value("name").trim().to_owned(),
+        mode: "first_come".to_owned(),
+        quota: number(form, "quota", "名额", "how many places there are"),
+        opens_ms: opens.or(closes.map(|closes| closes.plus(-MINUTE))).unwrap_or_default().0,
+        closes_ms: closes.or(opens.map(|opens| opens.plus(MINUTE))).unwrap_or(Millis(MINUTE)).0,
+        cancel_until_ms: cancel_until.map(|until| until.0),
+        per_person: number(form, "per_person", "每人限额", "the limit per person"),
+        guests_max: number(form, "guests_max", "随行人数", "how many companions"),
+        eligibility: form.value("eligibility").to_owned(),
+        unions,
+        valid_from_ms: valid_from.map(|from| from.0),
+        valid_to_ms: valid_to.map(|to| to.0),
+    };
+    blame(form, rules::offer_faults(&draft));
+    if form.is_sound()
+        && let Err(error) = rules::windows(&draft, event.starts_ms, event.ends_ms)
+    {
+        form.blame("valid_to", error.problem().refused);
+    }
+    form.is_sound().then_some(draft)
+}
+
+/// Puts each fault beside the field that it is about.
+pub(super) fn blame(form: &mut Typed, faults: Vec<Refused>) {
+    for refused in faults {
+        let field = match refused.code {
+            "ends_before_start" => "ends",
+            "closes_before_open" => "closes",
+            "guests_over_limit" => "guests_max",
+            code => code,
+        };
+        form.blame(field, refused);
+    }
+}
+
+fn moment(form: &mut Typed, field: &str, zone: &TimeZone, zh: &str, en: &str) -> Option<Millis> {
+    let moment = local_time::read(form.value(field), zone);
+    if moment.is_none() {
+        form.blame(field, missing(zh, en));
+    }
+    moment
+}
+
+fn optional(form: &mut Typed, field: &str, zone: &TimeZone) -> Option<Millis> {
+    if form.value(field).trim().is_empty() {
+        return None;
+    }
+    moment(form, field, zone, "日期和时间，或留空", "a date and a time, or nothing")
+}
+
+/// A number that is missing is noted; what stands for it is within every limit, so that it has no second fault.
+fn number(form: &mut Typed, field: &str, zh: &str, en: &str) -> i64 {
+    form.number(field).unwrap_or_else(|| {
+        form.blame(field, missing(&format!("{zh}，要用数字"), &format!("{en}, in figures")));
+        i64::from(field != "guests_max")
+    })
+}
+
+fn missing(zh: &str, en: &str) -> Refused {
+    Refused::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "missing",
+        format!("请填写{zh}。"),
+        format!("Please fill in {en}."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_stands_beside_its_field() {
+        let mut form = Typed::of([
+            ("kind", "contest".to_owned()),
+            ("starts", "2027-03-05T14:00".to_owned()),
+            ("ends", "2027-03-05T13:00".to_owned()),
+            ("place", "镇文体中心".to_owned()),
+            ("time_zone", "Asia/Shanghai".to_owned()),
+        ]);
+        assert!(event(&mut form).is_none());
+        assert_eq!(form.fault("ends").map(|fault| fault.code), Some("ends_before_start"));
+        assert_eq!(form.fault("title").map(|fault| fault.code), Some("title"));
+        assert_eq!((form.fault_count(), form.fault("place")), (2, None));
+    }
+
+    #[test]
+    fn a_missing_time_is_one_fault() {
+        let mut form = blank_event();
+        form.add("title", "讲座".to_owned());
+        form.add("place", "礼堂".to_owned());
+        form.add("starts", "2027-03-05T14:00".to_owned());
+        assert!(event(&mut form).is_none());
+        assert_eq!((form.fault_count(), form.fault("ends").map(|fault| fault.code)), (1, Some("missing")));
+    }
+}
