@@ -1,5 +1,6 @@
 //! Attendance: numbers computed from tickets and scans.
 
+use admission::Millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -139,8 +140,16 @@ pub(crate) struct RecentScan {
     pub(crate) kind: String,
     pub(crate) verdict: String,
     pub(crate) reason: Option<String>,
-    pub(crate) true_ms: i64,
+    #[sqlx(try_from = "i64")]
+    pub(crate) true_ms: Millis,
     pub(crate) undone_ms: Option<i64>,
+}
+
+impl RecentScan {
+    /// The ticket's id and its holder, when they are known.
+    pub(crate) fn of(&self) -> Option<(&str, &str)> {
+        self.ticket_id.as_deref().zip(self.holder.as_deref())
+    }
 }
 
 /// The last scans of an event, the newest first, at most `limit`.

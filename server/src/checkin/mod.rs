@@ -6,6 +6,7 @@ pub(crate) mod by_hand;
 mod chart;
 pub(crate) mod check;
 mod dashboard;
+mod holders;
 pub(crate) mod record;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -20,5 +21,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
 /// The organizer's pages.
 pub(crate) fn desk() -> axum::Router<App> {
     use axum::routing::get;
-    axum::Router::new().route("/admin/events/{event}", get(dashboard::show))
+    axum::Router::new()
+        .route("/admin/events/{event}", get(dashboard::show))
+        .merge(holders::routes())
 }

@@ -1,8 +1,9 @@
 //! How an event stands, in two to four characters, for those who run it.
 
-use admission::{Millis, say::Lang};
+use admission::Millis;
 
 use super::Event;
+use crate::web::Frame;
 
 /// How an event stands at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +47,15 @@ impl Phase {
         }
     }
 
-    /// The words of its badge.
-    pub(crate) const fn name(self, lang: Lang) -> &'static str {
+    /// The words of its badge, in the reader's language.
+    pub(crate) const fn name(self, frame: &Frame) -> &'static str {
         match self {
-            Self::Draft => lang.pick("草稿", "Draft"),
-            Self::Published => lang.pick("已发布", "Published"),
-            Self::Closed => lang.pick("停止报名", "Booking closed"),
-            Self::Running => lang.pick("进行中", "On now"),
-            Self::Over => lang.pick("已结束", "Over"),
-            Self::Cancelled => lang.pick("已取消", "Cancelled"),
+            Self::Draft => frame.t("草稿", "Draft"),
+            Self::Published => frame.t("已发布", "Published"),
+            Self::Closed => frame.t("停止报名", "Booking closed"),
+            Self::Running => frame.t("进行中", "On now"),
+            Self::Over => frame.t("已结束", "Over"),
+            Self::Cancelled => frame.t("已取消", "Cancelled"),
         }
     }
 }

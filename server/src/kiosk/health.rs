@@ -1,8 +1,9 @@
 //! How a kiosk is doing, as the organizer is told.
 
-use admission::{Millis, say::Lang, time::MINUTE};
+use admission::{Millis, time::MINUTE};
 
 use super::Kiosk;
+use crate::web::Frame;
 
 /// A kiosk speaks every few seconds; after this long it is called silent.
 const SILENT_MS: i64 = MINUTE;
@@ -56,15 +57,15 @@ impl Health {
         }
     }
 
-    /// The words of its badge.
-    pub(crate) const fn name(self, lang: Lang) -> &'static str {
+    /// The words of its badge, in the reader's language.
+    pub(crate) const fn name(self, frame: &Frame) -> &'static str {
         match self {
-            Self::Online => lang.pick("在线", "Online"),
-            Self::Waiting => lang.pick("等待注册", "To enrol"),
-            Self::Expired => lang.pick("注册码过期", "Code expired"),
-            Self::Silent { .. } => lang.pick("离线", "Offline"),
-            Self::Quarantined => lang.pick("已隔离", "Quarantined"),
-            Self::Revoked => lang.pick("已停用", "Revoked"),
+            Self::Online => frame.t("在线", "Online"),
+            Self::Waiting => frame.t("等待注册", "To enrol"),
+            Self::Expired => frame.t("注册码过期", "Code expired"),
+            Self::Silent { .. } => frame.t("离线", "Offline"),
+            Self::Quarantined => frame.t("已隔离", "Quarantined"),
+            Self::Revoked => frame.t("已停用", "Revoked"),
         }
     }
 }

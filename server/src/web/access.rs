@@ -202,6 +202,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/admin/events/{event}/offers/{offer}", Access::Organizer),
     ("POST", "/admin/events/{event}/offers/{offer}", Access::Organizer),
     ("GET", "/admin/events/{event}/list", Access::Volunteer),
+    ("GET", "/admin/events/{event}/list/{ticket}", Access::Volunteer),
     ("POST", "/admin/events/{event}/list/{ticket}/admission", Access::Volunteer),
     ("POST", "/admin/events/{event}/list/{ticket}/undo", Access::Volunteer),
     ("GET", "/admin/events/{event}/attendance.xlsx", Access::Organizer),

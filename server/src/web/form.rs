@@ -75,9 +75,13 @@ impl Typed {
         self.faults.is_empty()
     }
 
-    /// How many fields are to be corrected.
-    pub(crate) fn fault_count(&self) -> usize {
-        self.faults.len()
+    /// How much is to be corrected, for templates.
+    pub(crate) fn summary(&self, frame: &Frame) -> String {
+        let count = self.faults.len();
+        frame.say(
+            format!("有 {count} 处要改，还没有保存。"),
+            format!("{count} to correct; nothing was saved yet."),
+        )
     }
 
     /// The sentence about `field` in the reader's language, for templates.
@@ -124,6 +128,6 @@ mod tests {
         form.blame("union", refused("first"));
         form.blame("union", refused("second"));
         assert!(form.has("union", "b") && !form.has("union", "c"));
-        assert_eq!((form.fault_count(), form.fault("union").map(|r| r.code)), (1, Some("first")));
+        assert_eq!(form.fault("union").map(|refused| refused.code), Some("first"));
     }
 }

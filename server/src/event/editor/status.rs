@@ -35,7 +35,6 @@ struct StatusPage {
     holders: i64,
     /// Whether there is anything to book.
     offers: usize,
-    tab: &'static str,
 }
 
 /// `GET /admin/events/{event}/status?to=…`: what it would mean.
@@ -82,5 +81,5 @@ async fn read(app: &App, frame: Frame, id: &str, to: String, form: Typed) -> Res
     let event = queries::event(&mut tx, id).await?;
     let holders = queries::holders(&mut tx, id).await?;
     let offers = queries::offers(&mut tx, id).await?.len();
-    Ok(StatusPage { frame, form, event, to, holders, offers, tab: "edit" })
+    Ok(StatusPage { frame, form, event, to, holders, offers })
 }
