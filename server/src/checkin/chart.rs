@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn a_month_of_admissions_is_a_short_table_of_days() {
         let steps: Vec<CurveStep> = (0..30 * 24).map(|hour| at(hour, 1)).collect();
-        let chart = Chart::of(&steps, STEP, 10_000, (Millis(0), Millis(30 * DAY)), Millis(30 * DAY));
+        let chart =
+            Chart::of(&steps, STEP, 10_000, (Millis(0), Millis(30 * DAY)), Millis(30 * DAY));
         assert_eq!((chart.rows.len(), chart.days), (30, true));
         assert_eq!(chart.rows[29].total, 720);
     }

@@ -148,7 +148,9 @@ impl DashboardPage {
         let said = |zh, en| self.frame.t(zh, en).to_owned();
         match (scan.kind.as_str(), scan.verdict.as_str()) {
             ("undo", _) => ("mute", said("撤销入场", "Taken back")),
-            (_, "admitted") if scan.undone_ms.is_some() => ("mute", said("入场（已撤销）", "In, taken back")),
+            (_, "admitted") if scan.undone_ms.is_some() => {
+                ("mute", said("入场（已撤销）", "In, taken back"))
+            }
             ("hand", _) => ("ok", said("人工签到", "In, by hand")),
             (_, "admitted") => ("ok", said("入场", "In")),
             (_, verdict) => {
@@ -174,10 +176,15 @@ mod tests {
         };
         let attendance = Attendance { stations: vec![count("东门")], ..Attendance::default() };
         let silent = Health::Silent { since: Millis(5) };
-        let kiosks =
-            [("东门", Health::Online), ("东门", silent), ("西门", Health::Waiting), ("北门", Health::Revoked)];
+        let kiosks = [
+            ("东门", Health::Online),
+            ("东门", silent),
+            ("西门", Health::Waiting),
+            ("北门", Health::Revoked),
+        ];
         let stations = stations(&attendance, kiosks.into_iter());
-        let shown: Vec<_> = stations.iter().map(|s| (s.name.as_str(), s.admitted, s.health)).collect();
+        let shown: Vec<_> =
+            stations.iter().map(|s| (s.name.as_str(), s.admitted, s.health)).collect();
         assert_eq!(shown, [("东门", 3, Some(silent)), ("西门", 0, Some(Health::Waiting))]);
     }
 }

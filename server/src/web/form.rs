@@ -113,9 +113,13 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_people_type_them() {
-        for (text, number) in
-            [("52", Some(52)), (" ５２ ", Some(52)), ("1 000", Some(1000)), ("", None), ("五十", None)]
-        {
+        for (text, number) in [
+            ("52", Some(52)),
+            (" ５２ ", Some(52)),
+            ("1 000", Some(1000)),
+            ("", None),
+            ("五十", None),
+        ] {
             assert_eq!(Typed::of([("quota", text.to_owned())]).number("quota"), number, "{text}");
         }
     }

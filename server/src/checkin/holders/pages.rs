@@ -153,7 +153,6 @@ struct HolderPage {
     /// Why it did not work.
     refusal: Option<String>,
     form: Typed,
-    tab: &'static str,
 }
 
 impl HolderPage {
@@ -168,7 +167,6 @@ impl HolderPage {
             done: String::new(),
             refusal: None,
             form: Typed::default(),
-            tab: "list",
         })
     }
 

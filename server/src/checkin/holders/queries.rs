@@ -165,7 +165,10 @@ pub(super) async fn page(
     Ok(fetch!(
         tx,
         fetch_all,
-        concat!(holder_select!(""), sought_where!("order by t.holder_search, t.id limit $6 offset $7")),
+        concat!(
+            holder_select!(""),
+            sought_where!("order by t.holder_search, t.id limit $6 offset $7")
+        ),
         event_id,
         &sought.like,
         &sought.phone_like,

@@ -105,7 +105,9 @@ impl EditPage {
             Open => ("ok", self.frame.t("正在报名", "Open")),
             NotOpen => ("info", self.frame.t("还没开始", "Not open yet")),
             SoldOut => ("warn", self.frame.t("名额已满", "Full")),
-            Closed if self.event.status == "draft" => ("mute", self.frame.t("未发布", "Not published")),
+            Closed if self.event.status == "draft" => {
+                ("mute", self.frame.t("未发布", "Not published"))
+            }
             Closed => ("mute", self.frame.t("报名已截止", "Closed")),
             Cancelled => ("warn", self.frame.t("已取消", "Cancelled")),
         }

@@ -37,7 +37,10 @@ impl Done {
         let (zh, en) = match self.done.as_str() {
             "created" => (
                 ("活动已存为草稿。", "再添加一个名额，就可以发布了。发布之前会员看不到。"),
-                ("Saved as a draft.", "Add an offer, then publish. Until then members do not see it."),
+                (
+                    "Saved as a draft.",
+                    "Add an offer, then publish. Until then members do not see it.",
+                ),
             ),
             "saved" => (
                 ("活动已保存。", "如果改了时间，请看看各名额的报名和入场时间是否也要改。"),
