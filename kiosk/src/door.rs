@@ -11,7 +11,7 @@ use admission::{
     scan::{Chain, Entry, Medium, Scan, Skew, Trust},
     sync::{Check, Checked, Post, TicketRow},
     ticket::{self, CodeError, TicketFact, TicketId, TrustedKeys},
-    time::{HOUR, Millis},
+    time::{HOUR, MINUTE, Millis},
 };
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -148,6 +148,8 @@ pub struct Door {
     card_key: Option<CardKey>,
     /// Whether asking the server is worth the wait.
     in_contact: bool,
+    /// When it last left a question unanswered.
+    silent_at: Option<Millis>,
     turn: Turn,
     last: Option<Last>,
 }
@@ -204,6 +206,7 @@ impl Door {
             keys,
             card_key: None,
             in_contact: false,
+            silent_at: None,
             turn: Turn::Free,
             last: None,
         }
@@ -224,6 +227,7 @@ impl Door {
             }
             (Turn::Asking(draft, _), Input::Answered(None)) => {
                 self.in_contact = false;
+                self.silent_at = Some(now);
                 self.record(draft)
             }
             (Turn::LookingAgain(draft, checked), Input::Found(Found::Ticket(known))) => {
@@ -244,7 +248,10 @@ impl Door {
     pub fn synced(&mut self, complete_at: Millis, skew: Option<Skew>) {
         self.known.complete_at = Some(complete_at);
         self.known.skew = skew;
-        self.in_contact = true;
+        // One that began before a question went unanswered does not prove that the next would be answered.
+        // (Long before: then the clock was set back, and it does.)
+        let outrun = |silent_at: Millis| (1..MINUTE).contains(&silent_at.since(complete_at));
+        self.in_contact = !self.silent_at.is_some_and(outrun);
     }
 
     /// A sync failed: the server is not worth a wait.
@@ -611,7 +618,6 @@ mod tests {
         decide::{Reason, StationKind, TicketState},
         sync::{EventInfo, IssuerPublicKey},
         ticket::IssuerKey,
-        time::MINUTE,
     };
     use data_encoding::HEXLOWER;
     use proptest::prelude::*;
@@ -906,6 +912,10 @@ mod tests {
         rig.server = None;
         assert_eq!(rig.reason(&code(1)), None);
         assert_eq!(rig.reason(&code(2)), None);
+        assert_eq!(rig.asked, 1);
+        // A sync that was under way when the plug was pulled.
+        rig.door.synced(NOON.plus(-500), None);
+        assert_eq!(rig.reason(&code(4)), None);
         assert_eq!(rig.asked, 1);
         let mut rig = rig.online(Verdict::Admitted, Some(row(3)));
         assert_eq!(rig.reason(&code(3)), None);
