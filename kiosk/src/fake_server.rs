@@ -164,20 +164,20 @@ impl FakeServer {
         self.state().entries.iter().map(|entry| entry.scan().expect("a scan")).collect()
     }
 
-    /// What a signed request must pass.
-    fn gate(
+    /// Why a request is refused, if it is.
+    fn refusal(
         &self,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<(), Response> {
+    ) -> Option<Response> {
         let state = self.state();
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
         let (kiosk, signature) = (header(KIOSK_HEADER), header(SIGNATURE_HEADER));
         let path = uri.path_and_query().map_or("", |path| path.as_str());
         let problem = |status: StatusCode, code: &str| {
-            Err((status, Json(json!({ "code": code, "title": code }))).into_response())
+            Some((status, Json(json!({ "code": code, "title": code }))).into_response())
         };
         if state.mood == Mood::Down {
             return problem(StatusCode::SERVICE_UNAVAILABLE, "busy");
@@ -187,7 +187,7 @@ impl FakeServer {
         }
         match state.mood {
             Mood::Revoked => problem(StatusCode::UNAUTHORIZED, "kiosk_revoked"),
-            _ => Ok(()),
+            _ => None,
         }
     }
 }
@@ -214,7 +214,7 @@ async fn feed(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(refusal) = fake.gate(&Method::GET, &uri, &headers, b"") {
+    if let Some(refusal) = fake.refusal(&Method::GET, &uri, &headers, b"") {
         return refusal;
     }
     let state = fake.state();
@@ -243,7 +243,7 @@ async fn scans(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refusal) = fake.gate(&Method::POST, &uri, &headers, &body) {
+    if let Some(refusal) = fake.refusal(&Method::POST, &uri, &headers, &body) {
         return refusal;
     }
     let upload: Upload = serde_json::from_slice(&body).expect("an upload");
@@ -275,7 +275,7 @@ async fn check(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refusal) = fake.gate(&Method::POST, &uri, &headers, &body) {
+    if let Some(refusal) = fake.refusal(&Method::POST, &uri, &headers, &body) {
         return refusal;
     }
     let check: Check = serde_json::from_slice(&body).expect("a check");
@@ -302,7 +302,7 @@ async fn check(
 }
 
 async fn key(State(fake): State<FakeServer>, uri: Uri, headers: HeaderMap) -> Response {
-    if let Err(refusal) = fake.gate(&Method::GET, &uri, &headers, b"") {
+    if let Some(refusal) = fake.refusal(&Method::GET, &uri, &headers, b"") {
         return refusal;
     }
     Json(CardKeyAnswer { card_key: HEXLOWER.encode(&card_key()) }).into_response()

@@ -38,6 +38,7 @@ pub struct Options {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that the others are handed")]
     fn now(&self) -> Millis {
         Millis(jiff::Timestamp::now().as_millisecond())
     }

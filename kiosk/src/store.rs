@@ -526,3 +526,243 @@ fn json<T: Serialize>(value: &T) -> String {
 fn signed(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use admission::{
+        decide::{StationKind, TicketState},
+        scan::{Medium, Scan, Trust},
+        sync::{CardRow, EventInfo},
+        ticket::TicketFact,
+    };
+
+    use super::*;
+
+    const KIOSK: &str = "k";
+
+    struct Temp {
+        _folder: tempfile::TempDir,
+        path: PathBuf,
+    }
+
+    async fn store() -> (Store, Temp) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("kiosk.db");
+        (Store::open(&path).await.expect("a store"), Temp { _folder: folder, path })
+    }
+
+    fn id(number: u32) -> TicketId {
+        let mut id = [0; 12];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        TicketId(id)
+    }
+
+    /// The line after `head` that admits `ticket`.
+    fn line(head: Head, ticket: TicketId) -> Line {
+        let seq = head.seq + 1;
+        let entry = Entry::of(&Scan {
+            seq,
+            event: 4,
+            station_kind: StationKind::Gate,
+            station: "东门".into(),
+            medium: Medium::Code,
+            ticket: Some(ticket),
+            verdict: Verdict::Admitted,
+            trust: Trust::SignatureOnly,
+            at: Millis(1_000),
+            skew: Some(Skew { ms: 500, error_ms: 1 }),
+        });
+        let head = Head { seq, chain: head.chain.after(seq, &entry) };
+        Line { head, entry, admitted: Some(ticket) }
+    }
+
+    async fn append(store: &Store, tickets: &[TicketId]) -> Head {
+        let mut head = store.head(KIOSK).await.expect("readable");
+        for &ticket in tickets {
+            let line = line(head, ticket);
+            store.append(&line).await.expect("written");
+            head = line.head;
+        }
+        head
+    }
+
+    fn row(number: u32) -> TicketRow {
+        TicketRow {
+            fact: TicketFact {
+                id: id(number),
+                event: 4,
+                class: 0,
+                valid_from: Millis(0),
+                valid_to: Millis(9_000),
+                reissue: 0,
+            },
+            state: TicketState::Valid,
+            person: Some(format!("p{number}")),
+            holder: "王*明".into(),
+            used: None,
+            revision: i64::from(number),
+        }
+    }
+
+    fn page(tickets: Vec<TicketRow>, cards: Vec<CardRow>) -> Feed {
+        Feed {
+            server_now: Millis(1_000),
+            post: Post {
+                name: "K1".into(),
+                station_kind: StationKind::Gate,
+                station: "东门".into(),
+                event: EventInfo {
+                    number: 4,
+                    id: "e".into(),
+                    title: "乒乓球赛".into(),
+                    time_zone: "Asia/Shanghai".into(),
+                    starts_at: Millis(0),
+                    ends_at: Millis(9_000),
+                    cancelled: false,
+                    offers: Vec::new(),
+                },
+                keys: Vec::new(),
+                card_bins: Vec::new(),
+                lease_until: Millis(9_000),
+            },
+            revision: tickets.last().map_or(0, |row| row.revision),
+            tickets,
+            cards_revision: i64::from(!cards.is_empty()),
+            cards,
+            more: false,
+        }
+    }
+
+    async fn own_uses(store: &Store, number: u32) -> Vec<Use> {
+        match store.look(Lookup::Ticket(id(number))).await.expect("readable") {
+            Found::Ticket(known) => known.own,
+            found => panic!("{found:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_journal_is_there_after_a_drop() {
+        let (store, temp) = store().await;
+        let head = append(&store, &[id(1), id(2)]).await;
+        drop(store);
+        let store = Store::open(&temp.path).await.expect("a store");
+        assert_eq!(store.head(KIOSK).await.expect("readable"), head);
+        assert_eq!(store.verify(KIOSK).await.expect("whole"), head);
+        let used = Use { at: Millis(1_500), station: "东门".into() };
+        assert_eq!(own_uses(&store, 1).await, [used]);
+    }
+
+    #[tokio::test]
+    async fn a_changed_cut_or_foreign_journal_is_found_out() {
+        for (sabotage, at) in [
+            ("update journal set body = replace(body, '东门', '西门') where seq = 2", 2),
+            ("delete from journal where seq = 2", 2),
+            ("update journal set admitted = null where seq = 3", 3),
+            (
+                "update journal set chain = (select chain from journal where seq = 1) where seq = 2",
+                2,
+            ),
+        ] {
+            let (store, _temp) = store().await;
+            append(&store, &[id(1), id(2), id(3)]).await;
+            sqlx::query(sabotage).execute(&store.writer).await.expect("sabotaged");
+            let found = store.verify(KIOSK).await;
+            assert!(
+                matches!(found, Err(StoreError::Broken { at: found }) if found == at),
+                "{sabotage}"
+            );
+        }
+        let (store, _temp) = store().await;
+        append(&store, &[id(1)]).await;
+        assert!(matches!(store.verify("another").await, Err(StoreError::Broken { at: 1 })));
+    }
+
+    #[tokio::test]
+    async fn a_place_in_the_journal_is_taken_once() {
+        let (store, _temp) = store().await;
+        let start = Head::start(KIOSK);
+        store.append(&line(start, id(1))).await.expect("written");
+        assert!(store.append(&line(start, id(2))).await.is_err());
+        assert_eq!(store.head(KIOSK).await.expect("readable"), line(start, id(1)).head);
+        append(&store, &[id(3)]).await;
+        assert_eq!(store.verify(KIOSK).await.expect("whole").seq, 2);
+    }
+
+    #[tokio::test]
+    async fn after_a_full_disk_the_store_writes_again() {
+        let (store, _temp) = store().await;
+        // As small as the file is: whatever grows it fails like on a full disk.
+        sqlx::query("pragma max_page_count = 1").execute(&store.writer).await.expect("set");
+        let many = page((1..3_000).map(row).collect(), Vec::new());
+        assert!(store.take_page(&many, Cursors::default(), 0).await.is_err());
+        assert_eq!(store.size().await.expect("readable"), (0, 0));
+        // The connection that failed is gone, and with it its limit.
+        store.take_page(&many, Cursors::default(), 0).await.expect("written");
+        append(&store, &[id(1)]).await;
+        assert_eq!(store.size().await.expect("readable"), (2_999, 0));
+    }
+
+    #[tokio::test]
+    async fn a_page_is_taken_whole_and_only_in_its_place() {
+        let (store, _temp) = store().await;
+        let cards = vec![CardRow {
+            fingerprint: Fingerprint([7; 32]),
+            person: "p2".into(),
+            blocked: false,
+            revision: 1,
+        }];
+        let first = page((1..=1_234).map(row).collect(), cards);
+        store.take_page(&first, Cursors::default(), 0).await.expect("written");
+        let cursors = Cursors { revision: 1_234, cards_revision: 1 };
+        let memory = store.memory().await.expect("readable");
+        assert_eq!((memory.cursors, memory.post), (cursors, Some(first.post)));
+        let found = store.look(Lookup::Card(Fingerprint([7; 32]))).await.expect("readable");
+        let known = Known { id: id(2), row: Some(row(2)), own: Vec::new() };
+        assert_eq!(found, Found::Card { blocked: false, tickets: vec![known] });
+        let unknown = store.look(Lookup::Card(Fingerprint([8; 32]))).await.expect("readable");
+        assert_eq!(unknown, Found::NoCard);
+        // A page that was under way while the copy was wiped.
+        store.wipe(Wipe::LeaseEnded).await.expect("wiped");
+        let late = page(vec![row(1_235)], Vec::new());
+        store.take_page(&late, cursors, 0).await.expect("left");
+        assert_eq!(store.size().await.expect("readable"), (0, 0));
+        assert_eq!(store.cursors().await.expect("readable"), Cursors::default());
+    }
+
+    #[tokio::test]
+    async fn a_row_that_knows_of_an_admission_has_the_last_word_on_it() {
+        let (store, _temp) = store().await;
+        append(&store, &[id(1)]).await;
+        store
+            .take_page(&page(vec![row(1)], Vec::new()), Cursors::default(), 0)
+            .await
+            .expect("written");
+        assert_eq!(own_uses(&store, 1).await.len(), 1, "the server had not heard of it");
+        let undone = page(vec![TicketRow { revision: 2, ..row(1) }], Vec::new());
+        let after = Cursors { revision: 1, cards_revision: 0 };
+        store.take_page(&undone, after, 1).await.expect("written");
+        assert_eq!(own_uses(&store, 1).await, [], "it had, and somebody undid it");
+        append(&store, &[id(1)]).await;
+        assert_eq!(own_uses(&store, 1).await.len(), 1, "let in again");
+    }
+
+    #[tokio::test]
+    async fn a_wipe_leaves_the_journal_and_no_name() {
+        let (store, temp) = store().await;
+        store
+            .take_page(&page(vec![row(1)], Vec::new()), Cursors::default(), 0)
+            .await
+            .expect("written");
+        let head = append(&store, &[id(1)]).await;
+        store.wipe(Wipe::Revoked).await.expect("wiped");
+        let memory = store.memory().await.expect("readable");
+        assert_eq!((memory.post, memory.revoked), (None, true));
+        assert_eq!(store.verify(KIOSK).await.expect("whole"), head);
+        for suffix in ["", "-wal"] {
+            let bytes = std::fs::read(format!("{}{suffix}", temp.path.display())).expect("a file");
+            assert!(!bytes.windows(7).any(|window| window == "王*明".as_bytes()), "{suffix}");
+        }
+    }
+}

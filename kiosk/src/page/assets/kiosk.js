@@ -88,7 +88,7 @@ function renderState(words) {
   at("strip").hidden = !strip;
   say("strip-words", strip ?? "");
   at("language").textContent = words.other;
-  at("sound").textContent = muted || audio?.state !== "running" ? words.sound_off : words.sound_on;
+  at("sound").textContent = muted || audio?.state === "suspended" ? words.sound_off : words.sound_on;
   at("sound").setAttribute("aria-pressed", String(!muted));
 }
 
@@ -234,13 +234,15 @@ const TONES = {
 };
 let audio = null, muted = false;
 
+// In kiosk mode the browser lets pages sound at once; elsewhere the first touch or typed scan wakes the sound.
 function wakeSound() {
   audio ??= new AudioContext();
   if (audio.state === "suspended") audio.resume().then(render, () => {});
 }
 
 function sound(look) {
-  if (muted || audio?.state !== "running") return;
+  wakeSound();
+  if (muted || audio.state !== "running") return;
   const { type, notes } = TONES[look];
   for (const [pitch, start, length] of notes) {
     const tone = audio.createOscillator(), volume = audio.createGain();
@@ -268,16 +270,13 @@ at("language").addEventListener("click", () => {
 });
 
 at("sound").addEventListener("click", () => {
-  const asleep = audio?.state !== "running";
+  const asleep = audio?.state === "suspended";
   wakeSound();
-  muted = asleep ? false : !muted;
+  muted = !asleep && !muted;
   at("sound").blur();
   render();
 });
 
-addEventListener("pointerdown", wakeSound);
 setInterval(renderClock, 5_000);
-// In kiosk mode the browser lets pages sound at once; elsewhere the first touch or scan wakes the sound.
-wakeSound();
 render();
 listen();
