@@ -9,32 +9,35 @@ create table organisation (
     name_search text not null,
     -- 统一社会信用代码; none for unions.
     uscc text unique,
-    union_id text references organisation (id),
     -- independent 已建会(独立), joint 已建会(联合覆盖), preparing 筹备建会, none 未建会, closed 注销.
     status text not null check (status in ('independent', 'joint', 'preparing', 'none', 'closed')),
+    union_id text references organisation (id),
     created_ms bigint not null,
     updated_ms bigint not null,
     unique (kind, name)
 );
 create index organisation_union on organisation (union_id);
 
+-- Here and below, no column of digits stands beside another that may begin or end with digits: SQLite writes a row's
+-- texts without a gap, and a phone beside an id would look like a card number to whoever searches a disk for one.
 create table person (
     id text primary key,
     -- On the roster, or not: workers of firms without a union are invited too.
     kind text not null check (kind in ('member', 'guest')),
     name text not null,
+    phone text,
     name_search text not null,
+    joined_on text,
     -- 男 m, 女 f; unknown for guests.
     sex text check (sex in ('m', 'f')),
-    -- Keyed fingerprint of the ID number. The number itself is kept nowhere.
-    id_fingerprint bytea unique,
-    phone text,
-    -- The enterprise they work for, and the union they belong to.
+    -- The enterprise they work for.
     organisation_id text references organisation (id),
-    union_id text references organisation (id),
-    joined_on text,
     -- 在籍 active, 保留会籍 retained, 转出 transferred, 退会 left, 除名 expelled; none for guests.
     status text check (status in ('active', 'retained', 'transferred', 'left', 'expelled')),
+    -- The union they belong to.
+    union_id text references organisation (id),
+    -- Keyed fingerprint of the ID number. The number itself is kept nowhere.
+    id_fingerprint bytea unique,
     created_ms bigint not null,
     updated_ms bigint not null
 );
@@ -52,10 +55,10 @@ insert into roster (one, revision) values (1, 0);
 create table card (
     -- HMAC-SHA256(card key, digits). The number itself is kept nowhere.
     fingerprint bytea primary key,
-    person_id text not null references person (id),
     last4 text not null,
-    blocked boolean not null default false,
     created_ms bigint not null,
+    person_id text not null references person (id),
+    blocked boolean not null default false,
     -- The roster's revision at the last change.
     revision bigint not null
 );
@@ -106,8 +109,8 @@ create table attempt (
 -- Short messages on their way to phones.
 create table message (
     id text primary key,
-    phone text not null,
     body text not null,
+    phone text not null,
     created_ms bigint not null,
     sent_ms bigint,
     tries bigint not null default 0

@@ -7,6 +7,7 @@ mod booking;
 mod checkin;
 mod contrast;
 mod end_to_end;
+mod import;
 mod login;
 mod pages;
 mod ticket;

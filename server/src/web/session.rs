@@ -138,6 +138,11 @@ pub fn cookie(app: &App, headers: &HeaderMap) -> Option<String> {
     CookieJar::from_headers(headers).get(app.cookie_name()).map(|cookie| cookie.value().to_owned())
 }
 
+/// Tells the caller's session from others, without giving its token away.
+pub(crate) fn fingerprint(app: &App, headers: &HeaderMap) -> Option<Vec<u8>> {
+    bearer(headers).or_else(|| cookie(app, headers)).map(|token| hash(&token))
+}
+
 /// The cookie that keeps a browser signed in.
 #[must_use]
 pub fn set_cookie(app: &App, token: String) -> Cookie<'static> {

@@ -86,6 +86,11 @@ impl Roster {
         roster
     }
 
+    #[cfg(test)]
+    pub(super) fn block_all_cards(&mut self) {
+        self.cards.values_mut().for_each(|card| card.blocked = true);
+    }
+
     /// Changes of all cards of this person that are still good.
     fn card_changes(&self, person_id: &str, blocked: bool) -> Vec<CardChange> {
         let cards = self.good_cards.get(person_id).into_iter().flatten();
@@ -139,7 +144,7 @@ pub(super) fn judge(
             Err(faults) => Judged::error(faults.clone()),
             Ok(row) => {
                 let judged = file
-                    .collision(line, row)
+                    .collision(line, row, roster)
                     .unwrap_or_else(|| judge_row(row, roster, accepted, &mut matched));
                 let said = judged.faults.iter().any(|fault| fault.code == Code::PhoneShared);
                 let shared = file.shared_phone(line, row).filter(|_| !said);
@@ -357,13 +362,21 @@ impl<'a> File<'a> {
     }
 
     /// What is to be said of a row that collides with another of the file.
-    fn collision(&self, line: &Line<MemberRow>, row: &MemberRow) -> Option<Judged<MemberChange>> {
+    fn collision(
+        &self,
+        line: &Line<MemberRow>,
+        row: &MemberRow,
+        roster: &Roster,
+    ) -> Option<Judged<MemberChange>> {
         let same_phone = &self.by_phone[row.phone.as_str()];
         let twin = same_phone.iter().find(|entry| entry.row == row)?;
         if !std::ptr::eq(twin.line, line) {
             return Some(Judged::unchanged(vec![at(Code::RowTwice, Field::Name, *twin)]));
         }
-        if let Some(other) = row.card.as_ref().and_then(|card| {
+        // Whose a known card is, the roster tells; of a new one, neither row can be believed.
+        let new_card =
+            row.card.as_ref().filter(|card| !roster.cards.contains_key(&card.fingerprint));
+        if let Some(other) = new_card.and_then(|card| {
             self.by_card[&card.fingerprint].iter().find(|other| !same_person(other.row, row))
         }) {
             return Some(Judged::error(vec![at(Code::CardTwice, Field::Card, *other)]));

@@ -11,9 +11,13 @@ pub mod check;
 pub mod cli;
 pub mod fault;
 pub mod headings;
+#[cfg(test)]
+mod judge_tests;
 pub mod listing;
 mod members;
 mod organisations;
+pub(crate) mod pages;
+mod previews;
 pub mod rows;
 pub mod sheet;
 mod store;
@@ -21,6 +25,7 @@ mod store;
 mod tests;
 mod text;
 pub mod verdict;
+mod view;
 
 use admission::Millis;
 use jiff::civil::Date;

@@ -118,6 +118,14 @@ impl Report {
         self.lines.iter().filter(|line| line.verdict.is_left_out()).count()
     }
 
+    /// The counts on one line, as the audit keeps them.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let counts =
+            Verdict::ALL.map(|verdict| format!("{} {}", verdict.as_str(), self.count(verdict)));
+        counts.join(", ")
+    }
+
     /// Whether anything is written at all.
     #[must_use]
     pub fn writes(&self) -> bool {
