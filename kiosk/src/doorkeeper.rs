@@ -253,6 +253,7 @@ impl Doorkeeper {
             Ok(head) if head == line.head => return true,
             Ok(head) if head == self.door.head() => {
                 if self.store.append(line).await.is_ok() {
+                    self.out_of_order = false;
                     return true;
                 }
             }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use turnout_kiosk::{
@@ -56,7 +56,7 @@ enum Command {
         )]
         scanners: Vec<Scanner>,
         /// Never touch the network.
-        #[arg(long, env = "TURNOUT_OFFLINE")]
+        #[arg(long, env = "TURNOUT_OFFLINE", value_parser = FalseyValueParser::new())]
         offline: bool,
         /// Keeps the card key on disk, sealed under this PIN, so that cards work offline after a restart.
         #[arg(long, env = "TURNOUT_PIN", hide_env_values = true)]

@@ -15,7 +15,7 @@ use crate::{
     identity::{Enrolment, Folder},
     page, seal,
     store::{Memory, Store},
-    sync::Sync,
+    sync::{CardKeyNews, Sync},
 };
 
 /// What a kiosk is run with.
@@ -127,7 +127,8 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
             recorded: kiosk.recorded.clone(),
             pin: options.pin,
             skew,
-            card_key_wanted: true,
+            status: kiosk.status.clone(),
+            card_key: CardKeyNews::None,
             complete_at_written: Millis::default(),
         };
         tasks.push(tokio::spawn(sync.work(acknowledged, stopped)));

@@ -18,7 +18,7 @@ use crate::{
     doorkeeper::{Message, News, told_to},
     identity::Folder,
     seal,
-    status::Trouble,
+    status::{Status, Trouble},
     store::{Store, StoreError},
 };
 
@@ -41,9 +41,22 @@ pub(crate) struct Sync {
     /// Seals the card key on disk.
     pub(crate) pin: Option<Zeroizing<String>>,
     pub(crate) skew: Option<Skew>,
-    /// Whether the card key is still to be fetched in this run.
-    pub(crate) card_key_wanted: bool,
+    /// How the door is: without a card key it wants one.
+    pub(crate) status: watch::Receiver<Status>,
+    /// Whether the card key was fetched in this run: a sealed one may be an old one.
+    pub(crate) card_key: CardKeyNews,
     pub(crate) complete_at_written: Millis,
+}
+
+/// What this run knows of the card key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CardKeyNews {
+    /// Not asked yet.
+    None,
+    /// The server gave it.
+    Fetched,
+    /// The server does not give it, which staff were told.
+    Refused,
 }
 
 /// Why a step failed.
@@ -146,7 +159,8 @@ impl Sync {
         if memory.post.as_ref() != Some(&feed.post) {
             self.tell(News::Post(Box::new(feed.post))).await;
         }
-        if courier.page(feed.more, self.card_key_wanted) {
+        let wanted = self.card_key == CardKeyNews::None || !self.status.borrow().cards;
+        if courier.page(feed.more, wanted) {
             if moved || sent.since(self.complete_at_written) > WRITE_AGE_EVERY_MS {
                 self.store.complete(sent, self.skew).await?;
                 self.complete_at_written = sent;
@@ -162,7 +176,10 @@ impl Sync {
         let card_key = match self.api.card_key().await {
             Ok(answer) => secret(&Zeroizing::new(answer.card_key)),
             Err(error @ Failure::Refused { .. }) => {
-                tracing::warn!(%error, "cards cannot be read here");
+                if self.card_key != CardKeyNews::Refused {
+                    tracing::warn!(%error, "cards cannot be read here");
+                }
+                self.card_key = CardKeyNews::Refused;
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
@@ -173,7 +190,7 @@ impl Sync {
             );
             return Ok(());
         };
-        self.card_key_wanted = false;
+        self.card_key = CardKeyNews::Fetched;
         if let Some(pin) = self.pin.clone() {
             let (path, kiosk) = (self.folder.sealed_card_key(), self.kiosk.clone());
             let sealed = card_key.clone();
