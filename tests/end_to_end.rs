@@ -71,6 +71,12 @@ async fn main_job(engine: Engine) {
     );
     laptop.sees("#refused", "2").await;
 
+    // A ticket for another event, and one that was cancelled.
+    let elsewhere = kiosk.scan(&book(&url, member, &notes["events"][3]).await).await;
+    assert_eq!(elsewhere["reason"], "wrong_event", "{elsewhere}");
+    let cancelled = kiosk.scan(&book_and_cancel(&url, &notes["members"][6], fair).await).await;
+    assert_eq!(cancelled["reason"], "cancelled", "{cancelled}");
+
     // Somebody else comes with a card.
     let cards = cards_by_phone();
     let with_card = &notes["members"][1];
@@ -178,6 +184,20 @@ async fn open_attendance(laptop: &Browser, url: &str, notes: &Value, fair: &Valu
 
 /// Books one place over the API; gives the ticket's code.
 async fn book(url: &str, member: &Value, event: &Value) -> String {
+    text(&booking(url, member, event).await["tickets"][0]["code"]).to_owned()
+}
+
+/// Books and cancels; gives the code of the ticket that is worth nothing any more.
+async fn book_and_cancel(url: &str, member: &Value, event: &Value) -> String {
+    let booked = booking(url, member, event).await;
+    let http = Client::builder().no_proxy().build().expect("client");
+    let path = format!("{url}/api/v1/bookings/{}/cancellation", text(&booked["id"]));
+    let answer = http.post(path).bearer_auth(text(&member["token"])).send().await.expect("answer");
+    assert_eq!(answer.status(), 200);
+    text(&booked["tickets"][0]["code"]).to_owned()
+}
+
+async fn booking(url: &str, member: &Value, event: &Value) -> Value {
     let http = Client::builder().no_proxy().build().expect("client");
     let request = http.post(format!("{url}/api/v1/bookings")).bearer_auth(text(&member["token"]));
     let body = json!({ "offer": event["offers"][0]["id"] });
@@ -188,8 +208,7 @@ async fn book(url: &str, member: &Value, event: &Value) -> String {
         .await
         .expect("answer");
     assert_eq!(answer.status(), 201);
-    let booked: Value = answer.json().await.expect("a booking");
-    text(&booked["tickets"][0]["code"]).to_owned()
+    answer.json().await.expect("a booking")
 }
 
 /// Waits until the kiosk's copy holds the ticket that opens by this member's card.

@@ -10,5 +10,6 @@ mod end_to_end;
 mod import;
 mod login;
 mod pages;
+mod power_cut;
 mod ticket;
 mod tidy;

@@ -20,12 +20,16 @@ struct Page {
 }
 
 async fn read(response: Response) -> Page {
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = |name| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    };
     Page {
         status: response.status().as_u16(),
         location: header(header::LOCATION).to_owned(),
         cookies: (response.headers().get_all(header::SET_COOKIE).iter())
-            .map(|cookie| cookie.to_str().expect("ascii").split(';').next().unwrap_or_default().to_owned())
+            .map(|cookie| {
+                cookie.to_str().expect("ascii").split(';').next().unwrap_or_default().to_owned()
+            })
             .collect(),
         html: response.text().await.expect("a body"),
     }
@@ -33,13 +37,15 @@ async fn read(response: Response) -> Page {
 
 /// Opens a page as whoever holds `token` (nobody: "").
 async fn open(app: &TestApp, token: &str, path: &str) -> Page {
-    let request = app.http.get(format!("{}{path}", app.url)).header("cookie", format!("turnout={token}"));
+    let request =
+        app.http.get(format!("{}{path}", app.url)).header("cookie", format!("turnout={token}"));
     read(request.send().await.expect("an answer")).await
 }
 
 /// Sends a form.
 async fn submit(app: &TestApp, cookies: &str, path: &str, fields: &[(&str, &str)]) -> Page {
-    let request = app.http.post(format!("{}{path}", app.url)).header("cookie", cookies).form(fields);
+    let request =
+        app.http.post(format!("{}{path}", app.url)).header("cookie", cookies).form(fields);
     read(request.send().await.expect("an answer")).await
 }
 
@@ -47,7 +53,11 @@ impl Page {
     /// The value of a hidden field.
     fn field(&self, name: &str) -> String {
         let start = format!("name=\"{name}\" value=\"");
-        let rest = self.html.split_once(&start).unwrap_or_else(|| panic!("no field {name} in {}", self.html)).1;
+        let rest = self
+            .html
+            .split_once(&start)
+            .unwrap_or_else(|| panic!("no field {name} in {}", self.html))
+            .1;
         rest.split('"').next().unwrap_or_default().to_owned()
     }
 

@@ -52,6 +52,23 @@ impl DemoServer {
         self.process.kill().await.expect("the server dies");
     }
 
+    /// Waits until the kiosk's event counts so many people in, no more and no fewer.
+    pub(crate) async fn await_admitted(&self, people: usize) {
+        let http = reqwest::Client::builder().no_proxy().build().expect("client");
+        let event = self.notes["events"][0]["id"].as_str().expect("id");
+        let token = self.notes["organizer"]["token"].as_str().expect("token");
+        let mut last = Value::Null;
+        let counting = async {
+            while last["admitted"] != people {
+                let path = format!("{}/api/v1/events/{event}/attendance", self.url);
+                let answer = http.get(path).bearer_auth(token).send().await.expect("answer");
+                last = answer.json().await.expect("attendance");
+            }
+        };
+        let counted = timeout(PATIENCE, counting).await;
+        assert!(counted.is_ok(), "{people} are in, the server counts {last}");
+    }
+
     /// Starts the server again on the same data and address, as `serve`.
     pub(crate) async fn serve_again(&mut self) {
         let address = self.url.trim_start_matches("http://").to_owned();
@@ -143,7 +160,18 @@ impl KioskProgram {
 
     /// One scan; its verdict.
     pub(crate) async fn scan(&mut self, text: &str) -> Value {
-        self.scans.write_all(format!("{text}\n").as_bytes()).await.expect("the kiosk listens");
+        self.write_all(&[text]).await;
+        self.verdict().await
+    }
+
+    /// Many scans at once.
+    pub(crate) async fn write_all(&mut self, texts: &[impl AsRef<str>]) {
+        let lines: String = texts.iter().map(|text| format!("{}\n", text.as_ref())).collect();
+        self.scans.write_all(lines.as_bytes()).await.expect("the kiosk listens");
+    }
+
+    /// The next verdict.
+    pub(crate) async fn verdict(&mut self) -> Value {
         serde_json::from_str(&next(&mut self.verdicts).await).expect("a line of JSON")
     }
 

@@ -21,6 +21,9 @@ use crate::{
     serve_on,
 };
 
+/// The number on the card of the first member in the demo's roster. Synthetic, like all of them.
+pub(crate) const FIRST_CARD: &str = "6210300000000007";
+
 /// In a demo's folder: only a folder that has this file is emptied.
 const MARK: &str = "turnout-demo";
 

@@ -316,7 +316,7 @@ fn contest(now: Millis) -> EventDraft {
 
 /// Few places, and they open in ten minutes.
 fn springs(now: Millis) -> EventDraft {
-    let starts = on_the_hour(now.plus(2 * DAY));
+    let starts = at_hour(now, 2, 9);
     let opens = Millis(now.plus(10 * MINUTE).0 / MINUTE * MINUTE);
     EventDraft {
         place: "南宫温泉水世界".to_owned(),
@@ -330,7 +330,7 @@ fn springs(now: Millis) -> EventDraft {
 
 /// In three days; members may bring somebody.
 fn lecture(now: Millis) -> EventDraft {
-    let starts = on_the_hour(now.plus(3 * DAY));
+    let starts = at_hour(now, 3, 14);
     let offer = OfferDraft {
         per_person: 3,
         guests_max: 2,
@@ -344,6 +344,14 @@ fn lecture(now: Millis) -> EventDraft {
         offers: vec![offer],
         ..draft("activity", "职工普法讲座：劳动合同那些事", starts, 2)
     }
+}
+
+/// That hour in Beijing, so many days from now.
+fn at_hour(now: Millis, days: i64, hour: i64) -> Millis {
+    /// Beijing is eight hours ahead of UTC, all year.
+    const BEIJING_MS: i64 = 8 * HOUR;
+    let midnight = now.plus(BEIJING_MS).0 / DAY * DAY - BEIJING_MS;
+    Millis(midnight + days * DAY + hour * HOUR)
 }
 
 fn on_the_hour(moment: Millis) -> Millis {

@@ -175,13 +175,7 @@ fn empty_window() -> Refused {
     invalid("valid_to", "入场结束必须晚于入场开始。", "Admission must end after it begins.")
 }
 
-fn text(
-    field: &'static str,
-    zh: &str,
-    value: &str,
-    min: usize,
-    max: usize,
-) -> Option<Refused> {
+fn text(field: &'static str, zh: &str, value: &str, min: usize, max: usize) -> Option<Refused> {
     let length = value.trim().chars().count();
     if length == 0 && min > 0 {
         let (zh, en) = (format!("请填写{zh}。"), format!("Please fill in “{field}”."));
