@@ -2,7 +2,7 @@
 
 use admission::{Millis, scan::Chain};
 
-use super::Kiosk;
+use super::{Kiosk, rules::NewKiosk};
 use crate::{
     db::{Tx, new_id},
     error::{Error, Result},
@@ -12,12 +12,8 @@ use crate::{
 /// Writes a kiosk that is still to enrol; gives its id.
 pub(crate) async fn insert(
     tx: &mut Tx,
-    name: &str,
-    event_id: &str,
-    station_kind: &str,
-    station: &str,
-    code_hash: &[u8],
-    code_expires: Millis,
+    new: &NewKiosk,
+    code: &NewCode,
     now: Millis,
 ) -> Result<String> {
     let id = new_id(now);
@@ -26,15 +22,22 @@ pub(crate) async fn insert(
         "insert into kiosk (id, name, event_id, station_kind, station, code_hash, code_expires_ms, created_ms)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
         &id,
-        name,
-        event_id,
-        station_kind,
-        station,
-        code_hash,
-        code_expires.0,
+        new.name.trim(),
+        &new.event_id,
+        new.station_kind.word(),
+        new.station.trim(),
+        &code.hash,
+        code.expires.0,
         now.0,
     )?;
     Ok(id)
+}
+
+/// An enrolment code as it is kept.
+#[derive(Debug)]
+pub(crate) struct NewCode {
+    pub(crate) hash: Vec<u8>,
+    pub(crate) expires: Millis,
 }
 
 /// Enrols the kiosk that has this code, once. `None` when no kiosk has it, or it expired.

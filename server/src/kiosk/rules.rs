@@ -69,20 +69,10 @@ pub async fn add(tx: &mut Tx, new: &NewKiosk, now: Millis) -> Result<(String, St
             "The kiosk and its station each need a name of 1 to 40 characters.",
         ));
     }
-    let event = event::queries::event(tx, &new.event_id).await?;
+    event::queries::event(tx, &new.event_id).await?;
     let code = new_code();
-    let expires = now.plus(CODE_MS);
-    let id = queries::insert(
-        tx,
-        name,
-        &event.id,
-        new.station_kind.word(),
-        station,
-        &code_hash(&code),
-        expires,
-        now,
-    )
-    .await?;
+    let kept = queries::NewCode { hash: code_hash(&code), expires: now.plus(CODE_MS) };
+    let id = queries::insert(tx, new, &kept, now).await?;
     Ok((id, format!("{}-{}", &code[..5], &code[5..])))
 }
 
