@@ -38,8 +38,12 @@ impl Said {
     }
 }
 
-/// Runs `turnout-server import` on the test's own database, with `arguments` after the kind.
+/// Runs `turnout-server import` on the test's own database, saying all it can say.
 fn import(app: &TestApp, kind: &str, file: &Path, arguments: &[&str]) -> Said {
+    import_logging(app, "trace", kind, file, arguments)
+}
+
+fn import_logging(app: &TestApp, log: &str, kind: &str, file: &Path, arguments: &[&str]) -> Said {
     let output = Command::new(bin("turnout-server"))
         .args(["import", kind])
         .arg(file)
@@ -47,7 +51,7 @@ fn import(app: &TestApp, kind: &str, file: &Path, arguments: &[&str]) -> Said {
         .arg("--data")
         .arg(app.folder.path())
         .args(["--database", &app.database])
-        .env("RUST_LOG", "trace")
+        .env("RUST_LOG", log)
         .output()
         .expect("the server runs");
     let logs = String::from_utf8(output.stderr).expect("UTF-8");
@@ -78,7 +82,7 @@ on_both! {
         assert_eq!((dry.status, dry.count("new")), (0, 7_370));
         assert_eq!(state(&app).await, (0, 0, 0, 467 + 50));
         let begun = Instant::now();
-        let members = import(&app, "members", &data("members.xlsx"), &[]);
+        let members = import_logging(&app, "info", "members", &data("members.xlsx"), &[]);
         // 3 s on a quiet machine; here other tests run beside it.
         println!("7,370 members in {:?}", begun.elapsed());
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());

@@ -11,8 +11,9 @@ use super::check::Card;
 use super::fault::{Code, Fault};
 use super::headings::{Field, Kind};
 use super::listing::Line;
-use super::organisations::{Organisations, place_text};
+use super::organisations::Organisations;
 use super::rows::MemberRow;
+use super::siblings::Siblings;
 use super::text::{masked_phone, name_key};
 use super::verdict::{Accepted, Judged, Verdict};
 
@@ -86,6 +87,10 @@ impl Roster {
         roster
     }
 
+    pub(super) fn knows_card(&self, fingerprint: &Fingerprint) -> bool {
+        self.cards.contains_key(fingerprint)
+    }
+
     #[cfg(test)]
     pub(super) fn block_all_cards(&mut self) {
         self.cards.values_mut().for_each(|card| card.blocked = true);
@@ -136,18 +141,18 @@ pub(super) fn judge(
     roster: &Roster,
     accepted: &Accepted,
 ) -> Vec<Judged<MemberChange>> {
-    let file = File::new(lines);
+    let siblings = Siblings::new(lines);
     let mut matched = HashSet::new();
     lines
         .iter()
         .map(|line| match &line.row {
             Err(faults) => Judged::error(faults.clone()),
             Ok(row) => {
-                let judged = file
+                let judged = siblings
                     .collision(line, row, roster)
                     .unwrap_or_else(|| judge_row(row, roster, accepted, &mut matched));
                 let said = judged.faults.iter().any(|fault| fault.code == Code::PhoneShared);
-                let shared = file.shared_phone(line, row).filter(|_| !said);
+                let shared = siblings.shared_phone(line, row).filter(|_| !said);
                 judged.with(line.warnings.iter().cloned()).with(shared)
             }
         })
@@ -326,88 +331,6 @@ fn phone_warning(row: &MemberRow, person: Option<&Person>, roster: &Roster) -> O
     Some(fault(Code::PhoneShared, Field::Phone, shown))
 }
 
-fn fault(code: Code, field: Field, shown: String) -> Fault {
+pub(super) fn fault(code: Code, field: Field, shown: String) -> Fault {
     Fault::new(code, shown).in_column(Kind::Members.heading(field))
-}
-
-/// The rows of the file by what must be one person's alone.
-struct File<'a> {
-    by_id: HashMap<Fingerprint, Vec<Entry<'a>>>,
-    by_card: HashMap<Fingerprint, Vec<Entry<'a>>>,
-    by_phone: HashMap<&'a str, Vec<Entry<'a>>>,
-}
-
-#[derive(Clone, Copy)]
-struct Entry<'a> {
-    line: &'a Line<MemberRow>,
-    row: &'a MemberRow,
-}
-
-impl<'a> File<'a> {
-    fn new(lines: &'a [Line<MemberRow>]) -> Self {
-        let mut file =
-            Self { by_id: HashMap::new(), by_card: HashMap::new(), by_phone: HashMap::new() };
-        for line in lines {
-            let Ok(row) = &line.row else { continue };
-            let entry = Entry { line, row };
-            if let Some(id) = row.id {
-                file.by_id.entry(id).or_default().push(entry);
-            }
-            if let Some(card) = &row.card {
-                file.by_card.entry(card.fingerprint).or_default().push(entry);
-            }
-            file.by_phone.entry(&row.phone).or_default().push(entry);
-        }
-        file
-    }
-
-    /// What is to be said of a row that collides with another of the file.
-    fn collision(
-        &self,
-        line: &Line<MemberRow>,
-        row: &MemberRow,
-        roster: &Roster,
-    ) -> Option<Judged<MemberChange>> {
-        let same_phone = &self.by_phone[row.phone.as_str()];
-        let twin = same_phone.iter().find(|entry| entry.row == row)?;
-        if !std::ptr::eq(twin.line, line) {
-            return Some(Judged::unchanged(vec![at(Code::RowTwice, Field::Name, *twin)]));
-        }
-        // Whose a known card is, the roster tells; of a new one, neither row can be believed.
-        let new_card =
-            row.card.as_ref().filter(|card| !roster.cards.contains_key(&card.fingerprint));
-        if let Some(other) = new_card.and_then(|card| {
-            self.by_card[&card.fingerprint].iter().find(|other| !same_person(other.row, row))
-        }) {
-            return Some(Judged::error(vec![at(Code::CardTwice, Field::Card, *other)]));
-        }
-        if let Some(id) = row.id {
-            let other = self.by_id[&id].iter().find(|other| other.row != row)?;
-            return Some(Judged::conflict(vec![at(Code::PersonTwice, Field::IdNumber, *other)]));
-        }
-        let other = same_phone
-            .iter()
-            .find(|other| other.row != row && name_key(&other.row.name) == name_key(&row.name))?;
-        Some(Judged::conflict(vec![at(Code::PersonTwiceNoId, Field::Name, *other)]))
-    }
-
-    /// The warning that another person of this file has the same phone.
-    fn shared_phone(&self, line: &Line<MemberRow>, row: &MemberRow) -> Option<Fault> {
-        let other = self.by_phone[row.phone.as_str()]
-            .iter()
-            .find(|other| !std::ptr::eq(other.line, line) && !same_person(other.row, row))?;
-        Some(at(Code::PhoneShared, Field::Phone, *other))
-    }
-}
-
-/// Whether two rows of a file are about one person, as far as the file itself can tell.
-fn same_person(a: &MemberRow, b: &MemberRow) -> bool {
-    match (a.id, b.id) {
-        (Some(a), Some(b)) => a == b,
-        _ => a.phone == b.phone && name_key(&a.name) == name_key(&b.name),
-    }
-}
-
-fn at(code: Code, field: Field, other: Entry<'_>) -> Fault {
-    fault(code, field, place_text(&other.line.place))
 }

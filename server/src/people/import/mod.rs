@@ -20,6 +20,7 @@ pub(crate) mod pages;
 mod previews;
 pub mod rows;
 pub mod sheet;
+mod siblings;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -119,17 +119,17 @@ async fn receive(form: Result<Multipart, MultipartRejection>) -> Result<Uploaded
     while let Some(field) = form.next_field().await.map_err(broken)? {
         let what = field.name().unwrap_or_default().to_owned();
         match what.as_str() {
-            "kind" => {
-                if field.text().await.map_err(broken)? == "organisations" {
-                    kind = Kind::Organisations;
-                }
-            }
+            "kind" => kind = kind_of(&field.text().await.map_err(broken)?),
             "file" => file = Some(receive_file(field, broken).await?),
             _ => {}
         }
     }
     let (name, bytes) = file.filter(|(_, bytes)| !bytes.is_empty()).ok_or(NO_FILE)?;
     Ok(Uploaded { kind, name, bytes })
+}
+
+fn kind_of(word: &str) -> Kind {
+    if word == "organisations" { Kind::Organisations } else { Kind::Members }
 }
 
 async fn receive_file(
