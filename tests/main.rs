@@ -9,6 +9,7 @@ mod contrast;
 mod end_to_end;
 mod import;
 mod login;
+mod organizer;
 mod pages;
 mod power_cut;
 mod ticket;

@@ -131,6 +131,7 @@ pub fn router(app: App) -> Router {
         .merge(demo::page::routes())
         .merge(event::desk())
         .merge(checkin::desk())
+        .merge(kiosk::desk())
         .merge(people::import::pages::routes())
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))

@@ -4,6 +4,7 @@ use admission::Millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::outcome::Outcome;
 use crate::{db::Tx, error::Result, fetch};
 
 /// Admissions are drawn as a curve in steps of this long.
@@ -136,13 +137,10 @@ pub(crate) struct RecentScan {
     pub(crate) holder: Option<String>,
     pub(crate) ticket_id: Option<String>,
     pub(crate) station: String,
-    /// `scan`, `hand` or `undo`.
-    pub(crate) kind: String,
-    pub(crate) verdict: String,
-    pub(crate) reason: Option<String>,
     #[sqlx(try_from = "i64")]
     pub(crate) true_ms: Millis,
-    pub(crate) undone_ms: Option<i64>,
+    #[sqlx(flatten)]
+    pub(super) outcome: Outcome,
 }
 
 impl RecentScan {

@@ -1,10 +1,7 @@
 //! `/admin/events/{event}`: who is in, live. `live.js` exchanges the parts that change; without it the page is a
 //! snapshot.
 
-use admission::{
-    Millis,
-    time::{HOUR, MINUTE},
-};
+use admission::{Millis, time::HOUR};
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -128,37 +125,6 @@ impl DashboardPage {
     fn share(&self, count: &i64) -> i64 {
         let most = self.attendance.reasons.iter().map(|reason| reason.count).max().unwrap_or(1);
         count * 100 / most.max(1)
-    }
-
-    /// How long ago something was: 刚刚, 3 分钟前, 今天 13:42.
-    fn ago(&self, moment: &Millis) -> String {
-        let passed = self.frame.now.since(*moment);
-        if passed < MINUTE {
-            return self.frame.t("刚刚", "just now").to_owned();
-        }
-        if passed < HOUR {
-            let minutes = passed / MINUTE;
-            return self.frame.say(format!("{minutes} 分钟前"), format!("{minutes} min ago"));
-        }
-        self.frame.at(moment, &self.event.time_zone)
-    }
-
-    /// What a scan came to: the look of its badge, and its words.
-    fn outcome(&self, scan: &RecentScan) -> (&'static str, String) {
-        let said = |zh, en| self.frame.t(zh, en).to_owned();
-        match (scan.kind.as_str(), scan.verdict.as_str()) {
-            ("undo", _) => ("mute", said("撤销入场", "Taken back")),
-            (_, "admitted") if scan.undone_ms.is_some() => {
-                ("mute", said("入场（已撤销）", "In, taken back"))
-            }
-            ("hand", _) => ("ok", said("人工签到", "In, by hand")),
-            (_, "admitted") => ("ok", said("入场", "In")),
-            (_, verdict) => {
-                let badge = if verdict == "refused" { "warn" } else { "info" };
-                let reason = scan.reason.as_deref().map(|reason| self.reason(reason));
-                (badge, reason.unwrap_or_else(|| said("请核对", "Look")))
-            }
-        }
     }
 }
 

@@ -6,7 +6,9 @@ pub(crate) mod by_hand;
 mod chart;
 pub(crate) mod check;
 mod dashboard;
+mod export;
 mod holders;
+mod outcome;
 pub(crate) mod record;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,5 +25,6 @@ pub(crate) fn desk() -> axum::Router<App> {
     use axum::routing::get;
     axum::Router::new()
         .route("/admin/events/{event}", get(dashboard::show))
+        .route("/admin/events/{event}/attendance.xlsx", get(export::export))
         .merge(holders::routes())
 }

@@ -2,12 +2,14 @@
 
 mod api;
 mod health;
+mod pages;
 pub(crate) mod queries;
 pub mod rules;
 mod upload;
 
 pub(crate) use api::receive;
 pub(crate) use health::Health;
+pub(crate) use pages::routes as desk;
 pub(crate) use rules::signed_by;
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -74,6 +74,18 @@ pub(crate) async fn of_event(tx: &mut Tx, event_id: &str) -> Result<Vec<Kiosk>> 
     )?)
 }
 
+/// How many tickets of its event changed since the kiosk's copy.
+pub(crate) async fn behind(tx: &mut Tx, kiosk: &Kiosk) -> Result<i64> {
+    let (behind,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select count(*) from ticket where event_id = $1 and revision > $2",
+        &kiosk.event_id,
+        kiosk.revision_seen,
+    )?;
+    Ok(behind)
+}
+
 /// No longer believed. What it recorded before still counts.
 pub(crate) async fn revoke(tx: &mut Tx, id: &str, event_id: &str, now: Millis) -> Result<()> {
     let rows = execute!(

@@ -208,6 +208,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/admin/events/{event}/attendance.xlsx", Access::Organizer),
     ("GET", "/admin/events/{event}/kiosks", Access::Organizer),
     ("POST", "/admin/events/{event}/kiosks", Access::Organizer),
+    ("GET", "/admin/events/{event}/kiosks/{kiosk}/revocation", Access::Organizer),
     ("POST", "/admin/events/{event}/kiosks/{kiosk}/revocation", Access::Organizer),
     ("GET", "/admin/import", Access::Organizer),
     ("POST", "/admin/import", Access::Organizer),
@@ -288,7 +289,8 @@ fn wants_page(request: &Request) -> bool {
     request.method() == Method::GET && !request.uri().path().starts_with("/api/")
 }
 
-fn percent_encoded(text: &str) -> String {
+/// `text` as it may stand in an address or a file name.
+pub(crate) fn percent_encoded(text: &str) -> String {
     const KEPT: &[u8] = b"/-_.~";
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -3,6 +3,7 @@
 use admission::{
     Millis,
     say::{self, Lang},
+    time::MINUTE,
 };
 use jiff::Zoned;
 
@@ -81,6 +82,17 @@ impl Frame {
             .to_owned()
     }
 
+    /// How long ago something was: 刚刚, 3 分钟前, 今天 13:42.
+    #[must_use]
+    pub fn ago(&self, moment: &Millis, time_zone: &str) -> String {
+        let minutes = self.now.since(*moment) / MINUTE;
+        match minutes {
+            ..1 => self.t("刚刚", "just now").to_owned(),
+            1..60 => self.say(format!("{minutes} 分钟前"), format!("{minutes} min ago")),
+            _ => self.at(moment, time_zone),
+        }
+    }
+
     fn zoned(&self, moment: &Millis, time_zone: &str) -> Zoned {
         say::zoned(*moment, &zone(time_zone))
     }
@@ -130,7 +142,7 @@ fn clock(moment: &Zoned) -> String {
 
 #[cfg(test)]
 mod tests {
-    use admission::time::{DAY, HOUR, MINUTE};
+    use admission::time::{DAY, HOUR};
 
     use super::*;
     use crate::web::access::Caller;
@@ -172,5 +184,15 @@ mod tests {
         assert_eq!(said(35 * MINUTE, HOUR), "还有 35 分钟");
         assert_eq!(said(-HOUR, HOUR), "正在进行");
         assert_eq!(said(-2 * HOUR, -HOUR), "已结束");
+    }
+
+    #[test]
+    fn what_was_a_moment_ago_is_told_in_minutes() {
+        let frame = frame(Lang::Zh);
+        let said = |ms| frame.ago(&NOW.plus(-ms), BEIJING);
+        assert_eq!(
+            (said(0), said(3 * MINUTE), said(2 * HOUR)),
+            ("刚刚".into(), "3 分钟前".into(), "今天 11:25".into())
+        );
     }
 }

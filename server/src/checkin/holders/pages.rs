@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::queries::{self, Happened, Holder, Sought, Which};
 use crate::{
     App,
-    checkin::by_hand::{self, reason_name},
+    checkin::by_hand,
     error::{Error, Refused, Result},
     event::{self, Event},
     web::{Frame, access::Staff, form::Typed, page},
@@ -102,7 +102,7 @@ impl ListPage {
 
 impl Holder {
     /// How the ticket stands: the look of its badge, and its words.
-    fn standing(&self, frame: &Frame) -> (&'static str, &'static str) {
+    pub(in crate::checkin) fn standing(&self, frame: &Frame) -> (&'static str, &'static str) {
         match (self.state.as_str(), self.used_ms) {
             ("cancelled", _) => ("mute", frame.t("已取消", "Cancelled")),
             (_, Some(_)) => ("ok", frame.t("已入场", "In")),
@@ -119,7 +119,7 @@ impl Holder {
     }
 
     /// 会员, 来宾, or 王小明同行.
-    fn standing_in(&self, frame: &Frame) -> String {
+    pub(in crate::checkin) fn standing_in(&self, frame: &Frame) -> String {
         if self.companion {
             let booker = &self.booker;
             return frame.say(format!("与{booker}同行"), format!("with {booker}"));
@@ -168,25 +168,6 @@ impl HolderPage {
             refusal: None,
             form: Typed::default(),
         })
-    }
-
-    /// What something came to: the look of its badge, and its words.
-    fn outcome(&self, happened: &Happened) -> (&'static str, String) {
-        let said = |zh, en| self.frame.t(zh, en).to_owned();
-        match (happened.kind.as_str(), happened.verdict.as_str()) {
-            ("undo", _) => ("mute", said("撤销入场", "Taken back")),
-            (_, "admitted") if happened.undone_ms.is_some() => {
-                ("mute", said("入场（已撤销）", "In, taken back"))
-            }
-            ("hand", _) => ("ok", said("人工签到", "In, by hand")),
-            (_, "admitted") => ("ok", said("入场", "In")),
-            (_, verdict) => {
-                let badge = if verdict == "refused" { "warn" } else { "info" };
-                let reason = happened.reason.as_deref();
-                let words = reason.map(|reason| reason_name(reason, self.frame.lang));
-                (badge, words.unwrap_or_else(|| said("请核对", "Look")))
-            }
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use admission::Millis;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
+    checkin::outcome::Outcome,
     db::Tx,
     error::{Error, Result},
     fetch,
@@ -219,11 +220,8 @@ pub(super) struct Happened {
     #[sqlx(try_from = "i64")]
     pub(super) true_ms: Millis,
     pub(super) station: String,
-    /// `scan`, `hand` or `undo`.
-    pub(super) kind: String,
-    pub(super) verdict: String,
-    pub(super) reason: Option<String>,
-    pub(super) undone_ms: Option<i64>,
+    #[sqlx(flatten)]
+    pub(super) outcome: Outcome,
     pub(super) note: Option<String>,
     /// Who did it by hand.
     pub(super) staff: Option<String>,
