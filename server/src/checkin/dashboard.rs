@@ -143,6 +143,7 @@ mod tests {
         let attendance = Attendance { stations: vec![count("东门")], ..Attendance::default() };
         let silent = Health::Silent { since: Millis(5) };
         let kiosks = [
+            ("东门", Health::Waiting),
             ("东门", Health::Online),
             ("东门", silent),
             ("西门", Health::Waiting),

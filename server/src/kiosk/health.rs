@@ -13,12 +13,12 @@ const SILENT_MS: i64 = MINUTE;
 pub(crate) enum Health {
     /// No longer believed.
     Revoked,
-    /// Heard of a moment ago.
-    Online,
-    /// Its enrolment code was not used yet.
-    Waiting,
     /// Its enrolment code expired unused.
     Expired,
+    /// Its enrolment code was not used yet.
+    Waiting,
+    /// Heard of a moment ago.
+    Online,
     /// Not heard of for a while: it works alone.
     Silent {
         /// When it was last heard.
