@@ -32,7 +32,9 @@ impl Sent {
     }
 }
 
+/// Sends a form, a second after whatever was before.
 async fn send(app: &TestApp, path: &str, token: &str, fields: &[(&str, &str)]) -> Sent {
+    app.advance(1_000);
     let request = app.http.request(Method::POST, format!("{}{path}", app.url));
     let response = request.bearer_auth(token).form(fields).send().await.expect("an answer");
     let location = response.headers().get(header::LOCATION);
