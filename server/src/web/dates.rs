@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn what_was_a_moment_ago_is_told_in_minutes() {
         let frame = frame(Lang::Zh);
-        let said = |ms| frame.ago(&NOW.plus(-ms), BEIJING);
+        let said = |ms: i64| frame.ago(&NOW.plus(-ms), BEIJING);
         assert_eq!(
             (said(0), said(3 * MINUTE), said(2 * HOUR)),
             ("刚刚".into(), "3 分钟前".into(), "今天 11:25".into())
