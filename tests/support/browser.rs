@@ -88,6 +88,12 @@ impl Browser {
         field.send_keys(text).await.expect("type");
     }
 
+    /// Types like a scanner: characters and Enter, into whatever has the focus.
+    pub(crate) async fn types(&self, text: &str) {
+        let body = self.client.find(Locator::Css("body")).await.expect("a body");
+        body.send_keys(&format!("{text}\n")).await.expect("type");
+    }
+
     /// Clicks what `css` finds.
     pub(crate) async fn click(&self, css: &str) {
         let thing =
