@@ -217,11 +217,8 @@ async fn await_copy(kiosk_folder: &Path, ticket: &str) {
     let mut copy = SqliteConnection::connect(&url).await.expect("the kiosk's store");
     let waiting = async {
         loop {
-            let (held,): (i64,) = sqlx::query_as("select count(*) from ticket")
-                .fetch_one(&mut copy)
-                .await
-                .expect("readable");
-            if held >= tickets {
+            let held = sqlx::query("select 1 from ticket where id = $1").bind(ticket);
+            if held.fetch_optional(&mut copy).await.expect("readable").is_some() {
                 return;
             }
             tokio::task::yield_now().await;
