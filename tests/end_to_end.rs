@@ -54,7 +54,6 @@ async fn main_job(engine: Engine) {
     assert!(text(&verdict["holder"]).contains('*'), "{verdict}");
     laptop.sees("#admitted", "1").await;
     assert_eq!(laptop.script("return window.neverReloaded === true").await, json!(true));
-    laptop.picture("organizer", server.folder.path()).await;
 
     // The same ticket again, and codes that are none.
     let forged = kiosk.scan(&one_character_changed(&code)).await;
@@ -125,6 +124,11 @@ async fn main_job(engine: Engine) {
     screen.sees("#headline", "请进").await;
     screen.picture("kiosk", server.folder.path()).await;
     server.await_admitted(5).await;
+
+    // For the README: a contest in the middle of its day.
+    laptop.go(&format!("{url}/admin/events/{}", text(&notes["events"][1]["id"]))).await;
+    laptop.sees("#admitted", "67").await;
+    laptop.picture("organizer", server.folder.path()).await;
 
     assert!(kiosk.stop().await.success(), "a kiosk that is asked to stop stops well");
     for browser in [phone, laptop, screen] {

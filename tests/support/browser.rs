@@ -32,7 +32,8 @@ impl Browser {
 
     /// A laptop: 1280×800.
     pub(crate) async fn laptop() -> Self {
-        Self::open(1280, 800, 1.0, false).await
+        // The window's own frame takes 143 of these.
+        Self::open(1280, 943, 1.0, false).await
     }
 
     async fn open(width: u32, height: u32, scale: f64, mobile: bool) -> Self {
