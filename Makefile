@@ -1,5 +1,5 @@
 # Every command we run; CI runs the same ones.
-.PHONY: demo test ci needs pictures
+.PHONY: demo test ci needs pictures bench
 
 # Builds everything and runs it: server, demo world, a kiosk and its screen. Ctrl-C stops all of it.
 demo:
@@ -25,3 +25,9 @@ needs:
 pictures: needs
 	cargo build --locked --workspace
 	TURNOUT_PICTURES=docs/pictures cargo test --locked -p turnout-tests -- end_to_end::sqlite
+
+# Measures the programs, built for release, and writes the table in docs/performance.md.
+bench:
+	scripts/needs bench
+	cargo build --release --locked -p turnout-server -p turnout-kiosk
+	cargo bench --locked -p turnout-tests --bench performance

@@ -16,7 +16,7 @@ use turnout_server::{
     web::access::Role,
 };
 
-use super::postgres;
+use super::{NO_SYNC, postgres};
 
 /// 2027-03-05 09:00 in Beijing.
 pub(crate) const MORNING: Millis = Millis(1_804_208_400_000);
@@ -86,7 +86,7 @@ impl TestApp {
         let folder = TempDir::new().expect("temporary folder");
         let database = match engine {
             Engine::Sqlite => format!("sqlite://{}", folder.path().join("turnout.db").display()),
-            Engine::Postgres => postgres::fresh_database().await,
+            Engine::Postgres => postgres::fresh_database(NO_SYNC).await,
         };
         Self::on(folder, database).await
     }

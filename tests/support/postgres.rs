@@ -20,10 +20,11 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 static CLUSTER: OnceLock<u16> = OnceLock::new();
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
-/// The address of a fresh, empty database.
-pub(crate) async fn fresh_database() -> String {
-    let port =
-        tokio::task::spawn_blocking(|| *CLUSTER.get_or_init(start)).await.expect("cluster starts");
+/// The address of a fresh, empty database. The first call starts the cluster, with its `settings`.
+pub(crate) async fn fresh_database(settings: &'static [&'static str]) -> String {
+    let port = tokio::task::spawn_blocking(|| *CLUSTER.get_or_init(|| start(settings)))
+        .await
+        .expect("cluster starts");
     let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let mut admin =
         PgConnection::connect(&url(port, "postgres")).await.expect("the cluster answers");
@@ -39,7 +40,7 @@ fn url(port: u16, database: &str) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{database}")
 }
 
-fn start() -> u16 {
+fn start(settings: &[&str]) -> u16 {
     let folder = std::env::temp_dir().join(format!("turnout-pg-{}", std::process::id()));
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).expect("temporary folder");
@@ -70,8 +71,8 @@ fn start() -> u16 {
         .arg(&data)
         .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "max_connections=300", "-k"])
         .arg(&folder)
-        // Durability is tested elsewhere; here the disk would only cost time.
-        .args(["-c", "fsync=off", "-c", "log_min_messages=fatal"])
+        .args(["-c", "log_min_messages=fatal"])
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     // The parent-death signal follows the thread that spawned the server, so this thread never ends.

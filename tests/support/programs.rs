@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Engine, people::bin, postgres};
+use super::{Engine, NO_SYNC, people::bin, postgres};
 
 /// Nothing here takes longer on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ impl DemoServer {
         let folder = TempDir::new().expect("temporary folder");
         let database = match engine {
             Engine::Sqlite => None,
-            Engine::Postgres => Some(postgres::fresh_database().await),
+            Engine::Postgres => Some(postgres::fresh_database(NO_SYNC).await),
         };
         let mut command = server(&folder, database.as_deref(), "demo");
         command.args(["--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped());

@@ -1,0 +1,163 @@
+//! The kiosk: its first sync of a large event, and how long a verdict takes without a network.
+
+use std::{
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use sqlx::{
+    Connection as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+use crate::{
+    report::{Report, Row},
+    world::{World, free_address, program},
+};
+
+const TICKETS: u32 = 100_000;
+const SCANS: usize = 3_000;
+const SYNC_AT_MOST_S: f64 = 5.0;
+const VERDICT_AT_MOST_MS: f64 = 5.0;
+const VERDICT_TO_INSERT: f64 = 2.0;
+
+/// Measures a kiosk.
+pub(crate) async fn measure(
+    world: &World,
+    folder: &Path,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let event = world.event(&[1_000_000]).await?;
+    let tickets = world.tickets(&event, TICKETS).await?;
+    let data = folder.join("kiosk");
+    let code = world.kiosk_code(&event).await?;
+    let enrolled = Command::new(program("turnout-kiosk")?)
+        .args(["enroll", "--server", &world.url, "--code", &code, "--data"])
+        .arg(&data)
+        .stdout(Stdio::null())
+        .status()
+        .await?;
+    ensure!(enrolled.success(), "the kiosk is not enrolled");
+
+    let begun = Instant::now();
+    let mut kiosk = Kiosk::run(&data, &[])?;
+    let seconds = await_copy(&data, begun).await?;
+    report.add(Row::at_most("kiosk's first sync of 100,000 tickets", seconds, "s", SYNC_AT_MOST_S));
+    kiosk.process.kill().await?;
+
+    let mut kiosk = Kiosk::run(&data, &["--offline"])?;
+    let mut bare = Bare::open(&folder.join("bare.db")).await?;
+    let (mut verdicts, mut inserts) = (Vec::new(), Vec::new());
+    // In turn, so that both meet the same disturbances.
+    for (_, code) in tickets.iter().step_by(TICKETS as usize / SCANS) {
+        let verdict = kiosk.scan(code).await?;
+        ensure!(verdict["verdict"] == "admitted", "{verdict}");
+        verdicts.push(verdict["decide_us"].as_u64().context("decide_us")?);
+        inserts.push(bare.insert(code).await?);
+    }
+    let (verdict, insert) = (Percentiles::of(verdicts), Percentiles::of(inserts));
+    report.add(Row::latency("one bare durable SQLite insert", insert.p50_ms, insert.p99_ms));
+    report.add(
+        Row::latency("kiosk's verdict, offline, 100,000 tickets", verdict.p50_ms, verdict.p99_ms)
+            .within(
+                (verdict.p99_ms, VERDICT_AT_MOST_MS),
+                (verdict.p50_ms / insert.p50_ms, VERDICT_TO_INSERT),
+            ),
+    );
+    Ok(())
+}
+
+/// Waits until the kiosk's own store says that its copy is complete; seconds since `begun`.
+async fn await_copy(data: &Path, begun: Instant) -> anyhow::Result<f64> {
+    let options = SqliteConnectOptions::new().filename(data.join("kiosk.db")).read_only(true);
+    loop {
+        ensure!(begun.elapsed() < Duration::from_secs(60), "the first sync does not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let Ok(mut store) = SqliteConnection::connect_with(&options).await else { continue };
+        let complete = sqlx::query("select 1 from fact where name = 'complete_at'");
+        if complete.fetch_optional(&mut store).await.is_ok_and(|row| row.is_some()) {
+            let seconds = begun.elapsed().as_secs_f64();
+            let (tickets,): (i64,) =
+                sqlx::query_as("select count(*) from ticket").fetch_one(&mut store).await?;
+            ensure!(tickets == i64::from(TICKETS), "only {tickets} tickets arrived");
+            return Ok(seconds);
+        }
+    }
+}
+
+/// The program, scans on its standard input.
+struct Kiosk {
+    process: Child,
+    scans: ChildStdin,
+    verdicts: Lines<BufReader<ChildStdout>>,
+}
+
+impl Kiosk {
+    fn run(data: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        let mut process = Command::new(program("turnout-kiosk")?)
+            .args(["run", "--scanner", "stdin", "--listen", &free_address()?, "--data"])
+            .arg(data)
+            .args(more)
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let scans = process.stdin.take().context("piped")?;
+        let verdicts = BufReader::new(process.stdout.take().context("piped")?).lines();
+        Ok(Self { process, scans, verdicts })
+    }
+
+    async fn scan(&mut self, code: &str) -> anyhow::Result<Value> {
+        self.scans.write_all(format!("{code}\n").as_bytes()).await?;
+        let line = self.verdicts.next_line().await?.context("the kiosk has ended")?;
+        Ok(serde_json::from_str(&line)?)
+    }
+}
+
+/// A SQLite file with nothing but a journal, as durable as the kiosk's.
+struct Bare(SqliteConnection);
+
+impl Bare {
+    async fn open(file: &Path) -> anyhow::Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let mut bare = SqliteConnection::connect_with(&options).await?;
+        sqlx::query("create table journal (seq integer primary key, body text not null)")
+            .execute(&mut bare)
+            .await?;
+        Ok(Self(bare))
+    }
+
+    async fn insert(&mut self, body: &str) -> anyhow::Result<u64> {
+        let begun = Instant::now();
+        sqlx::query("insert into journal (body) values ($1)")
+            .bind(body)
+            .execute(&mut self.0)
+            .await?;
+        Ok(u64::try_from(begun.elapsed().as_micros())?)
+    }
+}
+
+struct Percentiles {
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+impl Percentiles {
+    fn of(mut micros: Vec<u64>) -> Self {
+        micros.sort_unstable();
+        let at = |percent: usize| micros[micros.len() * percent / 100] as f64 / 1e3;
+        Self { p50_ms: at(50), p99_ms: at(99) }
+    }
+}
