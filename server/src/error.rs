@@ -1,6 +1,6 @@
 //! What a handler can fail with, and the HTTP answer. A refusal at the door is not a failure: it is a `Verdict`.
 //!
-//! The answer carries a [`Problem`]; [`crate::web::problem`] writes it as `application/problem+json` (RFC 9457) under
+//! The answer carries a [`Problem`]; `web::problem` writes it as `application/problem+json` (RFC 9457) under
 //! `/api` and as a page elsewhere.
 
 use admission::say::Lang;

@@ -1,6 +1,6 @@
 //! The ledger: hot writes gathered into one transaction (design.md, decision 5).
 //!
-//! A booking of a scarce offer or a scan is work for the ledger. One task takes what is waiting, up to [`BATCH`],
+//! A booking of a scarce offer or a scan is work for the ledger. One task takes what is waiting, up to `BATCH`,
 //! runs it in one transaction, commits, and only then answers each. So an answer is always durable, and a thousand
 //! bookings cost a few commits. The queue is bounded: when it is full, the caller is told at once.
 //!
