@@ -9,6 +9,8 @@ mod contrast;
 mod end_to_end;
 mod import;
 mod login;
+mod many_servers;
+mod nonsense;
 mod organizer;
 mod pages;
 mod power_cut;

@@ -95,7 +95,7 @@ impl Db {
             Self::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
             Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
         };
-        Ok(Tx { conn, open: false })
+        Ok(Tx { conn, open: false, event: None })
     }
 
     /// A transaction for writing. On SQLite it holds the one writer, so no network and no waiting while it is open.
@@ -110,7 +110,7 @@ impl Db {
             Self::Postgres(pool) => (Conn::Postgres(pool.acquire().await?), "begin"),
         };
         // Open before the statement is sent: dropped halfway, the connection is closed.
-        let mut tx = Tx { conn, open: true };
+        let mut tx = Tx { conn, open: true, event: None };
         tx.run(begin).await?;
         Ok(tx)
     }
@@ -157,6 +157,8 @@ async fn assert_sqlite_keeps_promises(writer: &SqlitePool) -> anyhow::Result<()>
 pub struct Tx {
     conn: Conn,
     open: bool,
+    /// The last event whose counter it holds.
+    event: Option<String>,
 }
 
 /// The connection of a [`Tx`], for the two macros.
@@ -192,6 +194,19 @@ impl Tx {
     /// For [`execute!`](crate::execute) and [`fetch!`](crate::fetch).
     pub const fn conn(&mut self) -> &mut Conn {
         &mut self.conn
+    }
+
+    /// Whether it may wait for the counter of `event`: on PostgreSQL, only after those of smaller ids, so that no two
+    /// processes wait for each other.
+    pub(crate) fn is_turn_of(&mut self, event: &str) -> bool {
+        let held = self.event.as_deref();
+        if matches!(self.conn, Conn::Postgres(_)) && held.is_some_and(|held| held > event) {
+            return false;
+        }
+        if held != Some(event) {
+            self.event = Some(event.to_owned());
+        }
+        true
     }
 
     /// Tells every server process on this PostgreSQL, at commit, that `event` changed. Nothing on SQLite,

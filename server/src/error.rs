@@ -36,6 +36,12 @@ pub enum Error {
     /// The queue is full, or the server is stopping.
     #[error("busy")]
     Busy,
+    /// The transaction holds the counter of an event that comes after this one; the ledger runs the work again.
+    #[error("out of turn")]
+    OutOfTurn {
+        /// The event's id.
+        event: String,
+    },
     /// Too often.
     #[error("too many requests; retry after {retry_after_s} s")]
     TooMany {
@@ -157,7 +163,13 @@ impl Error {
                 "操作太频繁，请稍后再试。",
                 "Too many requests. Please try again later.",
             ),
-            Self::Database(_) | Self::Internal(_) => (
+            Self::Database(error) if is_no_text(error) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "bad_request",
+                "提交的内容含有无法保存的字符，请检查后再试。",
+                "What was sent has a character that cannot be kept. Please check it and try again.",
+            ),
+            Self::Database(_) | Self::Internal(_) | Self::OutOfTurn { .. } => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "系统出了问题，我们已记录。请稍后再试。",
@@ -171,6 +183,11 @@ impl Error {
         };
         Problem { refused: Refused::new(status, code, zh, en), retry_after_s }
     }
+}
+
+/// PostgreSQL keeps no NUL in a text: the sender's fault, not ours.
+fn is_no_text(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "22021")
 }
 
 /// An error answer before it is written for a program or a person.

@@ -5,11 +5,16 @@
 //! bookings cost a few commits. The queue is bounded: when it is full, the caller is told at once.
 //!
 //! Work must write nothing when it refuses, and it may be run again: if anything in a batch fails, the batch is rolled
-//! back and each piece runs in a transaction of its own, so that one poisoned request cannot take others with it.
+//! back and each piece runs in a transaction of its own, so that one poisoned request cannot take others with it. Work
+//! that panics fails like any other; the ledger goes on.
+//!
+//! Work first takes its event's counter ([`crate::event::queries::hold`]). Server processes on one database take the
+//! counters in the order of the events' ids, so they never wait for each other in a circle: work that comes out of
+//! turn runs in the next transaction.
 
-use std::fmt;
+use std::{fmt, panic::AssertUnwindSafe};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -83,7 +88,10 @@ where
 {
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<()>> {
         Box::pin(async move {
-            self.outcome = Some((self.work)(tx).await?);
+            let work = AssertUnwindSafe(async { (self.work)(tx).await });
+            let outcome = work.catch_unwind().await;
+            self.outcome =
+                Some(outcome.map_err(|_| anyhow::anyhow!("work for the ledger panicked"))??);
             Ok(())
         })
     }
@@ -98,27 +106,76 @@ where
 async fn keep(db: Db, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        if together(&db, &mut batch).await.is_ok() {
-            batch.drain(..).for_each(|work| work.answer(Ok(())));
-            continue;
-        }
-        for mut work in batch.drain(..) {
-            let committed = alone(&db, work.as_mut()).await;
-            work.answer(committed);
+        while !batch.is_empty() {
+            batch = together(&db, batch).await;
         }
     }
 }
 
-async fn together(db: &Db, batch: &mut [Box<dyn Work>]) -> Result<()> {
-    let mut tx = db.write().await?;
-    for work in batch {
-        work.run(&mut tx).await?;
+/// Runs a batch in one transaction and answers it; gives back what must wait for the next one.
+async fn together(db: &Db, batch: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+    let mut tx = match db.write().await {
+        Ok(tx) => tx,
+        // Each of them would wait for a connection as long again, and those behind them too.
+        Err(error) => {
+            tracing::error!(cause = %error, "no transaction is to be had");
+            batch.into_iter().for_each(|work| work.answer(Err(Error::Busy)));
+            return Vec::new();
+        }
+    };
+    let (mut tried, mut later, mut sound) = (Vec::with_capacity(batch.len()), Vec::new(), true);
+    for mut work in batch {
+        let ran = if sound { work.run(&mut tx).await } else { Ok(()) };
+        if let Err(Error::OutOfTurn { event }) = ran {
+            later.push((event, work));
+            continue;
+        }
+        sound &= ran.is_ok();
+        tried.push(work);
     }
-    Ok(tx.commit().await?)
+    let committed = if sound {
+        tx.commit().await.is_ok()
+    } else {
+        drop(tx);
+        false
+    };
+    for mut work in tried {
+        let outcome = if committed { Ok(()) } else { alone(db, work.as_mut()).await };
+        work.answer(outcome);
+    }
+    later.sort_by(|(one, _), (other, _)| one.cmp(other));
+    later.into_iter().map(|(_, work)| work).collect()
 }
 
 async fn alone(db: &Db, work: &mut dyn Work) -> Result<()> {
     let mut tx = db.write().await?;
     work.run(&mut tx).await?;
     Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch;
+
+    async fn one(tx: &mut Tx) -> Result<i64> {
+        let (one,): (i64,) = fetch!(tx, fetch_one, "select cast(1 as bigint)")?;
+        Ok(one)
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_fails_alone() {
+        let folder = std::env::temp_dir().join(crate::db::new_id(admission::Millis(0)));
+        std::fs::create_dir_all(&folder).expect("temporary folder");
+        let url = format!("sqlite://{}", folder.join("ledger.db").display());
+        let ledger = Ledger::start(Db::open(&url).await.expect("a database"));
+        let good = |ledger: Ledger| async move { ledger.write(|tx| Box::pin(one(tx))).await };
+        let bad = ledger
+            .write(|_| -> BoxFuture<'_, Result<i64>> { Box::pin(async { panic!("on purpose") }) });
+        let (before, bad, after) = tokio::join!(good(ledger.clone()), bad, good(ledger.clone()));
+        assert!(matches!(bad, Err(Error::Internal(_))), "{bad:?}");
+        assert_eq!((before.expect("works"), after.expect("works")), (1, 1));
+        assert_eq!(good(ledger).await.expect("the ledger goes on"), 1);
+        std::fs::remove_dir_all(folder).expect("remove");
+    }
 }

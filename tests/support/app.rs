@@ -88,11 +88,22 @@ impl TestApp {
             Engine::Sqlite => format!("sqlite://{}", folder.path().join("turnout.db").display()),
             Engine::Postgres => postgres::fresh_database(NO_SYNC).await,
         };
-        Self::on(folder, database).await
+        Self::on(folder, database, Arc::new(HandClock(Mutex::new(MORNING)))).await
     }
 
-    async fn on(folder: TempDir, database: String) -> Self {
-        let clock = Arc::new(HandClock(Mutex::new(MORNING)));
+    /// Another server of the same installation: the same database, keys and clock.
+    pub(crate) async fn twin(&self) -> Self {
+        let folder = TempDir::new().expect("temporary folder");
+        let keys = folder.path().join("keys");
+        std::fs::create_dir(&keys).expect("folder");
+        for file in std::fs::read_dir(self.folder.path().join("keys")).expect("the keys") {
+            let file = file.expect("a key");
+            std::fs::copy(file.path(), keys.join(file.file_name())).expect("copy");
+        }
+        Self::on(folder, self.database.clone(), Arc::clone(&self.clock)).await
+    }
+
+    async fn on(folder: TempDir, database: String, clock: Arc<HandClock>) -> Self {
         let config = Serve {
             storage: Storage { database: Some(database.clone()), data: folder.path().to_owned() },
             listen: ([127, 0, 0, 1], 0).into(),

@@ -26,8 +26,9 @@ pub(super) async fn book(
     Json(request): Json<Request>,
 ) -> Result<(StatusCode, Json<Booked>)> {
     // Without a key there is nothing to recognise a second try by, but the ledger still needs one for its own.
-    let key = match headers.get("idempotency-key").and_then(|key| key.to_str().ok()) {
-        Some(key) => key.to_owned(),
+    let key = match headers.get("idempotency-key") {
+        // One that cannot be read is refused as an empty one is.
+        Some(key) => key.to_str().unwrap_or_default().to_owned(),
         None => new_id(app.clock.now()),
     };
     Ok((StatusCode::CREATED, Json(rules::book(&app, &person, request, &key).await?)))

@@ -98,7 +98,7 @@ impl Attempt {
         let guests: Vec<String> = request
             .guests
             .iter()
-            .map(|name| name.trim().to_owned())
+            .map(|name| name.chars().filter(|c| is_shown(*c)).collect::<String>().trim().to_owned())
             .filter(|name| !name.is_empty())
             .collect();
         if guests.iter().any(|name| name.chars().count() > NAME_CHARS) {
@@ -114,6 +114,10 @@ impl Attempt {
                 format!("Idempotency-Key 要有 1 到 {KEY_CHARS} 个字符。"),
                 format!("Idempotency-Key takes 1 to {KEY_CHARS} characters."),
             ));
+        }
+        // PostgreSQL takes no NUL in a text, and one such piece of work would undo the batch it is in.
+        if request.offer.contains('\0') {
+            return Err(no_such_offer().into());
         }
         let mut hash = Sha256::new().chain_update(&request.offer);
         for name in &guests {
@@ -134,14 +138,18 @@ impl Attempt {
     }
 
     async fn run(&self, tx: &mut Tx) -> Result<Outcome> {
-        if let Some(before) = queries::answered(tx, &self.person.id, &self.key).await? {
-            return self.replay(tx, before).await;
-        }
         let offer = match event::queries::offer(tx, &self.offer_id).await {
             Ok(offer) => offer,
             Err(Error::NotFound) => return Ok(Err(no_such_offer())),
             Err(error) => return Err(error),
         };
+        // Where nothing can be written, nobody has to wait: before it opens, and when it is sold out.
+        if offer.left() > 0 && offer.opens_ms <= self.now {
+            event::queries::hold(tx, &offer.event_id).await?;
+        }
+        if let Some(before) = queries::answered(tx, &self.person.id, &self.key).await? {
+            return self.replay(tx, before).await;
+        }
         let event = event::queries::event(tx, &offer.event_id).await?;
         if let Some(refused) = self.refusal(tx, &event, &offer).await? {
             return Ok(Err(refused));
@@ -268,8 +276,13 @@ async fn cancel_in(
     if now > offer.cancel_until_ms {
         return Ok(Err(too_late_to_cancel().into()));
     }
+    event::queries::hold(tx, &booking.event_id).await?;
     // The write decides: a booking somebody went in on stays, and a booking is cancelled once.
     if !queries::cancel_unused(tx, &booking.id, now).await? {
+        // Another process may have cancelled it while this one waited.
+        if queries::booking(tx, booking_id, person_id).await?.status == "cancelled" {
+            return Ok(Ok(None));
+        }
         return Ok(Err(used_already().into()));
     }
     queries::release(tx, &offer.id, booking.places).await?;
@@ -278,6 +291,12 @@ async fn cancel_in(
     queries::cancel_tickets(tx, &booking.id, first).await?;
     tx.notify(&booking.event_id).await?;
     Ok(Ok(Some(booking.event_id)))
+}
+
+/// Not a control character, and none that turns the direction of the words around it.
+fn is_shown(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn random_ticket_id() -> TicketId {

@@ -53,9 +53,9 @@ async fn admit(
     note: &str,
     now: Millis,
 ) -> Result<std::result::Result<(), Refused>> {
-    let event = event::queries::event(tx, event_id).await?;
     // The counter first: from here on no door decides on this event until the commit.
-    event::queries::next_revisions(tx, event_id, 1).await?;
+    event::queries::hold(tx, event_id).await?;
+    let event = event::queries::event(tx, event_id).await?;
     let ticket = booking::queries::ticket(tx, ticket_id).await?;
     if ticket.event_id != event_id {
         return Err(Error::NotFound);
@@ -130,7 +130,7 @@ async fn take_back(
     reason: &str,
     now: Millis,
 ) -> Result<std::result::Result<(), Refused>> {
-    event::queries::next_revisions(tx, event_id, 1).await?;
+    event::queries::hold(tx, event_id).await?;
     let rows = execute!(
         tx,
         "update scan set undone_ms = $3

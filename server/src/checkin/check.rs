@@ -31,6 +31,8 @@ pub(crate) async fn check(app: &App, caller: &access::Kiosk, check: Check) -> Re
     if verdict.is_admitted() {
         app.live.changed(&caller.event_id);
     }
+    // A kiosk learns nothing of other events.
+    let ticket = ticket.filter(|ticket| ticket.event_id == caller.event_id);
     let ticket = ticket.as_ref().map(kiosk::rules::ticket_row).transpose()?;
     Ok(Checked { verdict, ticket, server_now: now })
 }
@@ -42,6 +44,9 @@ async fn answer(
     now: Millis,
 ) -> Result<(Verdict, Option<Ticket>)> {
     let kiosk = kiosk::queries::kiosk(tx, kiosk_id).await?;
+    // From here on checks and cancellations of this event are serial across server processes: two doors cannot both
+    // find a ticket unused.
+    event::queries::hold(tx, &kiosk.event_id).await?;
     let refused = |refusal| Ok((Verdict::Refused(refusal), None));
     let tickets = match (&check.ticket, &check.card) {
         (Some((id, reissue)), _) => match booking::queries::ticket(tx, &id.to_string()).await {
@@ -135,11 +140,7 @@ pub(super) fn decided(ticket: &Ticket) -> Result<decide::Ticket> {
 }
 
 /// Admissions on the ticket, apart from the one under the asked place: a retry is recognised before any rule.
-///
-/// Taking the event's counter first makes checks of one event serial across server processes, so that two doors cannot
-/// both find a ticket unused.
 async fn history(tx: &mut Tx, ticket: &Ticket, kiosk_id: &str, seq: u64) -> Result<Vec<Use>> {
-    event::queries::next_revisions(tx, &ticket.event_id, 1).await?;
     let rows: Vec<(i64, String)> = fetch!(
         tx,
         fetch_all,

@@ -26,18 +26,23 @@ pub(crate) async fn scan(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) ->
     let scan = recorded.scan;
     let seq = i64::try_from(scan.seq).map_err(anyhow::Error::from)?;
     let ticket = known_ticket(tx, scan, &kiosk.event_id).await?;
-    let checked: Option<(Option<String>,)> = fetch!(
+    let checked: Option<(Option<String>, Option<i64>)> = fetch!(
         tx,
         fetch_optional,
-        "delete from scan where kiosk_id = $1 and seq = $2 and provisional returning ticket_id",
+        "delete from scan where kiosk_id = $1 and seq = $2 and provisional returning ticket_id, undone_ms",
         &kiosk.id,
         seq,
     )?;
+    let (before, undone_ms) = checked.unwrap_or_default();
+    // What staff took back between the check and now stays taken back.
+    let undone_ms = undone_ms.filter(|_| before == ticket);
+    // Nothing happens after it is heard of, whatever a kiosk's clock says.
+    let true_ms = scan.true_at().0.clamp(0, recorded.received.0);
     execute!(
         tx,
         "insert into scan (id, event_id, kiosk_id, seq, entry, kind, station_kind, station, medium, ticket_id, verdict,
-                           reason, trust, at_ms, true_ms, error_ms, received_ms)
-         values ($1, $2, $3, $4, $5, 'scan', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                           reason, trust, at_ms, true_ms, error_ms, received_ms, undone_ms)
+         values ($1, $2, $3, $4, $5, 'scan', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         format!("{}-{seq}", kiosk.id),
         &kiosk.event_id,
         &kiosk.id,
@@ -51,11 +56,11 @@ pub(crate) async fn scan(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) ->
         scan.verdict.reason().map(admission::Reason::word),
         scan.trust.word(),
         scan.at.0,
-        scan.true_at().0,
+        true_ms,
         scan.skew.map_or(0, |skew| skew.error_ms),
         recorded.received.0,
+        undone_ms,
     )?;
-    let before = checked.and_then(|(ticket,)| ticket);
     if before != ticket
         && let Some(before) = &before
     {
@@ -105,7 +110,7 @@ pub(crate) async fn drop_unconfirmed(
     Ok(())
 }
 
-/// Computes a ticket's first admission from its scans. When it changed, the ticket takes a revision, so that the
+/// Computes a ticket's first admission from its scans; the event's counter is held already. When it changed, the ticket takes a revision, so that the
 /// kiosks hear of it.
 pub(crate) async fn recount(tx: &mut Tx, event_id: &str, ticket_id: &str) -> Result<()> {
     let first: Option<(i64, String)> = fetch!(

@@ -259,6 +259,19 @@ async fn set_unions(tx: &mut Tx, offer_id: &str, draft: &OfferDraft) -> Result<(
     Ok(())
 }
 
+/// Holds the event's counter until commit: what is read and decided about the event from here on, no other process
+/// changes. Work for the ledger does this before it writes anything.
+///
+/// # Errors
+/// [`Error::OutOfTurn`] when the transaction holds the counter of an event that comes later.
+pub(crate) async fn hold(tx: &mut Tx, event_id: &str) -> Result<()> {
+    if !tx.is_turn_of(event_id) {
+        return Err(Error::OutOfTurn { event: event_id.to_owned() });
+    }
+    execute!(tx, "update event_revision set revision = revision where event_id = $1", event_id)?;
+    Ok(())
+}
+
 /// Takes the next `n` revisions of an event; gives the first of them. Holds the event's counter until commit, so
 /// commits of one event are serial and the feed has no gaps.
 pub(crate) async fn next_revisions(tx: &mut Tx, event_id: &str, n: i64) -> Result<i64> {

@@ -119,6 +119,7 @@ pub(super) async fn scans(
 
 /// Takes an upload of a kiosk into the books and tells the open pages.
 pub(crate) async fn receive(app: &App, kiosk_id: &str, upload: Upload) -> Result<Receipt> {
+    upload::check(&upload)?;
     let news = !upload.entries.is_empty();
     let (now, id, upload) = (app.clock.now(), kiosk_id.to_owned(), Arc::new(upload));
     let (event_id, outcome) = app

@@ -4,7 +4,7 @@ use admission::{
     Millis,
     scan::{Chain, Entry},
     sync::{Receipt, UPLOAD_MAX, Upload},
-    time::SECOND,
+    time::{DAY, SECOND},
 };
 use axum::http::StatusCode;
 
@@ -13,13 +13,32 @@ use crate::{
     checkin::{self, record::Recorded},
     db::Tx,
     error::{Error, Refused, Result},
+    event,
 };
 
 /// A provisional admission that the kiosk's journal does not confirm within this time never happened.
 const UNCONFIRMED_MS: i64 = 10 * SECOND;
+/// A clock that is more than a century wrong is shown as a century wrong.
+const SKEW_MAX_MS: i64 = 100 * 366 * DAY;
 
 /// What an upload led to: "have all through m", or a quarantine that was written down.
 pub(super) type Outcome = std::result::Result<Receipt, Refused>;
+
+/// Refuses what no kiosk sends, before it is work for the ledger.
+///
+/// # Errors
+/// [`Error::Invalid`] when there are too many entries, or their numbers end beyond what can be counted.
+pub(super) fn check(upload: &Upload) -> Result<()> {
+    if upload.entries.len() > UPLOAD_MAX {
+        return Err(Error::invalid(
+            "entries",
+            "一次上传的记录太多。",
+            "Too many entries in one upload.",
+        ));
+    }
+    signed(upload.from_seq.saturating_add(UPLOAD_MAX as u64))?;
+    signed(upload.head_seq).map(drop)
+}
 
 /// Takes an upload into the books; gives the event it is about. Sending again changes nothing.
 pub(super) async fn receive(
@@ -28,13 +47,8 @@ pub(super) async fn receive(
     upload: &Upload,
     now: Millis,
 ) -> Result<(String, Outcome)> {
-    if upload.entries.len() > UPLOAD_MAX {
-        return Err(Error::invalid(
-            "entries",
-            "一次上传的记录太多。",
-            "Too many entries in one upload.",
-        ));
-    }
+    let event_id = queries::kiosk(tx, kiosk_id).await?.event_id;
+    event::queries::hold(tx, &event_id).await?;
     let kiosk = queries::kiosk(tx, kiosk_id).await?;
     let Journal { new, contradiction } = sort(tx, &kiosk, upload).await?;
     if let Some(note) = contradiction {
@@ -65,8 +79,9 @@ pub(super) async fn receive(
         now.plus(-UNCONFIRMED_MS),
     )
     .await?;
-    queries::seen(tx, kiosk_id, (signed(upload.head_seq)? - through).max(0), upload.skew_ms, now)
-        .await?;
+    let queue = (signed(upload.head_seq)? - through).max(0);
+    let skew_ms = upload.skew_ms.map(|skew_ms| skew_ms.clamp(-SKEW_MAX_MS, SKEW_MAX_MS));
+    queries::seen(tx, kiosk_id, queue, skew_ms, now).await?;
     let have_through = u64::try_from(through).map_err(anyhow::Error::from)?;
     Ok((kiosk.event_id, Ok(Receipt { have_through, chain, server_now: now })))
 }
