@@ -92,9 +92,15 @@ pub async fn tell_holders(tx: &mut Tx, event: &Event, now: Millis) -> Result<()>
 pub async fn run(app: App) {
     loop {
         app.outbox_wakes.notified().await;
-        while let Err(error) = send_waiting(&app).await {
-            tracing::warn!(cause = %error, "messages wait; trying again");
-            tokio::time::sleep(Duration::from_secs(2)).await;
+        loop {
+            match send_waiting(&app).await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(cause = %error, "messages wait; trying again");
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                }
+            }
         }
     }
 }
@@ -106,11 +112,11 @@ struct Message {
     body: String,
 }
 
-/// Tries every waiting message once.
+/// Tries the messages that have waited longest once; gives how many there were.
 ///
 /// # Errors
 /// When the database or the gateway fails; what was sent is marked, the rest waits.
-async fn send_waiting(app: &App) -> anyhow::Result<()> {
+async fn send_waiting(app: &App) -> anyhow::Result<usize> {
     let now = app.clock.now();
     let mut tx = app.db.read().await?;
     let waiting: Vec<Message> = fetch!(
@@ -122,7 +128,7 @@ async fn send_waiting(app: &App) -> anyhow::Result<()> {
         now.plus(-TOO_OLD_MS).0,
     )?;
     drop(tx);
-    let mut failed = None;
+    let (count, mut failed) = (waiting.len(), None);
     for message in waiting {
         let sent = deliver(&app.delivery, &message).await;
         let mut tx = app.db.write().await?;
@@ -140,7 +146,7 @@ async fn send_waiting(app: &App) -> anyhow::Result<()> {
         };
         tx.commit().await?;
     }
-    failed.map_or(Ok(()), Err)
+    failed.map_or(Ok(count), Err)
 }
 
 #[derive(Serialize)]
