@@ -1,6 +1,6 @@
 //! How often something may be tried: counted in the database, so that it holds on every server process.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use admission::Millis;
 use axum::{
@@ -95,12 +95,43 @@ impl FromRequestParts<App> for Address {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        // The proxy's word is the last one, also when it adds a line of its own below the caller's.
         let named = || {
-            let forwarded = parts.headers.get("x-forwarded-for")?.to_str().ok()?;
-            Some(forwarded.rsplit(',').next()?.trim().to_owned())
+            let forwarded = parts.headers.get_all("x-forwarded-for").into_iter().next_back()?;
+            Some(forwarded.to_str().ok()?.rsplit(',').next()?.trim().to_owned())
         };
         let peer = || Some(parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip().to_string());
         let address = if app.behind_proxy { named().or_else(peer) } else { peer() };
-        Ok(Self(address.unwrap_or_default()))
+        Ok(Self(household(address.unwrap_or_default())))
+    }
+}
+
+/// The address as limits know it. Whoever has one IPv6 address has its whole /64.
+fn household(address: String) -> String {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(v4)) => v4.to_string(),
+        Ok(IpAddr::V6(v6)) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
+        }
+        Err(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::household;
+
+    #[test]
+    fn a_whole_ipv6_network_is_one_caller() {
+        for (address, known) in [
+            ("203.0.113.9", "203.0.113.9"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::1", "2001:db8:1:2::"),
+            ("unknown", "unknown"),
+        ] {
+            assert_eq!(household(address.to_owned()), known);
+        }
     }
 }
