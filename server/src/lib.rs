@@ -23,7 +23,7 @@ mod serve;
 pub mod staff;
 pub mod web;
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use admission::{Clock, Millis};
 use axum::{
@@ -34,6 +34,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -138,6 +139,7 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(metrics))
         .route_layer(from_fn_with_state(app.clone(), web::access::check))
         .fallback(|| async { Error::NotFound })
+        .layer(from_fn(survive))
         .layer(from_fn_with_state(app.clone(), web::problem::write))
         .layer(from_fn(run_to_end))
         .layer(from_fn_with_state(app.clone(), guard))
@@ -157,12 +159,16 @@ fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
 /// Runs the handler to its end even when the client hangs up, so that no transaction stays half done
 /// (design.md, decision 5).
 async fn run_to_end(request: Request, next: Next) -> Response {
-    match tokio::spawn(next.run(request)).await {
-        Ok(response) => response,
-        Err(panic) => {
-            Error::Internal(anyhow::anyhow!("a handler panicked: {panic}")).into_response()
-        }
-    }
+    let answer = tokio::spawn(next.run(request)).await;
+    answer.unwrap_or_else(|_| Error::Internal(anyhow::anyhow!("a layer panicked")).into_response())
+}
+
+/// Makes a handler's panic an error like any other. Its message is on the console.
+async fn survive(request: Request, next: Next) -> Response {
+    AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Error::Internal(anyhow::anyhow!("a handler panicked")).into_response())
 }
 
 /// Headers that every answer carries.

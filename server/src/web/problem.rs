@@ -48,13 +48,15 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         // axum's own rejections (a bad form, an unknown route) have a body that is not for people.
-        None if status.is_client_error() && !api && !is_page(&response) => {
-            crate::error::Error::invalid(
+        None if status.is_client_error() && !is_page(&response) => {
+            let mut problem = crate::error::Error::invalid(
                 "bad_request",
                 "提交的内容无法识别，请返回上一页检查后再试。",
                 "What was sent could not be read. Please go back, check it and try again.",
             )
-            .problem()
+            .problem();
+            problem.refused.status = status;
+            problem
         }
         None => return response,
     };
