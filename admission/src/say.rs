@@ -164,9 +164,9 @@ pub fn at(moment: Millis, lang: Lang, now: Millis, zone: &TimeZone) -> String {
 /// A span as people say it: 35 分钟, 2 小时 5 分钟, 3 天. Rounded up, so that nobody comes back too soon.
 #[must_use]
 pub fn lasting(ms: i64, lang: Lang) -> String {
-    let minutes = (ms.max(0) + MINUTE - 1) / MINUTE;
+    let minutes = ms.max(0).saturating_add(MINUTE - 1) / MINUTE;
     let (hours, rest) = (minutes * MINUTE / HOUR, minutes % 60);
-    let days = (ms.max(0) + DAY / 2) / DAY;
+    let days = ms.max(0).saturating_add(DAY / 2) / DAY;
     match (lang, days, hours, rest) {
         (Lang::Zh, _, 0, _) => format!(" {} 分钟", minutes.max(1)),
         (Lang::Zh, _, 1..24, 0) => format!(" {hours} 小时"),

@@ -107,6 +107,8 @@ pub fn event_faults(draft: &EventDraft) -> Vec<Refused> {
         text("place", "地点", &draft.place, 1, 120),
         text("entrance", "入口", &draft.entrance, 0, 40),
         text("poster", "海报文字", &draft.poster, 0, 5_000),
+        moment("starts", draft.starts_ms),
+        moment("ends", draft.ends_ms),
         (draft.ends_ms <= draft.starts_ms).then(|| {
             invalid(
                 "ends_before_start",
@@ -126,6 +128,11 @@ pub fn event_faults(draft: &EventDraft) -> Vec<Refused> {
 pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
     let window = draft.valid_from_ms.zip(draft.valid_to_ms);
     let faults = [
+        moment("opens", draft.opens_ms),
+        moment("closes", draft.closes_ms),
+        draft.cancel_until_ms.and_then(|until| moment("cancel_until", until)),
+        draft.valid_from_ms.and_then(|from| moment("valid_from", from)),
+        draft.valid_to_ms.and_then(|to| moment("valid_to", to)),
         text("name", "名称", &draft.name, 1, 60),
         one_of("mode", "方式", &draft.mode, &["first_come"]),
         one_of("eligibility", "对象", &draft.eligibility, &["members", "unions", "anyone"]),
@@ -190,6 +197,18 @@ fn text(field: &'static str, zh: &str, value: &str, min: usize, max: usize) -> O
     })
 }
 
+/// A ticket code carries times in 32 bits of seconds, which end in 2106.
+fn moment(field: &'static str, ms: i64) -> Option<Refused> {
+    const YEAR_2100: i64 = 4_102_444_800_000;
+    (!(0..YEAR_2100).contains(&ms)).then(|| {
+        invalid(
+            field,
+            "时间要在 1970 年到 2099 年之间。",
+            format!("The time “{field}” must be between 1970 and 2099."),
+        )
+    })
+}
+
 fn within(field: &'static str, zh: &str, value: i64, min: i64, max: i64) -> Option<Refused> {
     (!(min..=max).contains(&value)).then(|| {
         invalid(
@@ -245,6 +264,9 @@ mod tests {
             eligibility: "unions".to_owned(),
             ..offer()
         };
+        let never = OfferDraft { opens_ms: i64::MIN, valid_to_ms: Some(i64::MAX), ..offer() };
+        let codes: Vec<&str> = offer_faults(&never).iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, ["opens", "valid_to"]);
         let codes: Vec<&str> = offer_faults(&faulty).iter().map(|fault| fault.code).collect();
         assert_eq!(codes, ["name", "closes_before_open", "guests_over_limit", "unions"]);
     }
