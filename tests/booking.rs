@@ -162,3 +162,22 @@ on_both! {
         assert_eq!(app.idle_in_transaction().await, 0);
     }
 }
+
+on_both! {
+    async fn an_answer_is_kept_for_a_day_and_swept_after_two(app) {
+        let (_, offer) = app.event(|draft| {
+            draft["ends_ms"] = (app.now().0 + 90 * HOUR).into();
+            draft["offers"][0]["closes_ms"] = (app.now().0 + 80 * HOUR).into();
+            draft["offers"][0]["per_person"] = 2.into();
+        }).await;
+        let member = app.member("王小明").await;
+        let tap = || app.book_with(&member.token, "one tap", json!({ "offer": offer }));
+        let first = tap().await.text;
+        app.advance(25 * HOUR);
+        turnout_server::housekeeping::sweep(&app.app).await.expect("sweep");
+        assert_eq!(tap().await.text, first);
+        app.advance(24 * HOUR);
+        turnout_server::housekeeping::sweep(&app.app).await.expect("sweep");
+        assert_ne!(tap().await.text, first);
+    }
+}

@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod archive;
 mod booking;
 mod checkin;
 mod contrast;

@@ -115,6 +115,32 @@ impl Db {
         Ok(tx)
     }
 
+    /// A transaction for reading in which nothing changes meanwhile. To be ended with [`Tx::rollback`].
+    ///
+    /// # Errors
+    /// When no connection is to be had.
+    pub async fn snapshot(&self) -> sqlx::Result<Tx> {
+        let begin = match self {
+            Self::Sqlite { .. } => "begin",
+            Self::Postgres(_) => "begin isolation level repeatable read read only",
+        };
+        let mut tx = self.read().await?;
+        tx.open = true;
+        tx.run(begin).await?;
+        Ok(tx)
+    }
+
+    /// Moves SQLite's log into the file itself, so that the file alone is the database.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn fold_log(&self) -> sqlx::Result<()> {
+        if let Self::Sqlite { writer, .. } = self {
+            sqlx::query("pragma wal_checkpoint(truncate)").execute(writer).await?;
+        }
+        Ok(())
+    }
+
     /// Closes all connections, waiting for those in use.
     pub async fn close(&self) {
         match self {

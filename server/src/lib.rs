@@ -5,6 +5,7 @@
 //! in); below them [`web`], [`ledger`], [`live`], [`outbox`], [`keys`] and [`db`].
 
 pub mod account;
+pub mod archive;
 pub mod audit;
 pub mod booking;
 pub mod checkin;
@@ -13,6 +14,7 @@ pub mod db;
 pub mod demo;
 pub mod error;
 pub mod event;
+pub mod housekeeping;
 pub mod keys;
 pub mod kiosk;
 pub mod ledger;
@@ -95,6 +97,7 @@ impl App {
             clock,
         };
         tokio::spawn(outbox::run(app.clone()));
+        tokio::spawn(housekeeping::run(app.clone()));
         app.outbox_wakes.notify_one();
         Ok(app)
     }

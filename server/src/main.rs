@@ -6,6 +6,7 @@ use admission::{Clock as _, decide::StationKind};
 use clap::{Parser, Subcommand};
 use turnout_server::{
     App, SystemClock,
+    archive::{Backup, CopyTo, Finding, Restore, Verify},
     config::{Serve, Storage},
     db::Db,
     demo::{self, Demo},
@@ -31,6 +32,10 @@ enum Command {
     Serve(Serve),
     /// Read organisations or members from a spreadsheet.
     Import(Import),
+    Backup(Backup),
+    Restore(Restore),
+    CopyTo(CopyTo),
+    Verify(Verify),
     /// Kiosks.
     #[command(subcommand)]
     Kiosk(KioskCommand),
@@ -88,6 +93,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Demo(demo) => demo::run(demo, Arc::new(SystemClock)).await?,
         Command::Import(import) => return cli::run(&import, &SystemClock).await,
+        Command::Backup(backup) => println!("{} rows", backup.run().await?),
+        Command::Restore(restore) => println!("{} rows", restore.run().await?),
+        Command::CopyTo(copy) => println!("{} rows", copy.run().await?),
+        Command::Verify(verify) => return Ok(told(&verify.run().await?)),
         Command::Kiosk(KioskCommand::Add { name, event, station, storage }) => {
             let db = Db::open(&storage.database_url()).await?;
             let mut tx = db.write().await?;
@@ -109,6 +118,19 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is wrong with the books; fails when anything is.
+fn told(findings: &[Finding]) -> ExitCode {
+    for finding in findings {
+        println!("{}: {}", finding.what, finding.ids.join(", "));
+    }
+    if findings.is_empty() {
+        println!("账目无误 The books are right.");
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn station_kind(word: &str) -> Result<StationKind, String> {

@@ -11,7 +11,7 @@ pub(crate) use app::{Engine, TestApp};
 pub(crate) use people::data;
 
 /// Durability is tested elsewhere; in most tests the disk would only cost time.
-const NO_SYNC: &[&str] = &["fsync=off"];
+pub(crate) const NO_SYNC: &[&str] = &["fsync=off"];
 
 /// Makes one test per engine of each `async fn name(app: TestApp)`.
 macro_rules! on_both {

@@ -1,0 +1,164 @@
+//! Copies all tables from one database to another, in one transaction.
+
+use futures_util::TryStreamExt as _;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::db::{Conn, Db, Tx};
+
+/// Every table, those that are referred to first.
+pub const TABLES: [&str; 21] = [
+    "organisation",
+    "person",
+    "roster",
+    "card",
+    "staff",
+    "session",
+    "login_code",
+    "attempt",
+    "message",
+    "event",
+    "event_revision",
+    "offer",
+    "offer_union",
+    "booking",
+    "offer_holder",
+    "ticket",
+    "idempotency",
+    "kiosk",
+    "scan",
+    "quarantine",
+    "audit",
+];
+
+/// What a column holds; migrations use no other types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    Flag,
+    Bytes,
+}
+
+/// One value of a row.
+enum Value {
+    Text(Option<String>),
+    Number(Option<i64>),
+    Flag(Option<bool>),
+    Bytes(Option<Vec<u8>>),
+}
+
+/// Copies everything; gives the number of rows. The target holds nothing but what migrations put there.
+pub(super) async fn everything(source: &Db, target: &Db) -> anyhow::Result<u64> {
+    let mut from = source.snapshot().await?;
+    let mut to = target.write().await?;
+    let mut rows = 0;
+    for table in TABLES {
+        rows += copy(&mut from, &mut to, table).await?;
+    }
+    from.rollback().await?;
+    to.commit().await?;
+    Ok(rows)
+}
+
+async fn copy(from: &mut Tx, to: &mut Tx, table: &'static str) -> anyhow::Result<u64> {
+    let columns = columns(from, table).await?;
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let places: Vec<String> = (1..=columns.len()).map(|at| format!("${at}")).collect();
+    // Unions come before the enterprises that name them.
+    let order = if table == "organisation" { " order by kind desc" } else { "" };
+    let select = format!("select {} from {table}{order}", names.join(", "));
+    let insert =
+        format!("insert into {table} ({}) values ({})", names.join(", "), places.join(", "));
+    run(to, &format!("delete from {table}"), Vec::new()).await?;
+    let mut rows = 0;
+    // Names of tables and columns come from the migrations, never from a user.
+    match from.conn() {
+        Conn::Sqlite(conn) => {
+            let mut found = sqlx::query(AssertSqlSafe(select)).fetch(&mut **conn);
+            while let Some(row) = found.try_next().await? {
+                let values = columns.iter().enumerate().map(|(at, (_, kind))| {
+                    Ok(match kind {
+                        Kind::Text => Value::Text(row.try_get(at)?),
+                        Kind::Number => Value::Number(row.try_get(at)?),
+                        Kind::Flag => Value::Flag(row.try_get(at)?),
+                        Kind::Bytes => Value::Bytes(row.try_get(at)?),
+                    })
+                });
+                run(to, &insert, values.collect::<sqlx::Result<_>>()?).await?;
+                rows += 1;
+            }
+        }
+        Conn::Postgres(conn) => {
+            let mut found = sqlx::query(AssertSqlSafe(select)).fetch(&mut **conn);
+            while let Some(row) = found.try_next().await? {
+                let values = columns.iter().enumerate().map(|(at, (_, kind))| {
+                    Ok(match kind {
+                        Kind::Text => Value::Text(row.try_get(at)?),
+                        Kind::Number => Value::Number(row.try_get(at)?),
+                        Kind::Flag => Value::Flag(row.try_get(at)?),
+                        Kind::Bytes => Value::Bytes(row.try_get(at)?),
+                    })
+                });
+                run(to, &insert, values.collect::<sqlx::Result<_>>()?).await?;
+                rows += 1;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Runs a statement with values of kinds known only now.
+async fn run(to: &mut Tx, sql: &str, values: Vec<Value>) -> sqlx::Result<()> {
+    macro_rules! bound {
+        ($conn:expr) => {{
+            let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+            for value in values {
+                query = match value {
+                    Value::Text(value) => query.bind(value),
+                    Value::Number(value) => query.bind(value),
+                    Value::Flag(value) => query.bind(value),
+                    Value::Bytes(value) => query.bind(value),
+                };
+            }
+            query.execute(&mut **$conn).await.map(drop)
+        }};
+    }
+    match to.conn() {
+        Conn::Sqlite(conn) => bound!(conn),
+        Conn::Postgres(conn) => bound!(conn),
+    }
+}
+
+/// Names and kinds of a table's columns.
+async fn columns(from: &mut Tx, table: &'static str) -> anyhow::Result<Vec<(String, Kind)>> {
+    let found: Vec<(String, String)> = match from.conn() {
+        Conn::Sqlite(conn) => {
+            sqlx::query_as("select name, lower(type) from pragma_table_info($1) order by cid")
+                .bind(table)
+                .fetch_all(&mut **conn)
+                .await?
+        }
+        Conn::Postgres(conn) => {
+            sqlx::query_as(
+                "select cast(column_name as text), cast(data_type as text) from information_schema.columns
+                 where table_name = $1 and table_schema = current_schema() order by ordinal_position",
+            )
+            .bind(table)
+            .fetch_all(&mut **conn)
+            .await?
+        }
+    };
+    found
+        .into_iter()
+        .map(|(name, word)| {
+            let kind = match word.as_str() {
+                "text" => Kind::Text,
+                "bigint" => Kind::Number,
+                "boolean" => Kind::Flag,
+                "bytea" => Kind::Bytes,
+                other => anyhow::bail!("column {table}.{name} has the unknown type {other}"),
+            };
+            Ok((name, kind))
+        })
+        .collect()
+}

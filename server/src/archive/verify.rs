@@ -1,0 +1,116 @@
+//! Proof that the books are right: nothing here is believed because it was written.
+
+use admission::scan::{Chain, Entry};
+
+use crate::{
+    db::{Conn, Db, Tx},
+    fetch,
+};
+
+/// Something that should not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What is wrong, in words.
+    pub what: &'static str,
+    /// Ids of what it is wrong with.
+    pub ids: Vec<String>,
+}
+
+/// Questions whose right answer is no row. Each gives ids.
+const QUESTIONS: [(&str, &str); 6] = [
+    (
+        "the places taken of an offer are not those of its confirmed bookings",
+        "select o.id from offer o
+         where o.taken <> (select coalesce(sum(b.places), 0) from booking b
+                           where b.offer_id = o.id and b.status = 'confirmed')",
+    ),
+    (
+        "the places a person holds of an offer are not those of their confirmed bookings",
+        "select h.offer_id || ' ' || h.person_id from offer_holder h
+         where h.places <> (select coalesce(sum(b.places), 0) from booking b
+                            where b.offer_id = h.offer_id and b.person_id = h.person_id and b.status = 'confirmed')",
+    ),
+    (
+        "a confirmed booking has not one living ticket for each place",
+        "select b.id from booking b where b.status = 'confirmed'
+           and b.places <> (select count(*) from ticket t where t.booking_id = b.id and t.state <> 'cancelled')",
+    ),
+    (
+        "a cancelled booking has a living ticket",
+        "select b.id from booking b where b.status = 'cancelled'
+           and exists (select 1 from ticket t where t.booking_id = b.id and t.state <> 'cancelled')",
+    ),
+    (
+        "a ticket's first admission is not that of its scans",
+        "select t.id from ticket t
+         where coalesce(t.used_ms, -1) <> (select coalesce(min(s.true_ms), -1) from scan s
+                                           where s.ticket_id = t.id and s.verdict = 'admitted' and s.undone_ms is null)",
+    ),
+    (
+        "a ticket is newer than its event's counter",
+        "select t.id from ticket t join event_revision r on r.event_id = t.event_id where t.revision > r.revision",
+    ),
+];
+
+/// What is wrong with the books; nothing, it is hoped.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn verify(db: &Db) -> anyhow::Result<Vec<Finding>> {
+    file(db).await?;
+    let mut tx = db.snapshot().await?;
+    let mut findings = Vec::new();
+    for (what, question) in QUESTIONS {
+        let ids: Vec<(String,)> = fetch!(tx, fetch_all, question)?;
+        if !ids.is_empty() {
+            findings.push(Finding { what, ids: ids.into_iter().map(|(id,)| id).collect() });
+        }
+    }
+    findings.extend(broken_chains(&mut tx).await?);
+    tx.rollback().await?;
+    Ok(findings)
+}
+
+/// Checks the SQLite file itself: its pages, its references. PostgreSQL does that by itself.
+pub(super) async fn file(db: &Db) -> anyhow::Result<()> {
+    let mut tx = db.read().await?;
+    if let Conn::Sqlite(conn) = tx.conn() {
+        let (found,): (String,) =
+            sqlx::query_as("pragma integrity_check").fetch_one(&mut **conn).await?;
+        anyhow::ensure!(found == "ok", "the database file is damaged: {found}");
+        let dangling = sqlx::query("pragma foreign_key_check").fetch_all(&mut **conn).await?;
+        anyhow::ensure!(
+            dangling.is_empty(),
+            "{} rows refer to rows that are not there",
+            dangling.len()
+        );
+    }
+    Ok(())
+}
+
+/// Kiosks whose kept journal is not bound by the chain that was acknowledged.
+async fn broken_chains(tx: &mut Tx) -> anyhow::Result<Option<Finding>> {
+    let kiosks: Vec<(String, i64, Option<Vec<u8>>)> =
+        fetch!(tx, fetch_all, "select id, head_seq, head_chain from kiosk order by id")?;
+    let mut ids = Vec::new();
+    for (id, head_seq, head_chain) in kiosks {
+        let entries: Vec<(i64, Option<String>)> = fetch!(
+            tx,
+            fetch_all,
+            "select seq, entry from scan where kiosk_id = $1 and not provisional order by seq",
+            &id,
+        )?;
+        let contiguous = entries.iter().zip(1..).all(|((seq, _), at)| *seq == at);
+        let complete = i64::try_from(entries.len())? == head_seq;
+        let chain =
+            entries.into_iter().zip(1..).fold(Chain::start(&id), |chain, ((_, entry), seq)| {
+                chain.after(seq, &Entry(entry.unwrap_or_default()))
+            });
+        let bound = head_chain.is_none_or(|head| head == chain.0);
+        if !(contiguous && complete && bound) {
+            ids.push(id);
+        }
+    }
+    Ok((!ids.is_empty())
+        .then_some(Finding { what: "a kiosk's journal is not the one that was acknowledged", ids }))
+}

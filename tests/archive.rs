@@ -1,0 +1,117 @@
+//! Backup, restore, moving to the other engine: what comes back is what was there, and damaged books are told.
+
+use admission::Verdict;
+use serde_json::json;
+use tokio::process::Command;
+use turnout_server::{archive::verify, db::Db, execute, fetch};
+
+use crate::support::{NO_SYNC, TestApp, on_both, people::bin, postgres};
+
+/// A world in which every table of the main job has rows.
+async fn lived_in(app: &TestApp) -> String {
+    let (event, offer) = app.event(|draft| draft["offers"][0]["per_person"] = 2.into()).await;
+    app.union("镇直机关工会").await;
+    let (comes, cancels) = (app.member("王小明").await, app.member("李华").await);
+    let ticket =
+        app.booked(&comes, &offer).await["tickets"][0]["id"].as_str().expect("id").to_owned();
+    let booked = app.booked(&cancels, &offer).await;
+    let path = format!("/api/v1/bookings/{}/cancellation", booked["id"].as_str().expect("id"));
+    app.post(&path, &cancels.token, json!({})).await.expect(200);
+    let mut kiosk = app.kiosk(&event, "东门").await;
+    kiosk.decide(&ticket, Verdict::Admitted);
+    kiosk.upload().await;
+    event
+}
+
+/// `turnout-server …` on this database; what it printed, and whether it succeeded.
+async fn program(app: &TestApp, database: &str, arguments: &[&str]) -> (bool, String) {
+    let done = Command::new(bin("turnout-server"))
+        .args(arguments)
+        .args(["--database", database, "--data"])
+        .arg(app.folder.path())
+        .env("RUST_LOG", "warn")
+        .output()
+        .await
+        .expect("the program runs");
+    let text = [done.stdout, done.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
+    (done.status.success(), text)
+}
+
+/// Tickets, scans and the event's counter, as they stand.
+async fn state(database: &str) -> Vec<(String, i64, Option<i64>)> {
+    let db = Db::open(database).await.expect("open");
+    let mut tx = db.read().await.expect("read");
+    let mut rows: Vec<(String, i64, Option<i64>)> =
+        fetch!(tx, fetch_all, "select id, revision, used_ms from ticket order by id")
+            .expect("tickets");
+    let scans: Vec<(String, i64, Option<i64>)> =
+        fetch!(tx, fetch_all, "select id, true_ms, seq from scan order by id").expect("scans");
+    let counters: Vec<(String, i64, Option<i64>)> =
+        fetch!(tx, fetch_all, "select event_id, revision, revision from event_revision")
+            .expect("counters");
+    rows.extend(scans);
+    rows.extend(counters);
+    rows
+}
+
+on_both! {
+    async fn a_backup_restores_to_either_engine(app) {
+        lived_in(&app).await;
+        let before = state(&app.database).await;
+        let file = app.folder.path().join("backup.sqlite");
+        let file = file.to_str().expect("a plain path");
+        let (ok, said) = program(&app, &app.database, &["backup", file]).await;
+        assert!(ok, "{said}");
+        let (ok, said) = program(&app, &app.database, &["backup", file]).await;
+        assert!(!ok && said.contains("exists already"), "{said}");
+        let elsewhere = format!("sqlite://{}", app.folder.path().join("restored.db").display());
+        for target in [elsewhere, postgres::fresh_database(NO_SYNC).await] {
+            let (ok, said) = program(&app, &target, &["restore", file]).await;
+            assert!(ok, "{said}");
+            assert_eq!(state(&target).await, before);
+            let (ok, said) = program(&app, &target, &["verify"]).await;
+            assert!(ok, "{said}");
+            let (ok, said) = program(&app, &target, &["restore", file]).await;
+            assert!(!ok && said.contains("not empty"), "{said}");
+        }
+        let moved = postgres::fresh_database(NO_SYNC).await;
+        let (ok, said) = program(&app, &app.database, &["copy-to", &moved]).await;
+        assert!(ok, "{said}");
+        assert_eq!(state(&moved).await, before);
+    }
+
+    async fn wrong_books_are_told(app) {
+        lived_in(&app).await;
+        assert_eq!(verify(&app.app.db).await.expect("readable"), []);
+        for (damage, expected) in [
+            ("update offer set taken = taken + 1", "places taken of an offer"),
+            ("update offer_holder set places = places + 1", "places a person holds"),
+            ("update ticket set used_ms = null", "first admission"),
+            ("update scan set entry = 'x'", "journal"),
+            ("update ticket set state = 'cancelled'", "living ticket for each place"),
+        ] {
+            let mut tx = app.app.db.write().await.expect("write");
+            execute!(tx, damage).expect("damage");
+            tx.commit().await.expect("commit");
+            let findings = verify(&app.app.db).await.expect("readable");
+            assert!(findings.iter().any(|finding| finding.what.contains(expected)), "{damage}: {findings:?}");
+        }
+    }
+
+    async fn every_table_is_in_a_backup(app) {
+        lived_in(&app).await;
+        let tables: Vec<(String,)> = {
+            let mut tx = app.app.db.read().await.expect("read");
+            match app.app.db.engine() {
+                "sqlite" => fetch!(tx, fetch_all, "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"),
+                _ => fetch!(tx, fetch_all, "select cast(table_name as text) from information_schema.tables where table_schema = current_schema()"),
+            }
+            .expect("tables")
+        };
+        for (table,) in tables.iter().filter(|(name,)| !name.starts_with("_sqlx")) {
+            assert!(turnout_server::archive::TABLES.contains(&table.as_str()), "{table} is in no backup");
+        }
+    }
+}
