@@ -140,6 +140,16 @@ async fn after_a_full_disk_the_next_write_works() {
     app.booked(&member, &offer).await;
 }
 
+#[tokio::test]
+async fn the_database_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let app = TestApp::new(Engine::Sqlite).await;
+    for file in ["turnout.db", "turnout.db-wal"] {
+        let mode = std::fs::metadata(app.folder.path().join(file)).expect(file).permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file}");
+    }
+}
+
 fn ticket_of(booked: &serde_json::Value) -> String {
     booked["tickets"][0]["id"].as_str().expect("id").to_owned()
 }

@@ -6,8 +6,9 @@
 //! a SQLite connection that met a full disk answers errors for ever. So a `Tx` speaks `begin` and `commit` itself, and
 //! a connection whose transaction did not end cleanly is closed instead of going back to the pool.
 
-use std::{str::FromStr, time::Duration};
+use std::{fs, os::unix::fs::OpenOptionsExt as _, path::Path, str::FromStr, time::Duration};
 
+use anyhow::Context as _;
 use sqlx::{
     PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
@@ -59,6 +60,7 @@ impl Db {
             .pragma("cell_size_check", "on")
             .pragma("journal_size_limit", "67108864")
             .pragma("temp_store", "memory");
+        make_private(options.get_filename())?;
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         assert_sqlite_keeps_promises(&writer).await?;
@@ -160,6 +162,13 @@ impl Db {
             Self::Postgres(_) => "postgres",
         }
     }
+}
+
+/// Makes the file, when there is none, readable by its owner only, as SQLite then makes those beside it: it holds names
+/// and phones.
+fn make_private(file: &Path) -> anyhow::Result<()> {
+    let made = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file);
+    made.map(drop).with_context(|| format!("cannot open the database {}", file.display()))
 }
 
 async fn assert_sqlite_keeps_promises(writer: &SqlitePool) -> anyhow::Result<()> {
