@@ -116,6 +116,8 @@ on_both! {
         assert_eq!(kiosk.upload_from(1).await.refused(409), "kiosk_quarantined");
         assert_eq!(kiosk.upload_from(1).await.refused(409), "kiosk_quarantined");
         assert_eq!(app.evidence(&kiosk.id).await, 1);
+        let asked = kiosk.send(Method::POST, "/kiosk/check", r#"{"seq":2,"ticket":null,"card":null,"medium":"other","at":0}"#).await;
+        assert_eq!(asked.refused(409), "kiosk_quarantined");
         assert_eq!(attendance(&app, &event).await["admitted"], 1);
     }
 

@@ -143,6 +143,10 @@ pub(super) async fn check(
     kiosk: Kiosk,
     Json(check): Json<Check>,
 ) -> Result<Json<Checked>> {
+    // What it claimed, its journal could never confirm.
+    if kiosk.quarantined {
+        return Err(upload::quarantined().into());
+    }
     let checked = checkin::check::check(&app, &kiosk, check).await?;
     Ok(Json(checked))
 }

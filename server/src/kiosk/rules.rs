@@ -137,7 +137,8 @@ pub(crate) async fn signed_by(app: &App, head: &Parts, body: &Bytes) -> Result<a
     if kiosk.revoked_ms.is_some() {
         return Err(Error::KioskRevoked);
     }
-    Ok(access::Kiosk { id: kiosk.id, event_id: kiosk.event_id })
+    let quarantined = kiosk.quarantined_ms.is_some();
+    Ok(access::Kiosk { id: kiosk.id, event_id: kiosk.event_id, quarantined })
 }
 
 /// A page of what changed after the two revisions.

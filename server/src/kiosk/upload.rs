@@ -147,7 +147,8 @@ fn signed(seq: u64) -> Result<i64> {
         .map_err(|_| Error::invalid("seq", "记录编号过大。", "A number is too large."))
 }
 
-fn quarantined() -> Refused {
+/// The answer to a kiosk that is no longer believed.
+pub(super) fn quarantined() -> Refused {
     Refused::new(
         StatusCode::CONFLICT,
         "kiosk_quarantined",

@@ -60,6 +60,8 @@ pub struct Kiosk {
     pub id: String,
     /// The event it serves.
     pub event_id: String,
+    /// Its journal contradicted itself.
+    pub quarantined: bool,
 }
 
 /// What a member of staff may.
