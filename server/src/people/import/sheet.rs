@@ -270,7 +270,10 @@ fn read_csv<E: From<SheetError>>(
     limits: &Limits,
     each: &mut impl FnMut(Row<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let text = text::decode(bytes).ok_or(SheetError::Encoding)?;
+    let text = text::decode(bytes).ok_or_else(|| {
+        // A picture or a program, no text at all.
+        if bytes.contains(&0) { SheetError::Unknown } else { SheetError::Encoding }
+    })?;
     let start = text.trim_start();
     if text.contains('\0') || start.starts_with('<') || start.starts_with("%PDF") {
         return Err(SheetError::Unknown.into());
@@ -282,9 +285,13 @@ fn read_csv<E: From<SheetError>>(
         .from_reader(text.as_bytes());
     let mut record = csv::StringRecord::new();
     let mut cells: Vec<Cell> = Vec::new();
-    while reader.read_record(&mut record).map_err(|_| SheetError::Encoding)? {
-        let line = record.position().map_or(0, |position| position.line());
-        let number = u32::try_from(line).unwrap_or(u32::MAX);
+    let mut number: u32 = 0;
+    loop {
+        let before = offset(reader.position());
+        if !reader.read_record(&mut record).map_err(|_| SheetError::Encoding)? {
+            break;
+        }
+        number = number.saturating_add(blank_lines(&text, before)).saturating_add(1);
         cells.extend(record.iter().map(|field| Cell::of(field).limited(limits.cell)));
         while cells.last() == Some(&Cell::Blank) {
             cells.pop();
@@ -295,4 +302,18 @@ fn read_csv<E: From<SheetError>>(
         emit("", number.saturating_sub(1), &mut cells, each)?;
     }
     Ok(())
+}
+
+fn offset(position: &csv::Position) -> usize {
+    usize::try_from(position.byte()).unwrap_or(usize::MAX)
+}
+
+/// The empty lines from `at` on, which the reader skips and a spreadsheet counts. The reader's own count of lines is
+/// no row number: it is one behind after `\r\n`, and a line break inside a cell is no row.
+fn blank_lines(text: &str, at: usize) -> u32 {
+    let rest = text.get(at..).unwrap_or_default();
+    let inside = text.as_bytes().get(at.wrapping_sub(1)) == Some(&b'\r');
+    let rest = if inside { rest.strip_prefix('\n').unwrap_or(rest) } else { rest };
+    let gap = &rest[..rest.find(|c| !matches!(c, '\r' | '\n')).unwrap_or(rest.len())];
+    u32::try_from(gap.lines().count()).unwrap_or(u32::MAX)
 }

@@ -78,6 +78,17 @@ fn the_header_is_found_below_titles_and_odd_columns_are_reported() {
 }
 
 #[test]
+fn rows_are_counted_as_a_spreadsheet_counts_them() {
+    for end in ["\n", "\r\n"] {
+        let text =
+            format!("名册\n\n{HEADER}\n{WANG}\n\n\"合\n计\",,,,,\n{WANG}\n").replace('\n', end);
+        let listing = read(text.as_bytes()).expect("a listing");
+        let rows: Vec<u32> = listing.lines.iter().map(|line| line.place.row).collect();
+        assert_eq!(rows, [4, 6, 7], "{end:?}");
+    }
+}
+
+#[test]
 fn each_fault_names_its_row_and_column() {
     let text = "姓名,性别,身份证,手机,工会,京卡号,入会时间,会籍状态\n\
         王小明,男,11010519491231002X,19900000001,南宫联合工会,6214680000000008,2010-10-15,在籍\n\
