@@ -26,7 +26,28 @@ addEventListener("fetch", (event) => {
   if (request.method !== "GET") return;
   const ticket = url.pathname.startsWith("/tickets/") && request.mode === "navigate";
   if (ticket || url.pathname.startsWith("/assets/")) event.respondWith(networkFirst(request, ticket));
+  else if (request.mode === "navigate") event.respondWith(fetch(request).catch(ticketsHere));
 });
+
+// Any other page without a network: says so, and leads to the tickets that were opened on this phone.
+async function ticketsHere(fault) {
+  const kept = await caches.open(KEPT);
+  const addresses = (await kept.keys()).map(({ url }) => url.slice(location.origin.length));
+  const style = addresses.find((address) => address.includes(".css"));
+  let lang = "zh-CN", cards = "";
+  for (const address of addresses.filter((address) => address.startsWith("/tickets/"))) {
+    const page = await (await kept.match(address)).text();
+    lang = page.match(/<html lang="([^"]+)"/)?.[1] ?? lang;
+    const said = (part) => page.match(part)?.[1] ?? "";
+    cards += `<li><a class="card" href="${address}"><div><h2>${said(/<h1>([^<]*)/)}</h2><p>${said(/class="holder"><b>([^<]*)/)}</p></div></a></li>`;
+  }
+  if (!cards) throw fault;
+  const [title, words] = lang.startsWith("zh")
+    ? ["现在没有网络", "打开过的票照样能用："]
+    : ["No network", "Tickets you have opened work all the same:"];
+  const html = `<!doctype html><html lang="${lang}"><head><meta charset="utf-8"><title>${title}</title><meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="${style}"></head><body><main class="page"><header class="title"><h1>${title}</h1><p class="lead">${words}</p></header><ul class="cards">${cards}</ul></main></body></html>`;
+  return new Response(html, { headers: { "content-type": "text/html;charset=utf-8" } });
+}
 
 async function networkFirst(request, ticket) {
   const kept = await caches.open(KEPT);
