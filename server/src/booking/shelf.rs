@@ -8,6 +8,7 @@ use crate::{db::Tx, error::Result, fetch, web::Frame};
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct Shelved {
     pub(crate) id: String,
+    pub(crate) event_id: String,
     pub(crate) status: String,
     pub(crate) places: i64,
     pub(crate) title: String,
@@ -30,7 +31,7 @@ pub(crate) async fn of(tx: &mut Tx, person_id: &str) -> Result<Vec<Shelved>> {
     Ok(fetch!(
         tx,
         fetch_all,
-        "select b.id, b.status, b.places, e.title, e.place, e.entrance, e.starts_ms, e.ends_ms, e.time_zone,
+        "select b.id, b.event_id, b.status, b.places, e.title, e.place, e.entrance, e.starts_ms, e.ends_ms, e.time_zone,
                 e.status as event_status,
                 (select min(t.id) from ticket t where t.booking_id = b.id) as ticket_id,
                 (select count(*) from ticket t where t.booking_id = b.id and t.used_ms is not null) as used
@@ -38,11 +39,6 @@ pub(crate) async fn of(tx: &mut Tx, person_id: &str) -> Result<Vec<Shelved>> {
          where b.person_id = $1 order by e.starts_ms, b.id",
         person_id,
     )?)
-}
-
-/// What `person_id` goes to next.
-pub(crate) async fn next(tx: &mut Tx, person_id: &str, now: Millis) -> Result<Option<Shelved>> {
-    Ok(of(tx, person_id).await?.into_iter().find(|booking| booking.is_ahead(now)))
 }
 
 impl Shelved {

@@ -48,15 +48,18 @@ struct Card {
 /// `GET /`: the events that are not over.
 async fn home(State(app): State<App>, frame: Frame) -> Result<Response> {
     let mut tx = app.db.read().await?;
-    let next = match &frame.caller {
-        Caller::Person(person) => booking::shelf::next(&mut tx, &person.id, frame.now).await?,
-        _ => None,
+    let mut ahead = match &frame.caller {
+        Caller::Person(person) => booking::shelf::of(&mut tx, &person.id).await?,
+        _ => Vec::new(),
     };
+    ahead.retain(|booking| booking.is_ahead(frame.now));
     let mut cards = Vec::new();
     for event in queries::public(&mut tx, frame.now).await? {
         let offers = queries::offers(&mut tx, &event.id).await?;
-        cards.push(Card::of(&frame, event, &offers));
+        let mine = ahead.iter().any(|booking| booking.event_id == event.id);
+        cards.push(Card::of(&frame, event, &offers, mine));
     }
+    let next = ahead.into_iter().next();
     let (bookable, others) = cards.into_iter().partition(Card::is_bookable);
     let sections = [
         (frame.t("可以报名", "Open for booking"), bookable),
@@ -68,8 +71,8 @@ async fn home(State(app): State<App>, frame: Frame) -> Result<Response> {
 }
 
 impl Card {
-    /// Tells how the most promising of its offers stands.
-    fn of(frame: &Frame, event: Event, offers: &[Offer]) -> Self {
+    /// Tells how the most promising of its offers stands, or that it is `mine` already.
+    fn of(frame: &Frame, event: Event, offers: &[Offer], mine: bool) -> Self {
         let whose = &event;
         let at = |wanted| {
             offers.iter().filter(move |offer| rules::standing(whose, offer, frame.now) == wanted)
@@ -79,6 +82,8 @@ impl Card {
         let opening = at(Standing::NotOpen).min_by_key(|offer| offer.opens_ms);
         let (badge, state, note) = if event.is_cancelled() {
             ("warn", words("活动已取消", "Cancelled"), String::new())
+        } else if mine {
+            ("ok", words("您已报名", "You are in"), String::new())
         } else if left > 0 {
             (
                 "ok",
