@@ -241,7 +241,7 @@ impl Report {
                 scan.holder.as_deref().unwrap_or_default().into(),
                 self.verdict(scan).into(),
                 reason.as_deref().unwrap_or_default().into(),
-                scan.trust.as_str().into(),
+                self.trust(scan).into(),
                 self.at(scan.received_ms),
                 scan.undone_ms.map_or(Cell::Empty, |at| self.at(at)),
                 scan.note.as_deref().unwrap_or_default().into(),
@@ -256,6 +256,15 @@ impl Report {
             (_, "card") => self.t("京卡", "Card"),
             (_, "code" | "qr") => self.t("二维码", "Code"),
             (_, other) => other,
+        }
+    }
+
+    fn trust<'a>(&'a self, scan: &'a Scan) -> &'a str {
+        match scan.trust.as_str() {
+            "live" => self.t("实时", "Live"),
+            "local" => self.t("本机数据", "Local copy"),
+            "signature_only" => self.t("仅验签名", "Signature only"),
+            other => other,
         }
     }
 

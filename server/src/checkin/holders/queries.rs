@@ -155,7 +155,8 @@ pub(super) async fn count(tx: &mut Tx, event_id: &str, sought: &Sought) -> Resul
     Ok(count)
 }
 
-/// The tickets that are found, by name, from `offset` on, at most `limit`.
+/// The tickets that are found, from `offset` on, at most `limit`: those whose own name it is before those whose
+/// organisation bears it, for every second one here is called after the town.
 pub(super) async fn page(
     tx: &mut Tx,
     event_id: &str,
@@ -168,7 +169,11 @@ pub(super) async fn page(
         fetch_all,
         concat!(
             holder_select!(""),
-            sought_where!("order by t.holder_search, t.id limit $6 offset $7")
+            sought_where!(
+                "order by case when t.holder_search like $2 escape '\\' then 0
+                               when p.name_search like $2 escape '\\' then 1 else 2 end,
+                          t.holder_search, t.id limit $6 offset $7"
+            )
         ),
         event_id,
         &sought.like,
