@@ -38,10 +38,15 @@ pub async fn enroll(server: &str, code: &str, data: &Path) -> anyhow::Result<Enr
     let key = SigningKey::from_bytes(&secret);
     let public_key = HEXLOWER.encode(key.verifying_key().as_bytes());
     let code = code.trim().to_owned();
-    let enrolled = api::enrol(&server, &sync::Enrolment { code, public_key }).await.context(
-        "the server did not take the enrolment code (登记失败). Codes work once and not for long: \
-         ask for a new one with `turnout-server kiosk add`",
-    )?;
+    let enrolled = match api::enrol(&server, &sync::Enrolment { code, public_key }).await {
+        Err(failure @ api::Failure::Unreachable(_)) => {
+            return Err(failure).with_context(|| format!("not enrolled (没有登记); check {server}"));
+        }
+        answer => answer.context(
+            "the server did not take the enrolment code (登记失败). Codes work once and not for long: \
+             ask for a new one with `turnout-server kiosk add`",
+        )?,
+    };
     if let Some(before) = before {
         // A revoked kiosk begins anew; what it could not send stays beside, for `journal export`.
         folder.set_store_aside(&before.kiosk).context("cannot put the old journal aside")?;

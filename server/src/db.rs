@@ -8,7 +8,7 @@
 
 use std::{fs, os::unix::fs::OpenOptionsExt as _, path::Path, str::FromStr, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use sqlx::{
     PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
@@ -41,10 +41,17 @@ impl Db {
     /// # Errors
     /// When it cannot be reached, is too old, or does not keep its promises about durability.
     pub async fn open(url: &str) -> anyhow::Result<Self> {
-        if url.starts_with("sqlite:") {
-            Self::open_sqlite(url).await
-        } else {
-            Self::open_postgres(url).await
+        // The address may hold a password: no error repeats it.
+        match url.split(':').next() {
+            Some("sqlite") => Self::open_sqlite(url).await.context(
+                "数据库文件打不开，请检查 --data 或 --database。 Cannot open the database file: check --data or --database",
+            ),
+            Some("postgres" | "postgresql") => Self::open_postgres(url).await.context(
+                "连不上 PostgreSQL，请检查 --database 和数据库是否在运行。 Cannot use PostgreSQL: check --database, and that it runs",
+            ),
+            _ => bail!(
+                "--database 应为 sqlite://文件 或 postgres://…。 --database must be sqlite://FILE or postgres://…"
+            ),
         }
     }
 

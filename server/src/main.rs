@@ -3,6 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use admission::{Clock as _, decide::StationKind};
+use anyhow::bail;
 use clap::{Parser, Subcommand};
 use turnout_server::{
     App, SystemClock,
@@ -10,6 +11,7 @@ use turnout_server::{
     config::{Serve, Storage},
     db::Db,
     demo::{self, Demo},
+    error::Error,
     kiosk,
     people::import::cli::{self, Import},
     serve, staff,
@@ -78,7 +80,7 @@ enum StaffCommand {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
@@ -86,7 +88,24 @@ async fn main() -> anyhow::Result<ExitCode> {
         )
         .with_writer(std::io::stderr)
         .init();
-    match Cli::parse().command {
+    run(Cli::parse()).await.unwrap_or_else(|error| {
+        eprintln!("turnout-server: {}", explained(&error));
+        ExitCode::FAILURE
+    })
+}
+
+/// One line for the operator: a rule's own sentence in both languages, or what went wrong and its causes.
+fn explained(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Invalid(refused) | Error::Refused(refused)) => {
+            format!("{} {}", refused.zh, refused.en)
+        }
+        _ => format!("{error:#}"),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
         Command::Serve(config) => {
             let app = App::open(&config, Arc::new(SystemClock)).await?;
             serve(app, config.listen).await?;
@@ -103,10 +122,15 @@ async fn main() -> anyhow::Result<ExitCode> {
             let new = kiosk::rules::NewKiosk {
                 station: name.clone(),
                 name,
-                event_id: event,
+                event_id: event.clone(),
                 station_kind: station,
             };
-            let (_, code) = kiosk::rules::add(&mut tx, &new, SystemClock.now()).await?;
+            let (_, code) = match kiosk::rules::add(&mut tx, &new, SystemClock.now()).await {
+                Err(Error::NotFound) => bail!(
+                    "没有活动 {event}。活动页地址里有它的编号。 There is no event {event}: the address of its page has its id"
+                ),
+                added => added?,
+            };
             tx.commit().await?;
             println!("{code}");
         }
