@@ -93,7 +93,7 @@ fn next_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> Str
         Refusal::TooLate { closed_at } => {
             let at = at(*closed_at, lang, now, zone);
             match lang {
-                Lang::Zh => format!("入场已于 {at} 结束，请联系现场负责人。"),
+                Lang::Zh => format!("入场已于{at} 结束，请联系现场负责人。"),
                 Lang::En => format!("Admission ended {at}. Please ask the person in charge."),
             }
         }
@@ -101,10 +101,10 @@ fn next_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> Str
             let at = at(*used, lang, now, zone);
             match lang {
                 Lang::Zh => {
-                    format!("此票已于 {at} 在「{station}」入场。如非本人，请到服务台核对身份。")
+                    format!("此票已于{at} 在「{station}」入场。如非本人，请到服务台核对身份。")
                 }
                 Lang::En => format!(
-                    "Used {at} at “{station}”. If that was not you, please go to the service desk."
+                    "Used {at} at {station}. If that was not you, please go to the service desk."
                 ),
             }
         }
@@ -217,7 +217,7 @@ mod tests {
             Verdict::Refused(Refusal::AlreadyUsed { at: NOW.plus(-DAY), station: "东门".into() });
         assert_eq!(
             tell(&verdict, Lang::Zh, NOW, &beijing()).next,
-            "此票已于 昨天 13:25 在「东门」入场。如非本人，请到服务台核对身份。"
+            "此票已于昨天 13:25 在「东门」入场。如非本人，请到服务台核对身份。"
         );
     }
 
