@@ -155,7 +155,8 @@ fn a_file_that_is_no_listing_says_why_without_repeating_it() {
     assert_eq!(error(b"\xd0\xcf\x11\xe0rest"), SheetError::OldOrLocked.into());
     assert_eq!(error(b"PK\x03\x04rest"), SheetError::Damaged.into());
     assert_eq!(error(b"<html>"), SheetError::Unknown.into());
-    assert_eq!(error(&[0xff, 0x80, 0x00]), SheetError::Encoding.into());
+    assert_eq!(error(&[0xff, 0x80, 0x00]), SheetError::Unknown.into(), "no text");
+    assert_eq!(error(&[0xff, 0x80, b'x']), SheetError::Encoding.into());
     assert!(matches!(error(WANG.as_bytes()), ListingError::NoHeader { .. }));
     assert!(!error(WANG.as_bytes()).to_string().contains("6214"));
     assert_eq!(error(HEADER.as_bytes()), ListingError::Empty);
