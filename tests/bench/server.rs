@@ -76,7 +76,9 @@ pub(crate) async fn measure(
 
     let hopeless = bookings_of(&members, sold_out);
     let seen = load::play(&world.url, &hopeless, SECONDS, folder).await?;
-    ensure!(seen.refused + 1 >= seen.answers, "{seen:?}: only one place was there");
+    // Whoever got the one place asks again with the same key when the requests begin anew.
+    let rounds = seen.answers.div_ceil(u64::from(MEMBERS));
+    ensure!(seen.answers - seen.refused <= rounds, "{seen:?}, but one place");
     let row = Row::rate(format!("sold-out answers, {engine}"), seen.per_second());
     report.add(row.seen(&seen).share(beside(seen.per_second())));
     Ok(())

@@ -176,6 +176,7 @@ impl World {
         for (n, revision) in (0..count).zip(first..) {
             let mut id = [7; 12];
             id[..4].copy_from_slice(&n.to_be_bytes());
+            id[4..].copy_from_slice(&number.to_be_bytes());
             let fact = TicketFact {
                 id: TicketId(id),
                 event: u32::try_from(number)?,
