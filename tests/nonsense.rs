@@ -145,7 +145,8 @@ async fn the_database_file_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let app = TestApp::new(Engine::Sqlite).await;
     for file in ["turnout.db", "turnout.db-wal"] {
-        let mode = std::fs::metadata(app.folder.path().join(file)).expect(file).permissions().mode();
+        let mode =
+            std::fs::metadata(app.folder.path().join(file)).expect(file).permissions().mode();
         assert_eq!(mode & 0o077, 0, "{file}");
     }
 }
