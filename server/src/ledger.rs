@@ -8,7 +8,7 @@
 //! back and each piece runs in a transaction of its own, so that one poisoned request cannot take others with it. Work
 //! that panics fails like any other; the ledger goes on.
 //!
-//! Work first takes its event's counter ([`crate::event::queries::hold`]). Server processes on one database take the
+//! Work first takes its event's counter (`event::queries::hold`). Server processes on one database take the
 //! counters in the order of the events' ids, so they never wait for each other in a circle: work that comes out of
 //! turn runs in the next transaction.
 
