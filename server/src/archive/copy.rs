@@ -71,38 +71,28 @@ async fn copy(from: &mut Tx, to: &mut Tx, table: &'static str) -> anyhow::Result
         format!("insert into {table} ({}) values ({})", names.join(", "), places.join(", "));
     run(to, &format!("delete from {table}"), Vec::new()).await?;
     let mut rows = 0;
-    // Names of tables and columns come from the migrations, never from a user.
+    // The rows of the two engines are of different types, so the loop is written once and compiled for each.
+    macro_rules! moved {
+        ($conn:expr) => {{
+            // Names of tables and columns come from the migrations, never from a user.
+            let mut found = sqlx::query(AssertSqlSafe(select)).fetch(&mut **$conn);
+            while let Some(row) = found.try_next().await? {
+                let values = columns.iter().enumerate().map(|(at, (_, kind))| {
+                    Ok(match kind {
+                        Kind::Text => Value::Text(row.try_get(at)?),
+                        Kind::Number => Value::Number(row.try_get(at)?),
+                        Kind::Flag => Value::Flag(row.try_get(at)?),
+                        Kind::Bytes => Value::Bytes(row.try_get(at)?),
+                    })
+                });
+                run(to, &insert, values.collect::<sqlx::Result<_>>()?).await?;
+                rows += 1;
+            }
+        }};
+    }
     match from.conn() {
-        Conn::Sqlite(conn) => {
-            let mut found = sqlx::query(AssertSqlSafe(select)).fetch(&mut **conn);
-            while let Some(row) = found.try_next().await? {
-                let values = columns.iter().enumerate().map(|(at, (_, kind))| {
-                    Ok(match kind {
-                        Kind::Text => Value::Text(row.try_get(at)?),
-                        Kind::Number => Value::Number(row.try_get(at)?),
-                        Kind::Flag => Value::Flag(row.try_get(at)?),
-                        Kind::Bytes => Value::Bytes(row.try_get(at)?),
-                    })
-                });
-                run(to, &insert, values.collect::<sqlx::Result<_>>()?).await?;
-                rows += 1;
-            }
-        }
-        Conn::Postgres(conn) => {
-            let mut found = sqlx::query(AssertSqlSafe(select)).fetch(&mut **conn);
-            while let Some(row) = found.try_next().await? {
-                let values = columns.iter().enumerate().map(|(at, (_, kind))| {
-                    Ok(match kind {
-                        Kind::Text => Value::Text(row.try_get(at)?),
-                        Kind::Number => Value::Number(row.try_get(at)?),
-                        Kind::Flag => Value::Flag(row.try_get(at)?),
-                        Kind::Bytes => Value::Bytes(row.try_get(at)?),
-                    })
-                });
-                run(to, &insert, values.collect::<sqlx::Result<_>>()?).await?;
-                rows += 1;
-            }
-        }
+        Conn::Sqlite(conn) => moved!(conn),
+        Conn::Postgres(conn) => moved!(conn),
     }
     Ok(rows)
 }

@@ -88,13 +88,7 @@ async fn claim(
     now: Millis,
 ) -> Result<()> {
     let seq = i64::try_from(check.seq).map_err(anyhow::Error::from)?;
-    let before: Option<(Option<String>,)> = fetch!(
-        tx,
-        fetch_optional,
-        "delete from scan where kiosk_id = $1 and seq = $2 and provisional returning ticket_id",
-        &kiosk.id,
-        seq,
-    )?;
+    let (before, _) = record::take_provisional(tx, &kiosk.id, seq).await?;
     // Under a place that is journaled already nothing is claimed: the door has decided.
     execute!(
         tx,
@@ -113,7 +107,7 @@ async fn claim(
         check.at.0,
         now.0,
     )?;
-    if let Some((Some(before),)) = before
+    if let Some(before) = before
         && before != ticket.id
     {
         record::recount(tx, &kiosk.event_id, &before).await?;

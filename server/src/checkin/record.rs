@@ -26,14 +26,7 @@ pub(crate) async fn scan(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) ->
     let scan = recorded.scan;
     let seq = i64::try_from(scan.seq).map_err(anyhow::Error::from)?;
     let ticket = known_ticket(tx, scan, &kiosk.event_id).await?;
-    let checked: Option<(Option<String>, Option<i64>)> = fetch!(
-        tx,
-        fetch_optional,
-        "delete from scan where kiosk_id = $1 and seq = $2 and provisional returning ticket_id, undone_ms",
-        &kiosk.id,
-        seq,
-    )?;
-    let (before, undone_ms) = checked.unwrap_or_default();
+    let (before, undone_ms) = take_provisional(tx, &kiosk.id, seq).await?;
     // What staff took back between the check and now stays taken back.
     let undone_ms = undone_ms.filter(|_| before == ticket);
     // Nothing happens after it is heard of, whatever a kiosk's clock says.
@@ -71,6 +64,22 @@ pub(crate) async fn scan(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) ->
     }
     tx.notify(&kiosk.event_id).await?;
     Ok(())
+}
+
+/// Removes what a check counted under that place, if anything; gives its ticket, and when staff took it back.
+pub(super) async fn take_provisional(
+    tx: &mut Tx,
+    kiosk_id: &str,
+    seq: i64,
+) -> Result<(Option<String>, Option<i64>)> {
+    let removed: Option<(Option<String>, Option<i64>)> = fetch!(
+        tx,
+        fetch_optional,
+        "delete from scan where kiosk_id = $1 and seq = $2 and provisional returning ticket_id, undone_ms",
+        kiosk_id,
+        seq,
+    )?;
+    Ok(removed.unwrap_or_default())
 }
 
 /// The journal line that is kept under that place.
