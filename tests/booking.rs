@@ -58,6 +58,39 @@ on_both! {
         assert!(answers.iter().filter(|answer| answer.status != 201).all(|answer| answer.code() == "limit_reached"));
     }
 
+    async fn what_arrives_together_is_decided_as_if_one_by_one(app) {
+        let (event, scarce) = app.event(|draft| {
+            draft["offers"][0]["quota"] = 11.into();
+            draft["offers"][0]["per_person"] = 2.into();
+            draft["offers"][0]["guests_max"] = 1.into();
+        }).await;
+        let (_, plenty) = app.event(|draft| draft["offers"][0]["eligibility"] = "anyone".into()).await;
+        let guest = app.guest_token("13900000001").await;
+        let mut tokens = vec![guest.clone()];
+        for n in 0..12 {
+            tokens.push(app.member(&format!("会员{n}")).await.token);
+        }
+        let pairs = tokens.iter().map(|token| app.book_with(token, "two", json!({ "offer": scarce, "guests": ["妈妈"] })));
+        let others = tokens.iter().map(|token| app.book_with(token, "one", json!({ "offer": plenty })));
+        let unknown = app.book_with(&guest, "none", json!({ "offer": "no such offer" }));
+        let (pairs, others, unknown) = tokio::join!(join_all(pairs), join_all(others), unknown);
+        assert_eq!(unknown.refused(404), "not_found");
+        assert!(others.iter().all(|answer| answer.status == 201));
+        let mut codes: Vec<String> = pairs.iter().filter(|answer| answer.status != 201).map(|answer| answer.code()).collect();
+        codes.sort();
+        let mut expected = vec!["not_eligible"];
+        expected.resize(8, "sold_out");
+        assert_eq!(codes, expected);
+        // Two places each went to five; the eleventh is left, and those who got nothing hold nothing.
+        let left = app.get(&format!("/api/v1/events/{event}"), "").await.expect(200);
+        assert_eq!(left["offers"][0]["left"], 1);
+        let loser = pairs.iter().rposition(|answer| answer.status == 409).expect("somebody got nothing");
+        app.book_with(&tokens[loser], "alone", json!({ "offer": scarce })).await.expect(201);
+        let fed = app.kiosk(&event, "东门").await.feed(0).await;
+        let revisions: Vec<i64> = fed.tickets.iter().map(|ticket| ticket.revision).collect();
+        assert_eq!(revisions, (1..=11).collect::<Vec<_>>());
+    }
+
     async fn a_cancelled_place_goes_to_somebody_else(app) {
         let (_, offer) = app.event(|draft| draft["offers"][0]["quota"] = 1.into()).await;
         let (first, second) = (app.member("王小明").await, app.member("李华").await);

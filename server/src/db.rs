@@ -312,6 +312,68 @@ macro_rules! fetch {
     };
 }
 
+/// Runs one statement with many rows on a [`Tx`]: `execute_rows!(tx, "insert into … ", rows, |row| [row.a, row.b])`
+/// puts `values (…), (…)` behind the text. Without rows it does nothing.
+#[macro_export]
+macro_rules! execute_rows {
+    ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?] $(,)?) => {
+        match $tx.conn() {
+            $crate::db::Conn::Sqlite(conn) => {
+                match $crate::with_rows!(sqlx::Sqlite, $sql, $rows, |$row| [$($arg),+], "") {
+                    Some(mut query) => query.build().persistent(false).execute(&mut **conn).await.map(drop),
+                    None => Ok(()),
+                }
+            }
+            $crate::db::Conn::Postgres(conn) => {
+                match $crate::with_rows!(sqlx::Postgres, $sql, $rows, |$row| [$($arg),+], "") {
+                    Some(mut query) => query.build().persistent(false).execute(&mut **conn).await.map(drop),
+                    None => Ok(()),
+                }
+            }
+        }
+    };
+}
+
+/// Runs one query with many rows on a [`Tx`]: `fetch_rows!(tx, "select … where id in (", ids, |id| [id], ")")` puts
+/// `values (…), (…)` between the two texts. Without rows it gives none.
+#[macro_export]
+macro_rules! fetch_rows {
+    ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?], $tail:expr $(,)?) => {
+        match $tx.conn() {
+            $crate::db::Conn::Sqlite(conn) => {
+                match $crate::with_rows!(sqlx::Sqlite, $sql, $rows, |$row| [$($arg),+], $tail) {
+                    Some(mut query) => query.build_query_as().persistent(false).fetch_all(&mut **conn).await,
+                    None => Ok(Vec::new()),
+                }
+            }
+            $crate::db::Conn::Postgres(conn) => {
+                match $crate::with_rows!(sqlx::Postgres, $sql, $rows, |$row| [$($arg),+], $tail) {
+                    Some(mut query) => query.build_query_as().persistent(false).fetch_all(&mut **conn).await,
+                    None => Ok(Vec::new()),
+                }
+            }
+        }
+    };
+}
+
+/// For [`execute_rows!`](crate::execute_rows) and [`fetch_rows!`](crate::fetch_rows): the statement with its rows;
+/// none without rows.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_rows {
+    ($db:ty, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+], $tail:expr) => {{
+        let mut rows = $rows.into_iter().peekable();
+        rows.peek().is_some().then(|| {
+            let mut query = sqlx::QueryBuilder::<$db>::new($sql);
+            query.push_values(rows, |mut values, $row| {
+                $(values.push_bind($arg);)+
+            });
+            query.push($tail);
+            query
+        })
+    }};
+}
+
 /// A new id: UUIDv7, so that rows sort by when they were made.
 #[must_use]
 pub fn new_id(now: admission::Millis) -> String {

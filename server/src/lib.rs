@@ -54,6 +54,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Takes hot writes.
     pub ledger: ledger::Ledger,
+    /// Takes attempts to book, for the ledger.
+    pub bookings: booking::Bookings,
     /// Tells open pages what changed.
     pub live: live::Live,
     /// The secrets.
@@ -82,8 +84,10 @@ impl App {
     pub async fn open(config: &config::Serve, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.storage.data)?;
         let db = db::Db::open(&config.storage.database_url()).await?;
+        let ledger = ledger::Ledger::start(db.clone());
         let app = Self {
-            ledger: ledger::Ledger::start(db.clone()),
+            bookings: booking::Bookings::start(ledger.clone()),
+            ledger,
             live: live::Live::start(&db),
             keys: keys::Keys::open(&config.storage.data.join("keys"))?,
             delivery: outbox::Delivery::of(&config.sms)?,
@@ -215,7 +219,7 @@ async fn metrics(State(app): State<App>) -> String {
         "# HELP turnout_ledger_waiting Pieces of work waiting for the ledger.\n\
          # TYPE turnout_ledger_waiting gauge\n\
          turnout_ledger_waiting {}\n",
-        app.ledger.waiting()
+        app.ledger.waiting() + app.bookings.waiting()
     )
 }
 

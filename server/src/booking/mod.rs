@@ -7,12 +7,15 @@ pub(crate) mod picture;
 pub(crate) mod queries;
 pub mod rules;
 pub(crate) mod shelf;
+mod together;
 
 use admission::{
     Millis,
     ticket::{TicketFact, TicketId},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use together::Bookings;
 
 use crate::{App, error::Result, keys::Keys};
 

@@ -1,17 +1,25 @@
 //! The SQL of bookings and tickets.
 
+use std::collections::{HashMap, HashSet};
+
 use admission::{
     Millis,
     ticket::{TicketFact, TicketId},
 };
 
-use super::{Booking, Ticket, rules::Booked};
+use super::{
+    Booking, Ticket,
+    rules::{Attempt, Booked},
+};
 use crate::{
     db::Tx,
     error::{Error, Result},
     event::{Event, Offer},
-    execute, fetch,
+    execute, execute_rows, fetch, fetch_rows,
 };
+
+/// Tickets of one `insert`.
+const TICKETS_AT_ONCE: usize = 500;
 
 /// The columns of [`Ticket`].
 macro_rules! ticket_select {
@@ -28,60 +36,66 @@ macro_rules! ticket_select {
 /// What was answered under an Idempotency-Key.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct Answered {
+    actor: String,
     pub(crate) request_sha256: Vec<u8>,
     pub(crate) body: String,
 }
 
-/// What `actor` was answered under `key`.
-pub(crate) async fn answered(tx: &mut Tx, actor: &str, key: &str) -> Result<Option<Answered>> {
-    Ok(fetch!(
+/// What each of `actors` was answered under their key, by actor.
+pub(super) async fn answered(
+    tx: &mut Tx,
+    actors: Vec<(&str, &str)>,
+) -> Result<HashMap<String, Answered>> {
+    let rows: Vec<Answered> = fetch_rows!(
         tx,
-        fetch_optional,
-        "select request_sha256, body from idempotency where actor = $1 and key = $2",
-        actor,
-        key,
-    )?)
+        "select actor, request_sha256, body from idempotency where (actor, key) in (",
+        actors,
+        |(actor, key)| [actor, key],
+        ")",
+    )?;
+    Ok(rows.into_iter().map(|row| (row.actor.clone(), row)).collect())
 }
 
-/// Keeps an answer, in the transaction of its effect. Fails when another process was first.
-pub(crate) async fn remember(
-    tx: &mut Tx,
-    actor: &str,
-    key: &str,
-    request_sha256: &[u8],
-    booked: &Booked,
-    now: Millis,
-) -> Result<()> {
-    let body = serde_json::to_string(booked).map_err(anyhow::Error::from)?;
-    execute!(
+/// Keeps answers, in the transaction of their effects. Fails when another process was first.
+pub(super) async fn remember(tx: &mut Tx, answers: &[(&Attempt, Booked)]) -> Result<()> {
+    let mut rows = Vec::with_capacity(answers.len());
+    for (attempt, booked) in answers {
+        rows.push((attempt, serde_json::to_string(booked).map_err(anyhow::Error::from)?));
+    }
+    execute_rows!(
         tx,
-        "insert into idempotency (actor, key, request_sha256, status, body, created_ms)
-         values ($1, $2, $3, 201, $4, $5)",
-        actor,
-        key,
-        request_sha256,
-        body,
-        now.0,
+        "insert into idempotency (actor, key, request_sha256, status, body, created_ms) ",
+        &rows,
+        |(attempt, body)| [
+            &attempt.person.id,
+            &attempt.key,
+            &attempt.request_sha256,
+            201_i64,
+            body,
+            attempt.now.0,
+        ],
     )?;
     Ok(())
 }
 
-/// Adds `places` to what a person holds of an offer. False when that would be over the limit.
-pub(crate) async fn hold(tx: &mut Tx, offer: &Offer, person_id: &str, places: i64) -> Result<bool> {
-    if places > offer.per_person {
-        return Ok(false);
-    }
-    let rows = execute!(
+/// Adds places to what people hold of an offer. Gives those whose limit allows it; for the others nothing changes.
+pub(super) async fn hold(
+    tx: &mut Tx,
+    offer: &Offer,
+    mut people: Vec<(&str, i64)>,
+) -> Result<HashSet<String>> {
+    people.retain(|(_, places)| *places <= offer.per_person);
+    let held: Vec<(String,)> = fetch_rows!(
         tx,
-        "insert into offer_holder (offer_id, person_id, places) values ($1, $2, $3)
-         on conflict (offer_id, person_id) do update set places = offer_holder.places + excluded.places
-             where offer_holder.places + excluded.places <= $4",
-        &offer.id,
-        person_id,
-        places,
-        offer.per_person,
+        "insert into offer_holder (offer_id, person_id, places) ",
+        people,
+        |(person_id, places)| [&offer.id, person_id, places],
+        " on conflict (offer_id, person_id) do update set places = offer_holder.places + excluded.places
+             where offer_holder.places + excluded.places
+                 <= (select o.per_person from offer o where o.id = excluded.offer_id)
+         returning person_id",
     )?;
-    Ok(rows == 1)
+    Ok(held.into_iter().map(|(person_id,)| person_id).collect())
 }
 
 /// Takes `places` back from what a person holds of an offer.
@@ -118,52 +132,57 @@ pub(crate) async fn release(tx: &mut Tx, offer_id: &str, places: i64) -> Result<
     Ok(())
 }
 
-/// On the roster, and not moved away or expelled.
-pub(crate) async fn is_active_member(tx: &mut Tx, person_id: &str) -> Result<bool> {
-    let row: Option<(i64,)> = fetch!(
+/// Those of `people` who are on the roster, and not moved away or expelled.
+pub(super) async fn active_members(tx: &mut Tx, people: Vec<&str>) -> Result<HashSet<String>> {
+    let rows: Vec<(String,)> = fetch_rows!(
         tx,
-        fetch_optional,
-        "select cast(1 as bigint) from person where id = $1 and kind = 'member' and status in ('active', 'retained')",
-        person_id,
+        "select id from person where kind = 'member' and status in ('active', 'retained') and id in (",
+        people,
+        |id| [id],
+        ")",
     )?;
-    Ok(row.is_some())
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// The same, and of one of the offer's unions.
-pub(crate) async fn is_member_of_offers_unions(
+pub(super) async fn members_of_offers_unions(
     tx: &mut Tx,
-    person_id: &str,
+    people: Vec<&str>,
     offer_id: &str,
-) -> Result<bool> {
-    let row: Option<(i64,)> = fetch!(
+) -> Result<HashSet<String>> {
+    let unions: Vec<(String,)> =
+        fetch!(tx, fetch_all, "select union_id from offer_union where offer_id = $1", offer_id)?;
+    let rows: Vec<(String, Option<String>)> = fetch_rows!(
         tx,
-        fetch_optional,
-        "select cast(1 as bigint) from person p join offer_union u on u.union_id = p.union_id
-         where p.id = $1 and u.offer_id = $2 and p.kind = 'member' and p.status in ('active', 'retained')",
-        person_id,
-        offer_id,
+        "select id, union_id from person
+         where kind = 'member' and status in ('active', 'retained') and id in (",
+        people,
+        |id| [id],
+        ")",
     )?;
-    Ok(row.is_some())
+    let invited = |union: &Option<String>| unions.iter().any(|(id,)| Some(id) == union.as_ref());
+    Ok(rows.into_iter().filter(|(_, union)| invited(union)).map(|(id, _)| id).collect())
 }
 
-pub(crate) async fn insert_booking(
+/// Writes confirmed bookings of an offer.
+pub(super) async fn insert_bookings(
     tx: &mut Tx,
-    id: &str,
     offer: &Offer,
-    person_id: &str,
-    places: i64,
-    now: Millis,
+    attempts: &[&Attempt],
 ) -> Result<()> {
-    execute!(
+    execute_rows!(
         tx,
-        "insert into booking (id, event_id, offer_id, person_id, status, places, created_ms)
-         values ($1, $2, $3, $4, 'confirmed', $5, $6)",
-        id,
-        &offer.event_id,
-        &offer.id,
-        person_id,
-        places,
-        now.0,
+        "insert into booking (id, event_id, offer_id, person_id, status, places, created_ms) ",
+        attempts,
+        |attempt| [
+            &attempt.booking_id,
+            &offer.event_id,
+            &offer.id,
+            &attempt.person.id,
+            "confirmed",
+            attempt.places(),
+            attempt.now.0,
+        ],
     )?;
     Ok(())
 }
@@ -177,6 +196,7 @@ pub(crate) struct NewTicket<'a> {
     pub(crate) holder: &'a str,
     pub(crate) key_id: u8,
     pub(crate) revision: i64,
+    pub(crate) created: Millis,
 }
 
 impl NewTicket<'_> {
@@ -193,30 +213,36 @@ impl NewTicket<'_> {
     }
 }
 
-pub(crate) async fn insert_ticket(
+/// Writes valid tickets of an offer.
+pub(super) async fn insert_tickets(
     tx: &mut Tx,
     offer: &Offer,
-    ticket: &NewTicket<'_>,
-    now: Millis,
+    tickets: &[NewTicket<'_>],
 ) -> Result<()> {
-    execute!(
-        tx,
-        "insert into ticket (id, event_id, offer_id, booking_id, person_id, holder, holder_search, state, key_id,
-                             valid_from_ms, valid_to_ms, created_ms, revision)
-         values ($1, $2, $3, $4, $5, $6, $7, 'valid', $8, $9, $10, $11, $12)",
-        ticket.id.to_string(),
-        &offer.event_id,
-        &offer.id,
-        ticket.booking_id,
-        ticket.person_id,
-        ticket.holder,
-        ticket.holder.to_lowercase(),
-        i64::from(ticket.key_id),
-        offer.valid_from_ms.0,
-        offer.valid_to_ms.0,
-        now.0,
-        ticket.revision,
-    )?;
+    // A booking has up to 21 tickets, and a statement takes some 30,000 values at most.
+    for tickets in tickets.chunks(TICKETS_AT_ONCE) {
+        execute_rows!(
+            tx,
+            "insert into ticket (id, event_id, offer_id, booking_id, person_id, holder, holder_search, state, key_id,
+                                 valid_from_ms, valid_to_ms, created_ms, revision) ",
+            tickets,
+            |ticket| [
+                ticket.id.to_string(),
+                &offer.event_id,
+                &offer.id,
+                ticket.booking_id,
+                ticket.person_id,
+                ticket.holder,
+                ticket.holder.to_lowercase(),
+                "valid",
+                i64::from(ticket.key_id),
+                offer.valid_from_ms.0,
+                offer.valid_to_ms.0,
+                ticket.created.0,
+                ticket.revision,
+            ],
+        )?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Booking and cancelling. Conditions stand in the writes, so that any number of server processes stay right together;
 //! a refusal leaves nothing written.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use admission::{Millis, ticket::TicketId};
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::queries::{self, NewTicket};
+use super::queries;
 use crate::{
     App,
     db::{Tx, new_id},
@@ -63,34 +63,28 @@ pub struct BookedTicket {
 /// [`Error::Refused`] with `sold_out`, `limit_reached`, `not_eligible`, `not_open` or `key_reused`;
 /// [`Error::Busy`] when too many are waiting.
 pub async fn book(app: &App, person: &Person, request: Request, key: &str) -> Result<Booked> {
-    let attempt = Arc::new(Attempt::new(app, person, request, key)?);
-    let outcome = app
-        .ledger
-        .write(move |tx| {
-            let attempt = Arc::clone(&attempt);
-            Box::pin(async move { attempt.run(tx).await })
-        })
-        .await?;
-    let (booked, event_id) = outcome?;
+    let attempt = Attempt::new(app, person, request, key)?;
+    let (booked, event_id) = app.bookings.write(attempt).await??;
     app.live.changed(&event_id);
     Ok(booked)
 }
 
 /// One try to book, with everything that chance and time contribute fixed, so that it may be run again.
-struct Attempt {
-    person: Person,
-    offer_id: String,
+pub(super) struct Attempt {
+    pub(super) person: Person,
+    pub(super) offer_id: String,
     guests: Vec<String>,
-    key: String,
-    request_sha256: Vec<u8>,
-    booking_id: String,
-    ticket_ids: Vec<TicketId>,
-    keys: Keys,
-    now: Millis,
+    pub(super) key: String,
+    pub(super) request_sha256: Vec<u8>,
+    pub(super) booking_id: String,
+    /// One per person, the holder's own first.
+    pub(super) ticket_ids: Vec<TicketId>,
+    pub(super) keys: Keys,
+    pub(super) now: Millis,
 }
 
-/// What the ledger's work gives: a booking and its event, or a refusal that wrote nothing.
-type Outcome = std::result::Result<(Booked, String), Refused>;
+/// What becomes of an attempt: a booking and its event, or a refusal that wrote nothing.
+pub(super) type Outcome = std::result::Result<(Booked, String), Refused>;
 
 impl Attempt {
     fn new(app: &App, person: &Person, request: Request, key: &str) -> Result<Self> {
@@ -137,40 +131,18 @@ impl Attempt {
         })
     }
 
-    async fn run(&self, tx: &mut Tx) -> Result<Outcome> {
-        let offer = match event::queries::offer(tx, &self.offer_id).await {
-            Ok(offer) => offer,
-            Err(Error::NotFound) => return Ok(Err(no_such_offer())),
-            Err(error) => return Err(error),
-        };
-        // Where nothing can be written, nobody has to wait: before it opens, and when it is sold out.
-        if offer.left() > 0 && offer.opens_ms <= self.now {
-            event::queries::hold(tx, &offer.event_id).await?;
-        }
-        if let Some(before) = queries::answered(tx, &self.person.id, &self.key).await? {
-            return self.replay(tx, before).await;
-        }
-        let event = event::queries::event(tx, &offer.event_id).await?;
-        if let Some(refused) = self.refusal(tx, &event, &offer).await? {
-            return Ok(Err(refused));
-        }
-        let places = i64::try_from(self.ticket_ids.len()).map_err(anyhow::Error::from)?;
-        if !queries::hold(tx, &offer, &self.person.id, places).await? {
-            return Ok(Err(limit_reached(&offer)));
-        }
-        if !queries::take(tx, &offer.id, places).await? {
-            queries::release_hold(tx, &offer.id, &self.person.id, places).await?;
-            return Ok(Err(sold_out()));
-        }
-        let booked = self.write(tx, &event, &offer).await?;
-        queries::remember(tx, &self.person.id, &self.key, &self.request_sha256, &booked, self.now)
-            .await?;
-        tx.notify(&event.id).await?;
-        Ok(Ok((booked, event.id)))
+    /// How many places it asks for.
+    pub(super) fn places(&self) -> i64 {
+        i64::try_from(self.ticket_ids.len()).unwrap_or(i64::MAX)
+    }
+
+    /// Who would go in: the person and the companions.
+    pub(super) fn holders(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.person.name).chain(&self.guests).map(String::as_str)
     }
 
     /// The answer that this key got before.
-    async fn replay(&self, tx: &mut Tx, before: queries::Answered) -> Result<Outcome> {
+    pub(super) async fn replay(&self, tx: &mut Tx, before: queries::Answered) -> Result<Outcome> {
         if before.request_sha256 != self.request_sha256 {
             return Ok(Err(Refused::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -184,44 +156,14 @@ impl Attempt {
         Ok(Ok((booked, booking.event_id)))
     }
 
-    async fn refusal(&self, tx: &mut Tx, event: &Event, offer: &Offer) -> Result<Option<Refused>> {
-        if !event.is_public() {
-            return Ok(Some(no_such_offer()));
+    /// Why the offer cannot be booked like this, as far as event and offer tell.
+    pub(super) fn refusal(&self, event: &Event, offer: &Offer) -> Option<Refused> {
+        if !event.is_public() || offer.mode != "first_come" {
+            return Some(no_such_offer());
         }
-        if offer.mode != "first_come" {
-            return Ok(Some(no_such_offer()));
-        }
-        if let Some(refused) = refusal_of(standing(event, offer, self.now)) {
-            return Ok(Some(refused));
-        }
-        if i64::try_from(self.guests.len()).unwrap_or(i64::MAX) > offer.guests_max {
-            return Ok(Some(too_many_guests(offer)));
-        }
-        Ok((!eligible(tx, offer, &self.person).await?).then(|| not_eligible(offer)))
-    }
-
-    async fn write(&self, tx: &mut Tx, event: &Event, offer: &Offer) -> Result<Booked> {
-        let places = i64::try_from(self.ticket_ids.len()).map_err(anyhow::Error::from)?;
-        queries::insert_booking(tx, &self.booking_id, offer, &self.person.id, places, self.now)
-            .await?;
-        let first_revision = event::queries::next_revisions(tx, &event.id, places).await?;
-        let issuer = self.keys.issuer();
-        let mut tickets = Vec::with_capacity(self.ticket_ids.len());
-        let holders = std::iter::once(&self.person.name).chain(&self.guests);
-        for ((id, holder), revision) in self.ticket_ids.iter().zip(holders).zip(first_revision..) {
-            let ticket = NewTicket {
-                id: *id,
-                booking_id: &self.booking_id,
-                person_id: tickets.is_empty().then_some(self.person.id.as_str()),
-                holder,
-                key_id: issuer.id,
-                revision,
-            };
-            queries::insert_ticket(tx, offer, &ticket, self.now).await?;
-            let fact = ticket.fact(event, offer)?;
-            tickets.push(BookedTicket { id: id.to_string(), code: fact.sign(issuer) });
-        }
-        Ok(Booked { id: self.booking_id.clone(), status: "confirmed".to_owned(), tickets })
+        let too_many = i64::try_from(self.guests.len()).unwrap_or(i64::MAX) > offer.guests_max;
+        refusal_of(standing(event, offer, self.now))
+            .or_else(|| too_many.then(|| too_many_guests(offer)))
     }
 }
 
@@ -230,10 +172,19 @@ impl Attempt {
 /// # Errors
 /// When the database fails.
 pub async fn eligible(tx: &mut Tx, offer: &Offer, person: &Person) -> Result<bool> {
+    Ok(eligible_of(tx, offer, vec![&person.id]).await?.contains(&person.id))
+}
+
+/// Those of `people` who may book `offer`.
+pub(super) async fn eligible_of(
+    tx: &mut Tx,
+    offer: &Offer,
+    people: Vec<&str>,
+) -> Result<HashSet<String>> {
     match offer.eligibility.as_str() {
-        "anyone" => Ok(true),
-        "members" => queries::is_active_member(tx, &person.id).await,
-        _ => queries::is_member_of_offers_unions(tx, &person.id, &offer.id).await,
+        "anyone" => Ok(people.into_iter().map(str::to_owned).collect()),
+        "members" => queries::active_members(tx, people).await,
+        _ => queries::members_of_offers_unions(tx, people, &offer.id).await,
     }
 }
 
@@ -328,7 +279,7 @@ fn refusal_of(standing: Standing) -> Option<Refused> {
     Some(Refused::new(status, code, zh, en))
 }
 
-fn no_such_offer() -> Refused {
+pub(super) fn no_such_offer() -> Refused {
     Refused::new(
         StatusCode::NOT_FOUND,
         "not_found",
@@ -337,7 +288,7 @@ fn no_such_offer() -> Refused {
     )
 }
 
-fn sold_out() -> Refused {
+pub(super) fn sold_out() -> Refused {
     Refused::new(
         StatusCode::CONFLICT,
         "sold_out",
@@ -346,7 +297,7 @@ fn sold_out() -> Refused {
     )
 }
 
-fn limit_reached(offer: &Offer) -> Refused {
+pub(super) fn limit_reached(offer: &Offer) -> Refused {
     let n = offer.per_person;
     Refused::new(
         StatusCode::CONFLICT,
@@ -366,7 +317,7 @@ fn too_many_guests(offer: &Offer) -> Refused {
     )
 }
 
-fn not_eligible(offer: &Offer) -> Refused {
+pub(super) fn not_eligible(offer: &Offer) -> Refused {
     let (zh, en) = match offer.eligibility.as_str() {
         "unions" => (
             "这个项目只面向指定工会的会员。如您属于这些工会，请联系本单位工会核对名册。",

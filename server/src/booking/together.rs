@@ -1,0 +1,259 @@
+//! Bookings that wait are written together: one statement for many rows, in one transaction of the ledger.
+//!
+//! What is decided is what would be decided one by one, in the order of arrival. Only attempts of different people are
+//! put together; a person's second attempt must find what their first one left.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures_util::future::join_all;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    queries::{self, NewTicket},
+    rules::{self, Attempt, Booked, BookedTicket, Outcome},
+};
+use crate::{
+    db::Tx,
+    error::{Error, Refused, Result},
+    event::{self, Event, Offer},
+    ledger::Ledger,
+};
+
+/// How many attempts wait at most.
+const QUEUE: usize = 4_096;
+/// How many are written together at most.
+const BATCH: usize = 256;
+
+type Waiting = (Arc<Attempt>, oneshot::Sender<Result<Outcome>>);
+
+/// The way in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Bookings {
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl Bookings {
+    /// Starts the task that hands attempts to the ledger. It ends when the last [`Bookings`] is dropped.
+    #[must_use]
+    pub fn start(ledger: Ledger) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        tokio::spawn(keep(ledger, waiting));
+        Self { queue }
+    }
+
+    /// How many attempts are waiting now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+
+    /// Has `attempt` decided and committed.
+    pub(super) async fn write(&self, attempt: Attempt) -> Result<Outcome> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send((Arc::new(attempt), reply)).map_err(|_| Error::Busy)?;
+        answer.await.map_err(|_| Error::Busy)?
+    }
+}
+
+async fn keep(ledger: Ledger, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        // Work for the ledger is about one event.
+        let mut by_offer = HashMap::<String, Vec<Waiting>>::new();
+        for waiting in batch.drain(..) {
+            by_offer.entry(waiting.0.offer_id.clone()).or_default().push(waiting);
+        }
+        join_all(by_offer.into_values().map(|waiting| write_and_answer(&ledger, waiting))).await;
+    }
+}
+
+async fn write_and_answer(ledger: &Ledger, waiting: Vec<Waiting>) {
+    let (attempts, replies): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+    let outcomes = match write(ledger, attempts.clone()).await {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(Error::Busy) => attempts.iter().map(|_| Err(Error::Busy)).collect(),
+        // What spoiled it for all may be the fault of one.
+        Err(_) => join_all(attempts.into_iter().map(|attempt| alone(ledger, attempt))).await,
+    };
+    for (reply, outcome) in replies.into_iter().zip(outcomes) {
+        // The asker may have gone away; the booking stands all the same.
+        drop(reply.send(outcome));
+    }
+}
+
+async fn alone(ledger: &Ledger, attempt: Arc<Attempt>) -> Result<Outcome> {
+    write(ledger, vec![attempt]).await?.pop().ok_or(Error::Busy)
+}
+
+/// Has attempts for one offer decided and committed; gives the outcomes in their order.
+async fn write(ledger: &Ledger, attempts: Vec<Arc<Attempt>>) -> Result<Vec<Outcome>> {
+    ledger
+        .write(move |tx| {
+            let attempts = attempts.clone();
+            Box::pin(async move { decide(tx, &attempts).await })
+        })
+        .await
+}
+
+/// What became of the attempts so far, by the id that a booking of theirs has.
+type Decided<'a> = HashMap<&'a str, Outcome>;
+
+/// Decides attempts for one offer; gives the outcomes in their order.
+async fn decide(tx: &mut Tx, attempts: &[Arc<Attempt>]) -> Result<Vec<Outcome>> {
+    let mut decided = Decided::new();
+    let mut waiting: Vec<&Attempt> = attempts.iter().map(Arc::as_ref).collect();
+    while !waiting.is_empty() {
+        let mut people = HashSet::new();
+        let (round, later): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|attempt| people.insert(&attempt.person.id));
+        decide_round(tx, round, &mut decided).await?;
+        waiting = later;
+    }
+    let outcome = |attempt: &Arc<Attempt>| {
+        decided.remove(attempt.booking_id.as_str()).expect("each was in a round")
+    };
+    Ok(attempts.iter().map(outcome).collect())
+}
+
+/// Decides one attempt of each person.
+async fn decide_round<'a>(
+    tx: &mut Tx,
+    attempts: Vec<&'a Attempt>,
+    decided: &mut Decided<'a>,
+) -> Result<()> {
+    let offer = match event::queries::offer(tx, &attempts[0].offer_id).await {
+        Ok(offer) => offer,
+        Err(Error::NotFound) => {
+            refuse(attempts, decided, |_| Some(rules::no_such_offer()));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    // Where nothing can be written, nobody has to wait: before it opens, and when it is sold out.
+    if offer.left() > 0 && attempts.iter().any(|attempt| offer.opens_ms <= attempt.now) {
+        event::queries::hold(tx, &offer.event_id).await?;
+    }
+    let event = event::queries::event(tx, &offer.event_id).await?;
+    let attempts = replay(tx, attempts, decided).await?;
+    let attempts = refuse(attempts, decided, |attempt| attempt.refusal(&event, &offer));
+    let people = attempts.iter().map(|attempt| attempt.person.id.as_str()).collect();
+    let eligible = rules::eligible_of(tx, &offer, people).await?;
+    let attempts = refuse(attempts, decided, |attempt| {
+        (!eligible.contains(&attempt.person.id)).then(|| rules::not_eligible(&offer))
+    });
+    let wish = |attempt: &&'a Attempt| (attempt.person.id.as_str(), attempt.places());
+    let wishes = attempts.iter().map(wish).collect();
+    let holders = queries::hold(tx, &offer, wishes).await?;
+    let attempts = refuse(attempts, decided, |attempt| {
+        (!holders.contains(&attempt.person.id)).then(|| rules::limit_reached(&offer))
+    });
+    let won = take(tx, &offer, attempts, decided).await?;
+    if !won.is_empty() {
+        write_bookings(tx, &event, &offer, &won, decided).await?;
+        tx.notify(&event.id).await?;
+    }
+    Ok(())
+}
+
+/// Gives those whose key was answered before the same answer, before any rule; gives the others.
+async fn replay<'a>(
+    tx: &mut Tx,
+    attempts: Vec<&'a Attempt>,
+    decided: &mut Decided<'a>,
+) -> Result<Vec<&'a Attempt>> {
+    let key = |attempt: &&'a Attempt| (attempt.person.id.as_str(), attempt.key.as_str());
+    let keys = attempts.iter().map(key).collect();
+    let mut answered = queries::answered(tx, keys).await?;
+    let mut new = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        match answered.remove(&attempt.person.id) {
+            Some(before) => {
+                decided.insert(&attempt.booking_id, attempt.replay(tx, before).await?);
+            }
+            None => new.push(attempt),
+        }
+    }
+    Ok(new)
+}
+
+/// Decides those that `refusal` refuses; gives the others.
+fn refuse<'a>(
+    attempts: Vec<&'a Attempt>,
+    decided: &mut Decided<'a>,
+    refusal: impl Fn(&Attempt) -> Option<Refused>,
+) -> Vec<&'a Attempt> {
+    let stays = |attempt: &&'a Attempt| match refusal(attempt) {
+        Some(refused) => {
+            decided.insert(&attempt.booking_id, Err(refused));
+            false
+        }
+        None => true,
+    };
+    attempts.into_iter().filter(stays).collect()
+}
+
+/// Takes the places of all at once; when there are not so many left, of one after the other. Gives those that have
+/// theirs.
+async fn take<'a>(
+    tx: &mut Tx,
+    offer: &Offer,
+    attempts: Vec<&'a Attempt>,
+    decided: &mut Decided<'a>,
+) -> Result<Vec<&'a Attempt>> {
+    let places = attempts.iter().map(|attempt| attempt.places()).sum();
+    if attempts.is_empty() || queries::take(tx, &offer.id, places).await? {
+        return Ok(attempts);
+    }
+    let mut won = Vec::new();
+    for attempt in attempts {
+        if queries::take(tx, &offer.id, attempt.places()).await? {
+            won.push(attempt);
+        } else {
+            queries::release_hold(tx, &offer.id, &attempt.person.id, attempt.places()).await?;
+            decided.insert(&attempt.booking_id, Err(rules::sold_out()));
+        }
+    }
+    Ok(won)
+}
+
+async fn write_bookings<'a>(
+    tx: &mut Tx,
+    event: &Event,
+    offer: &Offer,
+    won: &[&'a Attempt],
+    decided: &mut Decided<'a>,
+) -> Result<()> {
+    let places = won.iter().map(|attempt| attempt.places()).sum();
+    let mut revisions = event::queries::next_revisions(tx, &event.id, places).await?..;
+    let (mut tickets, mut answers) = (Vec::new(), Vec::new());
+    for attempt in won {
+        let issuer = attempt.keys.issuer();
+        let mut booked = Vec::new();
+        for (n, (holder, revision)) in attempt.holders().zip(&mut revisions).enumerate() {
+            let ticket = NewTicket {
+                id: attempt.ticket_ids[n],
+                booking_id: &attempt.booking_id,
+                person_id: (n == 0).then_some(attempt.person.id.as_str()),
+                holder,
+                key_id: issuer.id,
+                revision,
+                created: attempt.now,
+            };
+            let code = ticket.fact(event, offer)?.sign(issuer);
+            booked.push(BookedTicket { id: ticket.id.to_string(), code });
+            tickets.push(ticket);
+        }
+        let (id, status) = (attempt.booking_id.clone(), "confirmed".to_owned());
+        answers.push((*attempt, Booked { id, status, tickets: booked }));
+    }
+    queries::insert_bookings(tx, offer, won).await?;
+    queries::insert_tickets(tx, offer, &tickets).await?;
+    queries::remember(tx, &answers).await?;
+    for (attempt, booked) in answers {
+        decided.insert(&attempt.booking_id, Ok((booked, event.id.clone())));
+    }
+    Ok(())
+}
