@@ -38,9 +38,11 @@ create table offer (
     -- Its number within the event; carried by ticket codes in one byte.
     class bigint not null check (class between 0 and 255),
     name text not null,
-    mode text not null check (mode in ('first_come', 'draw', 'approval')),
+    -- How places are given: at once in order of arrival; by a draw after the window; as an organizer approves; as the
+    -- officers of the unions name their people.
+    mode text not null check (mode in ('first_come', 'draw', 'approval', 'allocation')),
     quota bigint not null check (quota >= 0),
-    -- Places confirmed. The conditional update of this column is what prevents overselling.
+    -- Places confirmed or held. The conditional update of this column is what prevents overselling.
     taken bigint not null default 0,
     opens_ms bigint not null,
     closes_ms bigint not null,
@@ -51,6 +53,24 @@ create table offer (
     -- Companions one booking may bring.
     guests_max bigint not null default 0 check (guests_max >= 0),
     eligibility text not null check (eligibility in ('members', 'unions', 'anyone')),
+    -- Who finds no place may wait in line.
+    waiting_list boolean not null default false,
+    -- Bookings that wait in line now. While there are any, a free place goes to the first of them and to nobody else.
+    waiting bigint not null default 0 check (waiting >= 0),
+    -- The last place in the line that was given out; it never goes down.
+    last_in_line bigint not null default 0,
+    -- How long one promoted from the line may take to accept; the place lapses then.
+    accept_ms bigint not null default 7200000 check (accept_ms > 0),
+    -- How long a place is held for one who still has to confirm it or to pay; none: it is confirmed at once.
+    hold_ms bigint check (hold_ms > 0),
+    -- What each place costs, paid at the counter. Nothing is sold here; it is noted who has paid.
+    contribution_cents bigint not null default 0 check (contribution_cents >= 0),
+    -- Places one person may hold in the whole event; in events of this kind in one calendar month, and year. None: no limit.
+    limit_event bigint check (limit_event >= 1),
+    limit_month bigint check (limit_month >= 1),
+    limit_year bigint check (limit_year >= 1),
+    -- Whether staying away counts as a no-show, and whether a bar for no-shows keeps people out of this offer.
+    no_shows_count boolean not null default false,
     -- Admission: what the ticket code carries.
     valid_from_ms bigint not null,
     valid_to_ms bigint not null,

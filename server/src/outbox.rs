@@ -78,7 +78,7 @@ pub async fn tell_holders(tx: &mut Tx, event: &Event, now: Millis) -> Result<()>
         tx,
         fetch_all,
         "select distinct p.phone from booking b join person p on p.id = b.person_id
-         where b.event_id = $1 and b.status = 'confirmed' and p.phone is not null",
+         where b.event_id = $1 and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested') and p.phone is not null",
         &event.id,
     )?;
     let body = format!("【王佐镇总工会】您报名的「{}」已取消。{}", event.title, event.cancel_note);

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 21] = [
+pub const TABLES: [&str; 22] = [
     "organisation",
     "person",
     "roster",
@@ -21,6 +21,7 @@ pub const TABLES: [&str; 21] = [
     "offer",
     "offer_union",
     "booking",
+    "booking_change",
     "offer_holder",
     "ticket",
     "idempotency",

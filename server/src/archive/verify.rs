@@ -17,18 +17,19 @@ pub struct Finding {
 }
 
 /// Questions whose right answer is no row. Each gives ids.
-const QUESTIONS: [(&str, &str); 6] = [
+const QUESTIONS: [(&str, &str); 7] = [
     (
-        "the places taken of an offer are not those of its confirmed bookings",
+        "the places taken of an offer are not those of its confirmed and held bookings",
         "select o.id from offer o
          where o.taken <> (select coalesce(sum(b.places), 0) from booking b
-                           where b.offer_id = o.id and b.status = 'confirmed')",
+                           where b.offer_id = o.id and b.status in ('confirmed', 'held'))",
     ),
     (
-        "the places a person holds of an offer are not those of their confirmed bookings",
+        "the places a person holds of an offer are not those of their open bookings",
         "select h.offer_id || ' ' || h.person_id from offer_holder h
          where h.places <> (select coalesce(sum(b.places), 0) from booking b
-                            where b.offer_id = h.offer_id and b.person_id = h.person_id and b.status = 'confirmed')",
+                            where b.offer_id = h.offer_id and b.person_id = h.person_id
+                              and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested'))",
     ),
     (
         "a confirmed booking has not one living ticket for each place",
@@ -36,8 +37,13 @@ const QUESTIONS: [(&str, &str); 6] = [
            and b.places <> (select count(*) from ticket t where t.booking_id = b.id and t.state <> 'cancelled')",
     ),
     (
-        "a cancelled booking has a living ticket",
-        "select b.id from booking b where b.status = 'cancelled'
+        "the bookings that wait for an offer are not as many as it says",
+        "select o.id from offer o
+         where o.waiting <> (select count(*) from booking b where b.offer_id = o.id and b.status = 'waiting')",
+    ),
+    (
+        "a booking that is over has a living ticket",
+        "select b.id from booking b where b.status in ('drawn_out', 'declined', 'lapsed', 'cancelled')
            and exists (select 1 from ticket t where t.booking_id = b.id and t.state <> 'cancelled')",
     ),
     (

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    picture, queries,
+    Status, picture, queries,
     rules::{self, Booked, BookedTicket, Request},
 };
 use crate::{App, db::new_id, error::Result, web::access::Person};
@@ -40,8 +40,7 @@ pub(super) struct BookingJson {
     id: String,
     event: String,
     offer: String,
-    /// `confirmed`, `waiting`, `drawn_out` or `cancelled`.
-    status: String,
+    status: Status,
     places: i64,
     created_ms: i64,
     tickets: Vec<BookedTicket>,

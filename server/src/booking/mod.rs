@@ -7,6 +7,7 @@ pub(crate) mod picture;
 pub(crate) mod queries;
 pub mod rules;
 pub(crate) mod shelf;
+pub(crate) mod status;
 mod together;
 
 use admission::{
@@ -17,6 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use together::Bookings;
 
+pub use self::status::Status;
 use crate::{App, error::Result, keys::Keys};
 
 /// The JSON routes.
@@ -40,10 +42,16 @@ pub struct Booking {
     pub offer_id: String,
     /// Who booked.
     pub person_id: String,
-    /// `confirmed`, `waiting`, `drawn_out` or `cancelled`.
-    pub status: String,
+    /// What became of it so far.
+    pub status: Status,
     /// The holder and the companions.
     pub places: i64,
+    /// Names of the companions, a JSON array.
+    pub guests: String,
+    /// Its place in the line, if it ever stood in it.
+    pub line: Option<i64>,
+    /// A held booking lapses then.
+    pub held_until_ms: Option<i64>,
     /// When it was made.
     #[sqlx(try_from = "i64")]
     pub created_ms: Millis,

@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    Booking, Ticket, calendar, picture, queries,
+    Booking, Status, Ticket, calendar, picture, queries,
     rules::{self, Request},
     shelf::{self, Shelved},
 };
@@ -107,7 +107,7 @@ impl Held {
     }
 
     fn holds(&self) -> bool {
-        self.booking.status == "confirmed" && !self.event.is_cancelled()
+        self.booking.status == Status::Confirmed && !self.event.is_cancelled()
     }
 
     fn may_cancel(&self, frame: &Frame) -> bool {

@@ -10,6 +10,7 @@ use admission::{
 use super::{
     Booking, Ticket,
     rules::{Attempt, Booked},
+    together::Given,
 };
 use crate::{
     db::Tx,
@@ -164,23 +165,26 @@ pub(super) async fn members_of_offers_unions(
     Ok(rows.into_iter().filter(|(_, union)| invited(union)).map(|(id, _)| id).collect())
 }
 
-/// Writes confirmed bookings of an offer.
+/// Writes bookings of an offer, as they were given.
 pub(super) async fn insert_bookings(
     tx: &mut Tx,
     offer: &Offer,
     attempts: &[&Attempt],
+    given: Given,
 ) -> Result<()> {
     execute_rows!(
         tx,
-        "insert into booking (id, event_id, offer_id, person_id, status, places, created_ms) ",
+        "insert into booking (id, event_id, offer_id, person_id, status, places, guests, held_until_ms, created_ms) ",
         attempts,
         |attempt| [
             &attempt.booking_id,
             &offer.event_id,
             &offer.id,
             &attempt.person.id,
-            "confirmed",
+            given.status,
             attempt.places(),
+            attempt.guests_json(),
+            given.held_ms.map(|held_ms| attempt.now.plus(held_ms).0),
             attempt.now.0,
         ],
     )?;
@@ -197,6 +201,8 @@ pub(crate) struct NewTicket<'a> {
     pub(crate) key_id: u8,
     pub(crate) revision: i64,
     pub(crate) created: Millis,
+    /// `valid`, `unpaid` or `unapproved`.
+    pub(crate) state: &'static str,
 }
 
 impl NewTicket<'_> {
@@ -213,7 +219,7 @@ impl NewTicket<'_> {
     }
 }
 
-/// Writes valid tickets of an offer.
+/// Writes tickets of an offer.
 pub(super) async fn insert_tickets(
     tx: &mut Tx,
     offer: &Offer,
@@ -234,7 +240,7 @@ pub(super) async fn insert_tickets(
                 ticket.person_id,
                 ticket.holder,
                 ticket.holder.to_lowercase(),
-                "valid",
+                ticket.state,
                 i64::from(ticket.key_id),
                 offer.valid_from_ms.0,
                 offer.valid_to_ms.0,
@@ -251,7 +257,7 @@ pub(crate) async fn booking(tx: &mut Tx, id: &str, person_id: &str) -> Result<Bo
     let row: Option<Booking> = fetch!(
         tx,
         fetch_optional,
-        "select id, event_id, offer_id, person_id, status, places, created_ms from booking
+        "select * from booking
          where id = $1 and person_id = $2",
         id,
         person_id,
@@ -268,7 +274,7 @@ pub(crate) async fn booking_of_offer(
     Ok(fetch!(
         tx,
         fetch_optional,
-        "select id, event_id, offer_id, person_id, status, places, created_ms from booking
+        "select * from booking
          where offer_id = $1 and person_id = $2 and status = 'confirmed' order by created_ms desc, id desc limit 1",
         offer_id,
         person_id,

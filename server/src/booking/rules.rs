@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::queries;
+use super::{Status, queries};
 use crate::{
     App,
     db::{Tx, new_id},
@@ -42,7 +42,7 @@ pub struct Request {
 pub struct Booked {
     /// The booking's id.
     pub id: String,
-    /// `confirmed`.
+    /// `confirmed`, `held`, `waiting`, `entered` or `requested`.
     pub status: String,
     /// One per person.
     pub tickets: Vec<BookedTicket>,
@@ -129,6 +129,11 @@ impl Attempt {
             keys: app.keys.clone(),
             now,
         })
+    }
+
+    /// Names of the companions, as a booking keeps them.
+    pub(super) fn guests_json(&self) -> String {
+        serde_json::Value::from(self.guests.as_slice()).to_string()
     }
 
     /// How many places it asks for.
@@ -220,7 +225,7 @@ async fn cancel_in(
         Err(Error::NotFound) => return Ok(Err(Error::NotFound)),
         Err(error) => return Err(error),
     };
-    if booking.status == "cancelled" {
+    if booking.status == Status::Cancelled {
         return Ok(Ok(None));
     }
     let offer = event::queries::offer(tx, &booking.offer_id).await?;
@@ -231,7 +236,7 @@ async fn cancel_in(
     // The write decides: a booking somebody went in on stays, and a booking is cancelled once.
     if !queries::cancel_unused(tx, &booking.id, now).await? {
         // Another process may have cancelled it while this one waited.
-        if queries::booking(tx, booking_id, person_id).await?.status == "cancelled" {
+        if queries::booking(tx, booking_id, person_id).await?.status == Status::Cancelled {
             return Ok(Ok(None));
         }
         return Ok(Err(used_already().into()));

@@ -2,6 +2,7 @@
 
 use admission::Millis;
 
+use super::Status;
 use crate::{db::Tx, error::Result, fetch, web::Frame};
 
 /// A booking beside its event.
@@ -9,7 +10,7 @@ use crate::{db::Tx, error::Result, fetch, web::Frame};
 pub(crate) struct Shelved {
     pub(crate) id: String,
     pub(crate) event_id: String,
-    pub(crate) status: String,
+    pub(crate) status: Status,
     pub(crate) places: i64,
     pub(crate) title: String,
     pub(crate) place: String,
@@ -44,13 +45,13 @@ pub(crate) async fn of(tx: &mut Tx, person_id: &str) -> Result<Vec<Shelved>> {
 impl Shelved {
     /// Holds, and its event is not over.
     pub(crate) fn is_ahead(&self, now: Millis) -> bool {
-        self.status == "confirmed" && self.event_status != "cancelled" && now < self.ends_ms
+        self.status == Status::Confirmed && self.event_status != "cancelled" && now < self.ends_ms
     }
 
     /// Where it is shown: a single ticket at once, several by way of their booking.
     pub(crate) fn address(&self) -> String {
         match &self.ticket_id {
-            Some(ticket) if self.places == 1 && self.status == "confirmed" => {
+            Some(ticket) if self.places == 1 && self.status == Status::Confirmed => {
                 format!("/tickets/{ticket}")
             }
             _ => format!("/bookings/{}", self.id),
@@ -60,17 +61,22 @@ impl Shelved {
     /// Its state as a badge: kind and words.
     pub(crate) fn badge(&self, frame: &Frame) -> (&'static str, &'static str) {
         let over = frame.now >= self.ends_ms;
-        match self.status.as_str() {
+        match self.status {
             _ if self.event_status == "cancelled" => {
                 ("warn", frame.t("活动已取消", "Event cancelled"))
             }
-            "cancelled" => ("mute", frame.t("已取消", "Cancelled")),
-            "confirmed" if over && self.used > 0 => ("mute", frame.t("已参加", "Attended")),
-            "confirmed" if over => ("mute", frame.t("已结束", "Over")),
-            "confirmed" if self.used > 0 => ("ok", frame.t("已入场", "Admitted")),
-            "confirmed" => ("ok", frame.t("已报名", "Booked")),
-            "drawn_out" => ("mute", frame.t("没有抽中", "Not drawn")),
-            _ => ("info", frame.t("等待结果", "Waiting")),
+            Status::Confirmed if over && self.used > 0 => ("mute", frame.t("已参加", "Attended")),
+            Status::Confirmed if over => ("mute", frame.t("已结束", "Over")),
+            Status::Confirmed if self.used > 0 => ("ok", frame.t("已入场", "Admitted")),
+            Status::Confirmed => ("ok", frame.t("已报名", "Booked")),
+            Status::Held => ("warn", frame.t("待确认", "To be confirmed")),
+            Status::Waiting => ("info", frame.t("候补中", "In line")),
+            Status::Entered => ("info", frame.t("等待抽签", "In the draw")),
+            Status::Requested => ("info", frame.t("等待审核", "To be approved")),
+            Status::DrawnOut => ("mute", frame.t("没有抽中", "Not drawn")),
+            Status::Declined => ("mute", frame.t("没有通过", "Not approved")),
+            Status::Lapsed => ("mute", frame.t("过期未确认", "Lapsed")),
+            Status::Cancelled => ("mute", frame.t("已取消", "Cancelled")),
         }
     }
 }

@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    Status,
     queries::{self, NewTicket},
     rules::{self, Attempt, Booked, BookedTicket, Outcome},
 };
@@ -151,11 +152,28 @@ async fn decide_round<'a>(
         (!holders.contains(&attempt.person.id)).then(|| rules::limit_reached(&offer))
     });
     let won = take(tx, &offer, attempts, decided).await?;
-    if !won.is_empty() {
-        write_bookings(tx, &event, &offer, &won, decided).await?;
-        tx.notify(&event.id).await?;
+    write_bookings(tx, &event, &offer, &won, Given::place(&offer), decided).await
+}
+
+/// What accepted attempts are given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    /// What becomes of the booking.
+    pub(super) status: Status,
+    /// The state of the tickets it has from the beginning; none: it has no tickets yet.
+    pub(super) tickets: Option<&'static str>,
+    /// How long its places are held, in milliseconds.
+    pub(super) held_ms: Option<i64>,
+}
+
+impl Given {
+    /// A place of `offer`: confirmed, or held for one who still has to confirm or to pay.
+    const fn place(offer: &Offer) -> Self {
+        match offer.held_ms() {
+            None => Self { status: Status::Confirmed, tickets: Some("valid"), held_ms: None },
+            held_ms => Self { status: Status::Held, tickets: Some("unpaid"), held_ms },
+        }
     }
-    Ok(())
 }
 
 /// Gives those whose key was answered before the same answer, before any rule; gives the others.
@@ -219,20 +237,29 @@ async fn take<'a>(
     Ok(won)
 }
 
+/// Writes the bookings of `attempts`, with their tickets if they are given any, and the answers.
 async fn write_bookings<'a>(
     tx: &mut Tx,
     event: &Event,
     offer: &Offer,
-    won: &[&'a Attempt],
+    attempts: &[&'a Attempt],
+    given: Given,
     decided: &mut Decided<'a>,
 ) -> Result<()> {
-    let places = won.iter().map(|attempt| attempt.places()).sum();
-    let mut revisions = event::queries::next_revisions(tx, &event.id, places).await?..;
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let places = attempts.iter().map(|attempt| attempt.places()).sum();
+    let mut revisions = match given.tickets {
+        Some(_) => event::queries::next_revisions(tx, &event.id, places).await?,
+        None => 0,
+    }..;
     let (mut tickets, mut answers) = (Vec::new(), Vec::new());
-    for attempt in won {
+    for attempt in attempts {
         let issuer = attempt.keys.issuer();
         let mut booked = Vec::new();
-        for (n, (holder, revision)) in attempt.holders().zip(&mut revisions).enumerate() {
+        let holders = attempt.holders().take(given.tickets.map_or(0, |_| usize::MAX));
+        for (n, (holder, revision)) in holders.zip(&mut revisions).enumerate() {
             let ticket = NewTicket {
                 id: attempt.ticket_ids[n],
                 booking_id: &attempt.booking_id,
@@ -241,19 +268,21 @@ async fn write_bookings<'a>(
                 key_id: issuer.id,
                 revision,
                 created: attempt.now,
+                state: given.tickets.unwrap_or("valid"),
             };
             let code = ticket.fact(event, offer)?.sign(issuer);
             booked.push(BookedTicket { id: ticket.id.to_string(), code });
             tickets.push(ticket);
         }
-        let (id, status) = (attempt.booking_id.clone(), "confirmed".to_owned());
+        let (id, status) = (attempt.booking_id.clone(), given.status.word().to_owned());
         answers.push((*attempt, Booked { id, status, tickets: booked }));
     }
-    queries::insert_bookings(tx, offer, won).await?;
+    queries::insert_bookings(tx, offer, attempts, given).await?;
     queries::insert_tickets(tx, offer, &tickets).await?;
     queries::remember(tx, &answers).await?;
     for (attempt, booked) in answers {
         decided.insert(&attempt.booking_id, Ok((booked, event.id.clone())));
     }
+    tx.notify(&event.id).await?;
     Ok(())
 }

@@ -271,18 +271,8 @@ fn draft(kind: &str, title: &str, starts: Millis, hours: i64) -> EventDraft {
 
 fn offer(name: &str, quota: i64, opens: Millis, closes: Millis, eligibility: &str) -> OfferDraft {
     OfferDraft {
-        name: name.to_owned(),
-        mode: "first_come".to_owned(),
-        quota,
-        opens_ms: opens.0,
-        closes_ms: closes.0,
-        cancel_until_ms: None,
-        per_person: 1,
-        guests_max: 0,
         eligibility: eligibility.to_owned(),
-        unions: Vec::new(),
-        valid_from_ms: None,
-        valid_to_ms: None,
+        ..OfferDraft::plain(name, quota, opens.0, closes.0)
     }
 }
 

@@ -85,11 +85,11 @@ pub struct Offer {
     pub class: i64,
     /// What it is called.
     pub name: String,
-    /// `first_come`, `draw` or `approval`.
+    /// `first_come`, `draw`, `approval` or `allocation`.
     pub mode: String,
     /// How many places there are.
     pub quota: i64,
-    /// How many are confirmed.
+    /// How many are confirmed or held.
     pub taken: i64,
     /// Booking opens.
     #[sqlx(try_from = "i64")]
@@ -112,6 +112,24 @@ pub struct Offer {
     /// Admission ends.
     #[sqlx(try_from = "i64")]
     pub valid_to_ms: Millis,
+    /// Who finds no place may wait in line.
+    pub waiting_list: bool,
+    /// Bookings that wait in line now.
+    pub waiting: i64,
+    /// How long one promoted from the line may take to accept, in milliseconds.
+    pub accept_ms: i64,
+    /// How long a place is held for one who still has to confirm or to pay, in milliseconds; none: confirmed at once.
+    pub hold_ms: Option<i64>,
+    /// What each place costs, paid at the counter.
+    pub contribution_cents: i64,
+    /// Places one person may hold in the whole event.
+    pub limit_event: Option<i64>,
+    /// Places one person may hold in events of this kind in one calendar month.
+    pub limit_month: Option<i64>,
+    /// Places one person may hold in events of this kind in one calendar year.
+    pub limit_year: Option<i64>,
+    /// Whether staying away counts as a no-show, and a bar for no-shows keeps people out.
+    pub no_shows_count: bool,
 }
 
 impl Offer {
@@ -119,6 +137,16 @@ impl Offer {
     #[must_use]
     pub const fn left(&self) -> i64 {
         self.quota - self.taken
+    }
+
+    /// How long a place is held for one who still has to confirm or to pay, in milliseconds; none: it is confirmed at
+    /// once.
+    #[must_use]
+    pub const fn held_ms(&self) -> Option<i64> {
+        match self.hold_ms {
+            None if self.contribution_cents > 0 => Some(3 * admission::time::HOUR),
+            hold_ms => hold_ms,
+        }
     }
 }
 
@@ -160,7 +188,7 @@ pub struct EventDraft {
 pub struct OfferDraft {
     /// What it is called.
     pub name: String,
-    /// `first_come`.
+    /// `first_come`, `draw`, `approval` or `allocation`.
     #[serde(default = "first_come")]
     pub mode: String,
     /// How many places there are.
@@ -189,6 +217,88 @@ pub struct OfferDraft {
     /// Admission ends; by default with the event.
     #[serde(default)]
     pub valid_to_ms: Option<i64>,
+    /// Who finds no place may wait in line.
+    #[serde(default)]
+    pub waiting_list: bool,
+    /// How long one promoted from the line may take to accept, in milliseconds; two hours by default.
+    #[serde(default = "two_hours")]
+    pub accept_ms: i64,
+    /// How long a place is held for one who still has to confirm or to pay, in milliseconds; by default it is
+    /// confirmed at once, or held for three hours when there is a contribution to pay.
+    #[serde(default)]
+    pub hold_ms: Option<i64>,
+    /// What each place costs, in cents, paid at the counter.
+    #[serde(default)]
+    pub contribution_cents: i64,
+    /// Places one person may hold in the whole event.
+    #[serde(default)]
+    pub limit_event: Option<i64>,
+    /// Places one person may hold in events of this kind in one calendar month.
+    #[serde(default)]
+    pub limit_month: Option<i64>,
+    /// Places one person may hold in events of this kind in one calendar year.
+    #[serde(default)]
+    pub limit_year: Option<i64>,
+    /// Whether staying away counts as a no-show, and a bar for no-shows keeps people out.
+    #[serde(default)]
+    pub no_shows_count: bool,
+}
+
+impl OfferDraft {
+    /// An offer for members, given in order of arrival, without any of the particulars.
+    #[must_use]
+    pub fn plain(name: &str, quota: i64, opens_ms: i64, closes_ms: i64) -> Self {
+        Self {
+            name: name.to_owned(),
+            mode: first_come(),
+            quota,
+            opens_ms,
+            closes_ms,
+            cancel_until_ms: None,
+            per_person: one(),
+            guests_max: 0,
+            eligibility: "members".to_owned(),
+            unions: Vec::new(),
+            valid_from_ms: None,
+            valid_to_ms: None,
+            waiting_list: false,
+            accept_ms: two_hours(),
+            hold_ms: None,
+            contribution_cents: 0,
+            limit_event: None,
+            limit_month: None,
+            limit_year: None,
+            no_shows_count: false,
+        }
+    }
+}
+
+/// The particulars as they are, without the unions.
+impl From<&Offer> for OfferDraft {
+    fn from(offer: &Offer) -> Self {
+        Self {
+            name: offer.name.clone(),
+            mode: offer.mode.clone(),
+            quota: offer.quota,
+            opens_ms: offer.opens_ms.0,
+            closes_ms: offer.closes_ms.0,
+            cancel_until_ms: Some(offer.cancel_until_ms.0),
+            per_person: offer.per_person,
+            guests_max: offer.guests_max,
+            eligibility: offer.eligibility.clone(),
+            unions: Vec::new(),
+            valid_from_ms: Some(offer.valid_from_ms.0),
+            valid_to_ms: Some(offer.valid_to_ms.0),
+            waiting_list: offer.waiting_list,
+            accept_ms: offer.accept_ms,
+            hold_ms: offer.hold_ms,
+            contribution_cents: offer.contribution_cents,
+            limit_event: offer.limit_event,
+            limit_month: offer.limit_month,
+            limit_year: offer.limit_year,
+            no_shows_count: offer.no_shows_count,
+        }
+    }
 }
 
 fn beijing() -> String {
@@ -205,6 +315,10 @@ fn first_come() -> String {
 
 const fn one() -> i64 {
     1
+}
+
+const fn two_hours() -> i64 {
+    2 * admission::time::HOUR
 }
 
 /// Publishes, closes or cancels an event and writes down who did. Holders of a cancelled event are told by message.

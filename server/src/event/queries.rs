@@ -181,8 +181,10 @@ pub(crate) async fn add_offer(
     execute!(
         tx,
         "insert into offer (id, event_id, class, name, mode, quota, opens_ms, closes_ms, cancel_until_ms, per_person,
-                            guests_max, eligibility, valid_from_ms, valid_to_ms, created_ms)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                            guests_max, eligibility, valid_from_ms, valid_to_ms, created_ms, waiting_list, accept_ms,
+                            hold_ms, contribution_cents, limit_event, limit_month, limit_year, no_shows_count)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23)",
         &id,
         event_id,
         class,
@@ -198,6 +200,14 @@ pub(crate) async fn add_offer(
         valid_from.0,
         valid_to.0,
         now.0,
+        draft.waiting_list,
+        draft.accept_ms,
+        draft.hold_ms,
+        draft.contribution_cents,
+        draft.limit_event,
+        draft.limit_month,
+        draft.limit_year,
+        draft.no_shows_count,
     )?;
     set_unions(tx, &id, draft).await?;
     Ok(id)
@@ -212,7 +222,9 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
     let rows = execute!(
         tx,
         "update offer set name = $2, mode = $3, quota = $4, opens_ms = $5, closes_ms = $6, cancel_until_ms = $7,
-                          per_person = $8, guests_max = $9, eligibility = $10, valid_from_ms = $11, valid_to_ms = $12
+                          per_person = $8, guests_max = $9, eligibility = $10, valid_from_ms = $11, valid_to_ms = $12,
+                          waiting_list = $13, accept_ms = $14, hold_ms = $15, contribution_cents = $16,
+                          limit_event = $17, limit_month = $18, limit_year = $19, no_shows_count = $20
          where id = $1 and taken <= $4",
         id,
         draft.name.trim(),
@@ -226,6 +238,14 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
         &draft.eligibility,
         valid_from.0,
         valid_to.0,
+        draft.waiting_list,
+        draft.accept_ms,
+        draft.hold_ms,
+        draft.contribution_cents,
+        draft.limit_event,
+        draft.limit_month,
+        draft.limit_year,
+        draft.no_shows_count,
     )?;
     if rows == 0 {
         let taken = before.taken;

@@ -238,20 +238,7 @@ mod tests {
     use super::*;
 
     fn offer() -> OfferDraft {
-        OfferDraft {
-            name: "单打".to_owned(),
-            mode: "first_come".to_owned(),
-            quota: 52,
-            opens_ms: 0,
-            closes_ms: 1,
-            cancel_until_ms: None,
-            per_person: 1,
-            guests_max: 0,
-            eligibility: "members".to_owned(),
-            unions: Vec::new(),
-            valid_from_ms: None,
-            valid_to_ms: None,
-        }
+        OfferDraft::plain("单打", 52, 0, 1)
     }
 
     #[test]

@@ -90,8 +90,8 @@ pub(super) fn form_of_offer(event: &Event, offer: &Offer, unions: &[(String, Str
 }
 
 /// The draft in `form`, with times on the clocks of the event. `None` when something is wrong with it; the faults are
-/// noted in the form.
-pub(super) fn offer(form: &mut Typed, event: &Event) -> Option<OfferDraft> {
+/// noted in the form. What the form does not ask for stays as it is in `before`.
+pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> Option<OfferDraft> {
     let zone = zone(&event.time_zone);
     let opens = moment(form, "opens", &zone, "报名开始时间", "when booking opens");
     let closes = moment(form, "closes", &zone, "报名截止时间", "when booking closes");
@@ -101,7 +101,6 @@ pub(super) fn offer(form: &mut Typed, event: &Event) -> Option<OfferDraft> {
     let unions = form.values("unions").map(str::to_owned).collect();
     let draft = OfferDraft {
         name: form.value("name").trim().to_owned(),
-        mode: "first_come".to_owned(),
         quota: number(form, "quota", "名额", "how many places there are"),
         opens_ms: opens.or(closes.map(|closes| closes.plus(-MINUTE))).unwrap_or_default().0,
         closes_ms: closes.or(opens.map(|opens| opens.plus(MINUTE))).unwrap_or(Millis(MINUTE)).0,
@@ -112,6 +111,7 @@ pub(super) fn offer(form: &mut Typed, event: &Event) -> Option<OfferDraft> {
         unions,
         valid_from_ms: valid_from.map(|from| from.0),
         valid_to_ms: valid_to.map(|to| to.0),
+        ..before.map_or_else(|| OfferDraft::plain("", 0, 0, 0), OfferDraft::from)
     };
     blame(form, rules::offer_faults(&draft));
     if form.is_sound()

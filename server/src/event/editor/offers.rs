@@ -89,7 +89,7 @@ pub(super) async fn create(
     frame.path = format!("/admin/events/{event}/offers/new");
     let mut tx = app.db.read().await?;
     let event = queries::event(&mut tx, &event).await?;
-    let Some(draft) = draft::offer(&mut form, &event) else {
+    let Some(draft) = draft::offer(&mut form, &event, None) else {
         return Ok(refused(page(&OfferPage::read(&mut tx, frame, event, None, form).await?)?));
     };
     drop(tx);
@@ -123,7 +123,7 @@ pub(super) async fn change(
 ) -> Result<Response> {
     let mut tx = app.db.read().await?;
     let (event, offer) = read(&mut tx, &event, &offer).await?;
-    if let Some(draft) = draft::offer(&mut form, &event) {
+    if let Some(draft) = draft::offer(&mut form, &event, Some(&offer)) {
         let now = app.clock.now();
         let mut tx = app.db.write().await?;
         match queries::update_offer(&mut tx, &offer.id, &draft).await {
