@@ -15,5 +15,6 @@ mod nonsense;
 mod organizer;
 mod pages;
 mod power_cut;
+mod rush;
 mod ticket;
 mod tidy;

@@ -6,6 +6,7 @@ pub(crate) mod kiosk;
 pub(crate) mod people;
 pub(crate) mod postgres;
 pub(crate) mod programs;
+pub(crate) mod random;
 
 pub(crate) use app::{Engine, TestApp};
 pub(crate) use people::data;

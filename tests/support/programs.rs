@@ -1,7 +1,7 @@
 //! The real programs: `turnout-server` and `turnout-kiosk`, as processes that die with the test.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
+    sync::{Mutex, watch},
     time::timeout,
 };
 
@@ -37,7 +38,7 @@ impl DemoServer {
             Engine::Sqlite => None,
             Engine::Postgres => Some(postgres::fresh_database(NO_SYNC).await),
         };
-        let mut command = server(&folder, database.as_deref(), "demo");
+        let mut command = server(folder.path(), database.as_deref(), "demo");
         command.args(["--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped());
         let mut process = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
@@ -54,7 +55,7 @@ impl DemoServer {
 
     /// Waits until the kiosk's event counts so many people in, no more and no fewer.
     pub(crate) async fn await_admitted(&self, people: usize) {
-        let http = reqwest::Client::builder().no_proxy().build().expect("client");
+        let http = client();
         let event = self.notes["events"][0]["id"].as_str().expect("id");
         let token = self.notes["organizer"]["token"].as_str().expect("token");
         let mut last = Value::Null;
@@ -72,26 +73,90 @@ impl DemoServer {
     /// Starts the server again on the same data and address, as `serve`.
     pub(crate) async fn serve_again(&mut self) {
         let address = self.url.trim_start_matches("http://").to_owned();
-        let mut command = server(&self.folder, self.database.as_deref(), "serve");
+        let mut command = server(self.folder.path(), self.database.as_deref(), "serve");
         self.process = command.args(["--listen", &address]).spawn().expect("the server starts");
-        let http = reqwest::Client::builder().no_proxy().build().expect("client");
-        let ready = async {
-            while !http
-                .get(format!("{}/readyz", self.url))
-                .send()
-                .await
-                .is_ok_and(|r| r.status().is_success())
-            {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(PATIENCE, ready).await.expect("the server is ready again");
+        await_ready(&format!("{}/readyz", self.url)).await;
     }
 }
 
-fn server(folder: &TempDir, database: Option<&str>, what: &str) -> Command {
+/// A server that is killed and started again while others ask it.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    folder: PathBuf,
+    database: String,
+    /// None while it is dead.
+    process: Mutex<Option<Child>>,
+    /// Whether it answers.
+    alive: watch::Sender<bool>,
+}
+
+impl Server {
+    /// `turnout-server serve` on `database`, with its keys in `folder`.
+    pub(crate) async fn start(folder: &Path, database: &str) -> Self {
+        let server = Self {
+            url: format!("http://127.0.0.1:{}", free_port()),
+            folder: folder.to_owned(),
+            database: database.to_owned(),
+            process: Mutex::new(None),
+            alive: watch::Sender::new(false),
+        };
+        server.start_again().await;
+        server
+    }
+
+    /// Pulls the plug.
+    pub(crate) async fn kill(&self) {
+        self.alive.send_replace(false);
+        if let Some(mut process) = self.process.lock().await.take() {
+            process.kill().await.expect("the server dies");
+        }
+    }
+
+    /// Starts it at the same address; returns when it is ready.
+    pub(crate) async fn start_again(&self) {
+        let address = self.url.trim_start_matches("http://");
+        let mut command = server(&self.folder, Some(&self.database), "serve");
+        let process = command.args(["--listen", address]).spawn().expect("the server starts");
+        *self.process.lock().await = Some(process);
+        await_ready(&format!("{}/readyz", self.url)).await;
+        self.alive.send_replace(true);
+    }
+
+    /// Waits until it answers.
+    pub(crate) async fn alive(&self) {
+        let mut alive = self.alive.subscribe();
+        timeout(PATIENCE, alive.wait_for(|alive| *alive))
+            .await
+            .expect("the server is back in time")
+            .expect("the server is not dropped");
+    }
+}
+
+/// A client that goes straight to the address.
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().expect("client")
+}
+
+async fn await_ready(address: &str) {
+    let http = client();
+    let ready = async {
+        while !http.get(address).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, ready).await.expect("it is ready in time");
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|probe| probe.local_addr())
+        .expect("a port")
+        .port()
+}
+
+fn server(folder: &Path, database: Option<&str>, what: &str) -> Command {
     let mut command = Command::new(bin("turnout-server"));
-    command.arg(what).arg("--data").arg(folder.path()).env("RUST_LOG", "warn").kill_on_drop(true);
+    command.arg(what).arg("--data").arg(folder).env("RUST_LOG", "warn").kill_on_drop(true);
     if let Some(database) = database {
         command.args(["--database", database]);
     }
@@ -121,11 +186,7 @@ impl KioskProgram {
 
     /// `turnout-kiosk run --scanner stdin`, in `folder`.
     pub(crate) async fn run(folder: &Path) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|probe| probe.local_addr())
-            .expect("a port")
-            .port();
-        let listen = format!("127.0.0.1:{port}");
+        let listen = format!("127.0.0.1:{}", free_port());
         let mut process = Command::new(bin("turnout-kiosk"))
             .args(["run", "--scanner", "stdin", "--listen", &listen, "--data"])
             .arg(folder)
@@ -138,24 +199,9 @@ impl KioskProgram {
         let scans = process.stdin.take().expect("piped");
         let verdicts = BufReader::new(process.stdout.take().expect("piped")).lines();
         let kiosk = Self { page: format!("http://{listen}"), process, scans, verdicts };
-        kiosk.ready().await;
+        // Ready: scans are decided.
+        await_ready(&format!("{}/healthz", kiosk.page)).await;
         kiosk
-    }
-
-    /// Waits until scans are decided.
-    async fn ready(&self) {
-        let http = reqwest::Client::builder().no_proxy().build().expect("client");
-        let ready = async {
-            while !http
-                .get(format!("{}/healthz", self.page))
-                .send()
-                .await
-                .is_ok_and(|r| r.status().is_success())
-            {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(PATIENCE, ready).await.expect("the kiosk is ready");
     }
 
     /// One scan; its verdict.

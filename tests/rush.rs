@@ -1,0 +1,257 @@
+//! The rush: thousands grab a few hundred places while the servers are killed again and again. Nobody is promised a
+//! place that is not there, and nobody who was promised one loses it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use admission::{Clock as _, Millis};
+use futures_util::{StreamExt as _, future::join, stream};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{sync::Notify, time::timeout};
+use turnout_server::{
+    SystemClock,
+    archive::verify,
+    db::{Db, new_id},
+    execute, fetch, staff,
+    web::{
+        access::Role,
+        session::{self, Holder},
+    },
+};
+
+use crate::support::{
+    NO_SYNC, postgres,
+    programs::{Server, client},
+    random::Random,
+};
+
+const MEMBERS: usize = 20_000;
+const PLACES: i64 = 500;
+/// Requests that are under way at once.
+const CROWD: usize = 300;
+/// A server dies each time so many milliseconds have passed, give or take a half.
+const LIFE_MS: u64 = 1_000;
+/// Who waits longer for an answer than that asks again, elsewhere.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_grab_five_hundred_places_from_three_servers_that_die() {
+    let database = postgres::fresh_database(NO_SYNC).await;
+    rush(&TempDir::new().expect("folder"), database, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_grab_five_hundred_places_from_one_server_that_dies() {
+    let folder = TempDir::new().expect("folder");
+    let database = format!("sqlite://{}", folder.path().join("turnout.db").display());
+    rush(&folder, database, 1).await;
+}
+
+/// One rush after another, as `TURNOUT_RUSHES` says; one without it.
+async fn rush(folder: &TempDir, database: String, servers: usize) {
+    let rushes = std::env::var("TURNOUT_RUSHES").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let mut random = Random::seeded();
+    let world = World::make(folder.path(), database, servers).await;
+    for _ in 0..rushes {
+        world.run(&mut random).await;
+    }
+}
+
+/// Servers on one database, and members who are signed in.
+struct World {
+    servers: Vec<Server>,
+    db: Db,
+    organizer: String,
+    /// Id and token of each.
+    members: Vec<(String, String)>,
+}
+
+impl World {
+    async fn make(folder: &Path, database: String, servers: usize) -> Self {
+        let db = Db::open(&database).await.expect("the database opens");
+        let now = SystemClock.now();
+        let organizer = staff::add(&db, "组织者", Role::Organizer, now).await.expect("staff");
+        let organizer = staff::session_for(&db, &organizer.id, now).await.expect("session");
+        let members = members(&db, now).await;
+        let mut started = Vec::new();
+        // One after the other: the first makes the keys.
+        for _ in 0..servers {
+            started.push(Server::start(folder, &database).await);
+        }
+        Self { servers: started, db, organizer, members }
+    }
+
+    async fn run(&self, random: &mut Random) {
+        let offer = self.open_offer().await;
+        let (over, kills) = (Notify::new(), AtomicUsize::new(0));
+        let mut fates = random.fork();
+        let killing = async {
+            while timeout(
+                Duration::from_millis(LIFE_MS / 2 + fates.below(LIFE_MS)),
+                over.notified(),
+            )
+            .await
+            .is_err()
+            {
+                let victim = &self.servers[fates.index(self.servers.len())];
+                victim.kill().await;
+                victim.start_again().await;
+                kills.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let grabbing = async {
+            let answers = self.grab(&offer, random).await;
+            over.notify_one();
+            answers
+        };
+        let (answers, ()) = join(grabbing, killing).await;
+        println!("{} servers were killed", kills.load(Ordering::Relaxed));
+        assert!(kills.load(Ordering::Relaxed) > 0, "nothing was put to the test");
+        self.check(&offer, &answers, random).await;
+    }
+
+    /// Everybody taps until they have an answer. Gives the bookings, by person, as they were answered.
+    async fn grab(&self, offer: &str, random: &mut Random) -> BTreeMap<String, String> {
+        let mut crowd: Vec<usize> = (0..self.members.len()).collect();
+        random.shuffle(&mut crowd);
+        let http = client();
+        let http = &http;
+        let taps = crowd.into_iter().map(|n| {
+            let (id, token) = &self.members[n];
+            let mut luck = random.fork();
+            async move {
+                loop {
+                    let server = &self.servers[luck.index(self.servers.len())];
+                    match tap(http, server, token, offer).await {
+                        Some((201, text)) => break Some((id.clone(), text)),
+                        Some((409, text)) => {
+                            assert!(text.contains("sold_out"), "{text}");
+                            break None;
+                        }
+                        // Too many at once: they may try again.
+                        Some((503, _)) | None => server.alive().await,
+                        Some((status, text)) => panic!("{status} {text}"),
+                    }
+                }
+            }
+        });
+        stream::iter(taps).buffer_unordered(CROWD).filter_map(async |got| got).collect().await
+    }
+
+    async fn check(&self, offer: &str, answers: &BTreeMap<String, String>, random: &mut Random) {
+        assert_eq!(answers.len() as i64, PLACES, "so many were told that they have a place");
+        let mut tx = self.db.read().await.expect("read");
+        let confirmed: Vec<(String, String)> = fetch!(
+            tx,
+            fetch_all,
+            "select person_id, id from booking where offer_id = $1 and status = 'confirmed' order by person_id",
+            offer,
+        )
+        .expect("bookings");
+        let promised: Vec<(String, String)> = answers
+            .iter()
+            .map(|(person, text)| (person.clone(), text_of(&parsed(text)["id"])))
+            .collect();
+        assert_eq!(confirmed, promised, "what was promised is not what there is");
+        let (quota, taken): (i64, i64) =
+            fetch!(tx, fetch_one, "select quota, taken from offer where id = $1", offer)
+                .expect("the offer");
+        assert_eq!((quota, taken), (PLACES, PLACES));
+        let revisions: Vec<(i64,)> = fetch!(
+            tx,
+            fetch_all,
+            "select revision from ticket where offer_id = $1 and state = 'valid' order by revision",
+            offer,
+        )
+        .expect("tickets");
+        let counted: Vec<i64> = revisions.iter().map(|(revision,)| *revision).collect();
+        let first = counted[0];
+        assert_eq!(counted, (first..first + PLACES).collect::<Vec<_>>(), "the feed has a gap");
+        drop(tx);
+        let findings = verify(&self.db).await.expect("verify runs");
+        assert!(findings.is_empty(), "{findings:?}");
+
+        // The same tap again, anywhere, gives the same answer, byte for byte.
+        let tokens: BTreeMap<&String, &String> =
+            self.members.iter().map(|(id, token)| (id, token)).collect();
+        let http = client();
+        for (person, text) in answers.iter().take(100) {
+            let server = &self.servers[random.index(self.servers.len())];
+            let again = tap(&http, server, tokens[person], offer).await;
+            assert_eq!(again, Some((201, text.clone())));
+        }
+        let tickets: BTreeSet<String> =
+            answers.values().map(|text| text_of(&parsed(text)["tickets"][0]["id"])).collect();
+        assert_eq!(tickets.len() as i64, PLACES, "two hold one ticket");
+    }
+
+    /// An event that is happening now; gives its offer.
+    async fn open_offer(&self) -> String {
+        const HOUR: i64 = 3_600_000;
+        let now = SystemClock.now().0;
+        let draft = json!({
+            "kind": "voucher", "title": "温泉券", "place": "南宫温泉水世界", "status": "published",
+            "starts_ms": now - HOUR, "ends_ms": now + 8 * HOUR,
+            "offers": [{ "name": "温泉券", "quota": PLACES, "eligibility": "members",
+                         "opens_ms": now - HOUR, "closes_ms": now + 4 * HOUR }],
+        });
+        let request = client()
+            .post(format!("{}/api/v1/events", self.servers[0].url))
+            .bearer_auth(&self.organizer)
+            .json(&draft);
+        let made: Value = request.send().await.expect("answer").json().await.expect("event");
+        text_of(&made["offers"][0]["id"])
+    }
+}
+
+/// One request of a member, always under the same key. None when there was no answer.
+async fn tap(
+    http: &reqwest::Client,
+    server: &Server,
+    token: &str,
+    offer: &str,
+) -> Option<(u16, String)> {
+    let request = http
+        .post(format!("{}/api/v1/bookings", server.url))
+        .bearer_auth(token)
+        .header("idempotency-key", offer)
+        .timeout(PATIENCE)
+        .json(&json!({ "offer": offer }));
+    let answer = request.send().await.ok()?;
+    Some((answer.status().as_u16(), answer.text().await.ok()?))
+}
+
+/// Members on the roster, signed in.
+async fn members(db: &Db, now: Millis) -> Vec<(String, String)> {
+    let mut tx = db.write().await.expect("write");
+    let mut members = Vec::with_capacity(MEMBERS);
+    for n in 0..MEMBERS {
+        let id = new_id(now);
+        execute!(
+            tx,
+            "insert into person (id, kind, name, name_search, phone, status, created_ms, updated_ms)
+             values ($1, 'member', '王小明', '王小明', $2, 'active', $3, $3)",
+            &id,
+            format!("199{n:08}"),
+            now.0,
+        )
+        .expect("insert person");
+        let token = session::open(&mut tx, Holder::Person(&id), now).await.expect("session");
+        members.push((id, token));
+    }
+    tx.commit().await.expect("commit");
+    members
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("a booking")
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
