@@ -197,6 +197,51 @@ on_both! {
 }
 
 on_both! {
+    async fn a_limit_of_the_event_counts_over_its_offers(app) {
+        let (event, first) = app.event(|draft| {
+            let mut other = draft["offers"][0].clone();
+            for offer in [&mut draft["offers"][0], &mut other] {
+                offer["per_person"] = 2.into();
+                offer["limit_event"] = 2.into();
+            }
+            draft["offers"].as_array_mut().expect("offers").push(other);
+        }).await;
+        let shown = app.get(&format!("/api/v1/events/{event}"), "").await.expect(200);
+        let second = shown["offers"][1]["id"].as_str().expect("id");
+        let member = app.member("王小明").await;
+        let mut bookings = Vec::new();
+        for (key, offer) in [("one", first.as_str()), ("two", second)] {
+            bookings.push(app.book_with(&member.token, key, json!({ "offer": offer })).await.expect(201));
+        }
+        let third = app.book_with(&member.token, "three", json!({ "offer": second })).await;
+        assert_eq!(third.refused(409), "limit_reached");
+        let path = format!("/api/v1/bookings/{}/cancellation", bookings[0]["id"].as_str().expect("id"));
+        app.post(&path, &member.token, json!({})).await.expect(200);
+        app.book_with(&member.token, "four", json!({ "offer": second })).await.expect(201);
+    }
+
+    async fn limits_of_a_month_and_a_year_count_over_events_of_the_kind(app) {
+        const DAY: i64 = 24 * HOUR;
+        let member = app.member("王小明").await;
+        // It is the 5th of March. What the draft says of the offer stays; the event moves.
+        let at = async |kind: &str, days: i64, limit: &str| {
+            let (_, offer) = app.event(|draft| {
+                draft["kind"] = kind.into();
+                for when in ["starts_ms", "ends_ms"] {
+                    draft[when] = (draft[when].as_i64().expect("a time") + days * DAY).into();
+                }
+                draft["offers"][0][limit] = 1.into();
+            }).await;
+            app.book_with(&member.token, &offer, json!({ "offer": offer })).await
+        };
+        at("voucher", 0, "limit_month").await.expect(201);
+        assert_eq!(at("voucher", 20, "limit_month").await.refused(409), "limit_reached");
+        at("activity", 20, "limit_month").await.expect(201);
+        at("voucher", 27, "limit_month").await.expect(201);
+        assert_eq!(at("voucher", 200, "limit_year").await.refused(409), "limit_reached");
+        at("voucher", 302, "limit_year").await.expect(201);
+    }
+
     async fn an_answer_is_kept_for_a_day_and_swept_after_two(app) {
         let (_, offer) = app.event(|draft| {
             draft["ends_ms"] = (app.now().0 + 90 * HOUR).into();

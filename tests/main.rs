@@ -9,6 +9,7 @@ mod checkin;
 mod contrast;
 mod end_to_end;
 mod import;
+mod line;
 mod login;
 mod many_servers;
 mod nonsense;

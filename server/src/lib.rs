@@ -102,6 +102,7 @@ impl App {
         };
         tokio::spawn(outbox::run(app.clone()));
         tokio::spawn(housekeeping::run(app.clone()));
+        tokio::spawn(booking::held::run(app.clone()));
         app.outbox_wakes.notify_one();
         Ok(app)
     }
@@ -138,6 +139,7 @@ pub fn router(app: App) -> Router {
         .merge(booking::pages::routes())
         .merge(demo::page::routes())
         .merge(event::desk())
+        .merge(booking::desk())
         .merge(checkin::desk())
         .merge(kiosk::desk())
         .merge(people::import::pages::routes())

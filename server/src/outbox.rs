@@ -69,6 +69,19 @@ pub async fn write(tx: &mut Tx, phone: &str, body: &str, now: Millis) -> Result<
     Ok(())
 }
 
+/// Writes a message to a person, if their phone is known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tell(tx: &mut Tx, person_id: &str, body: &str, now: Millis) -> Result<()> {
+    let phone: Option<(Option<String>,)> =
+        fetch!(tx, fetch_optional, "select phone from person where id = $1", person_id)?;
+    match phone.and_then(|(phone,)| phone) {
+        Some(phone) => write(tx, &phone, body, now).await,
+        None => Ok(()),
+    }
+}
+
 /// Tells all holders of a cancelled event.
 ///
 /// # Errors

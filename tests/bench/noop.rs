@@ -16,7 +16,11 @@ async fn book(Json(request): Json<Request>) -> (StatusCode, Json<Booked>) {
     // As long as a real ticket code.
     const CODE: &str = "T1AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let ticket = BookedTicket { id: "AAAAAAAAAAAAAAAAAAAA".to_owned(), code: CODE.to_owned() };
-    let booked =
-        Booked { id: request.offer, status: "confirmed".to_owned(), tickets: vec![ticket] };
+    let booked = Booked {
+        id: request.offer,
+        status: "confirmed".to_owned(),
+        tickets: vec![ticket],
+        position: None,
+    };
     (StatusCode::CREATED, Json(booked))
 }

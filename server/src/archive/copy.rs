@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 22] = [
+pub const TABLES: [&str; 23] = [
     "organisation",
     "person",
     "roster",
@@ -22,6 +22,7 @@ pub const TABLES: [&str; 22] = [
     "offer_union",
     "booking",
     "booking_change",
+    "payment",
     "offer_holder",
     "ticket",
     "idempotency",

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Status, picture, queries,
+    Status, held, line, picture, queries,
     rules::{self, Booked, BookedTicket, Request},
 };
 use crate::{App, db::new_id, error::Result, web::access::Person};
@@ -43,6 +43,12 @@ pub(super) struct BookingJson {
     status: Status,
     places: i64,
     created_ms: i64,
+    /// Its position in the line now: 1 is next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<i64>,
+    /// Its places are held until then, to be confirmed or paid for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_until_ms: Option<i64>,
     tickets: Vec<BookedTicket>,
 }
 
@@ -57,6 +63,7 @@ pub(super) async fn show(
     let mut tx = app.db.read().await?;
     let booking = queries::booking(&mut tx, &id, &person.id).await?;
     let tickets = queries::tickets_of(&mut tx, &id).await?;
+    let position = line::position(&mut tx, &booking).await?;
     let tickets = tickets
         .iter()
         .map(|ticket| Ok(BookedTicket { id: ticket.id.clone(), code: ticket.code(&app.keys)? }))
@@ -68,6 +75,8 @@ pub(super) async fn show(
         status: booking.status,
         places: booking.places,
         created_ms: booking.created_ms.0,
+        position,
+        held_until_ms: booking.held_until_ms,
         tickets,
     }))
 }
@@ -81,6 +90,18 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Json<BookingJson>> {
     rules::cancel(&app, &person, &id).await?;
+    show(State(app), person, Path(id)).await
+}
+
+/// Takes the places that are held for one. Confirming again changes nothing.
+#[utoipa::path(post, path = "/bookings/{booking}/confirmation", params(("booking" = String, Path)),
+    responses((status = 200, body = BookingJson), (status = 404), (status = 409)))]
+pub(super) async fn confirm(
+    State(app): State<App>,
+    person: Person,
+    Path(id): Path<String>,
+) -> Result<Json<BookingJson>> {
+    held::confirm(&app, &person, &id).await?;
     show(State(app), person, Path(id)).await
 }
 

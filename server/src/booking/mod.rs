@@ -2,12 +2,18 @@
 
 mod api;
 mod calendar;
+pub(crate) mod change;
+mod desk;
+pub mod held;
+mod limits;
+pub(crate) mod line;
 pub(crate) mod pages;
 pub(crate) mod picture;
 pub(crate) mod queries;
 pub mod rules;
 pub(crate) mod shelf;
 pub(crate) mod status;
+mod tickets;
 mod together;
 
 use admission::{
@@ -27,8 +33,14 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::book))
         .routes(routes!(api::show))
         .routes(routes!(api::cancel))
+        .routes(routes!(api::confirm))
         .routes(routes!(api::qr_png))
         .routes(routes!(api::qr_svg))
+}
+
+/// The organizer's pages.
+pub(crate) fn desk() -> axum::Router<App> {
+    desk::routes()
 }
 
 /// One request for places and what became of it.

@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    Booking, Status, Ticket, calendar, picture, queries,
+    Booking, Status, Ticket, calendar, held, line, picture, queries,
     rules::{self, Request},
     shelf::{self, Shelved},
 };
@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/me", get(mine))
         .route("/bookings/{booking}", get(show))
         .route("/bookings/{booking}/cancellation", get(ask).post(cancel))
+        .route("/bookings/{booking}/confirmation", post(confirm))
         .route("/tickets/{ticket}", get(ticket))
         .route("/tickets/{ticket}/ticket.ics", get(ics))
 }
@@ -94,6 +95,8 @@ struct Held {
     event: Event,
     offer: Offer,
     tickets: Vec<Ticket>,
+    /// Its position in the line: 1 is next.
+    position: Option<i64>,
 }
 
 impl Held {
@@ -103,7 +106,22 @@ impl Held {
         let event = event::queries::event(&mut tx, &booking.event_id).await?;
         let offer = event::queries::offer(&mut tx, &booking.offer_id).await?;
         let tickets = queries::tickets_of(&mut tx, id).await?;
-        Ok(Self { booking, event, offer, tickets })
+        let position = line::position(&mut tx, &booking).await?;
+        Ok(Self { booking, event, offer, tickets, position })
+    }
+
+    /// Its places are held, and until when.
+    fn held_until(&self, now: &admission::Millis) -> Option<admission::Millis> {
+        let held = self.booking.status == Status::Held
+            && !self.event.is_cancelled()
+            && !held::is_over(&self.booking, *now);
+        self.booking.held_until_ms.filter(|_| held).map(admission::Millis)
+    }
+
+    /// What is to be paid at the counter, in yuan; none when nothing is.
+    fn yuan(&self) -> Option<String> {
+        let cents = self.offer.contribution_cents * self.booking.places;
+        (cents > 0).then(|| format!("{}.{:02}", cents / 100, cents % 100))
     }
 
     fn holds(&self) -> bool {
@@ -111,9 +129,11 @@ impl Held {
     }
 
     fn may_cancel(&self, frame: &Frame) -> bool {
-        self.holds()
-            && frame.now <= self.offer.cancel_until_ms
-            && self.tickets.iter().all(|ticket| ticket.used_ms.is_none())
+        let waits = self.booking.status.is_open() && !self.booking.status.has_places();
+        (waits && !self.event.is_cancelled())
+            || (self.holds() || self.held_until(&frame.now).is_some())
+                && frame.now <= self.offer.cancel_until_ms
+                && self.tickets.iter().all(|ticket| ticket.used_ms.is_none())
     }
 }
 
@@ -124,6 +144,8 @@ struct BookingPage {
     held: Held,
     /// It was made a moment ago.
     fresh: bool,
+    /// Why the places could not be confirmed.
+    refusal: Option<String>,
 }
 
 /// `GET /bookings/{booking}`: what became of a request, and its tickets.
@@ -135,7 +157,27 @@ async fn show(
 ) -> Result<Response> {
     let held = Held::read(&app, &person, &id).await?;
     let fresh = held.holds() && frame.now.since(held.booking.created_ms) < FRESH_MS;
-    page(&BookingPage { frame, held, fresh })
+    page(&BookingPage { frame, held, fresh, refusal: None })
+}
+
+/// `POST /bookings/{booking}/confirmation`: takes the places that are held.
+async fn confirm(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    person: Person,
+    mut frame: Frame,
+) -> Result<Response> {
+    match held::confirm(&app, &person, &id).await {
+        Ok(()) => Ok(Redirect::to(&format!("/bookings/{id}")).into_response()),
+        Err(Error::Refused(refused)) => {
+            frame.path = format!("/bookings/{id}");
+            let held = Held::read(&app, &person, &id).await?;
+            let refusal = Some(refused.text(frame.lang).to_owned());
+            let again = BookingPage { frame, held, fresh: false, refusal };
+            Ok((refused.status, page(&again)?).into_response())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[derive(Template)]

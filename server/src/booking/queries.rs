@@ -116,8 +116,19 @@ pub(crate) async fn release_hold(
     Ok(())
 }
 
-/// Takes `places` of an offer. False when there are not so many left.
+/// Takes `places` of an offer. False when there are not so many left, or somebody stands in line for them.
 pub(crate) async fn take(tx: &mut Tx, offer_id: &str, places: i64) -> Result<bool> {
+    let rows = execute!(
+        tx,
+        "update offer set taken = taken + $2 where id = $1 and taken + $2 <= quota and waiting = 0",
+        offer_id,
+        places
+    )?;
+    Ok(rows == 1)
+}
+
+/// Takes `places` of an offer for the head of its line. False when there are not so many left.
+pub(super) async fn take_for_line(tx: &mut Tx, offer_id: &str, places: i64) -> Result<bool> {
     let rows = execute!(
         tx,
         "update offer set taken = taken + $2 where id = $1 and taken + $2 <= quota",
@@ -174,9 +185,9 @@ pub(super) async fn insert_bookings(
 ) -> Result<()> {
     execute_rows!(
         tx,
-        "insert into booking (id, event_id, offer_id, person_id, status, places, guests, held_until_ms, created_ms) ",
-        attempts,
-        |attempt| [
+        "insert into booking (id, event_id, offer_id, person_id, status, places, guests, held_until_ms, line, created_ms) ",
+        attempts.iter().enumerate(),
+        |(n, attempt)| [
             &attempt.booking_id,
             &offer.event_id,
             &offer.id,
@@ -185,6 +196,7 @@ pub(super) async fn insert_bookings(
             attempt.places(),
             attempt.guests_json(),
             given.held_ms.map(|held_ms| attempt.now.plus(held_ms).0),
+            given.line.map(|first| first + n as i64),
             attempt.now.0,
         ],
     )?;
@@ -252,6 +264,11 @@ pub(super) async fn insert_tickets(
     Ok(())
 }
 
+/// The booking of that id, whoever made it.
+pub(super) async fn find(tx: &mut Tx, id: &str) -> Result<Option<Booking>> {
+    Ok(fetch!(tx, fetch_optional, "select * from booking where id = $1", id)?)
+}
+
 /// A person's booking.
 pub(crate) async fn booking(tx: &mut Tx, id: &str, person_id: &str) -> Result<Booking> {
     let row: Option<Booking> = fetch!(
@@ -265,7 +282,7 @@ pub(crate) async fn booking(tx: &mut Tx, id: &str, person_id: &str) -> Result<Bo
     row.ok_or(Error::NotFound)
 }
 
-/// A person's confirmed booking of an offer, the newest first.
+/// A person's open booking of an offer, the newest first.
 pub(crate) async fn booking_of_offer(
     tx: &mut Tx,
     offer_id: &str,
@@ -275,7 +292,8 @@ pub(crate) async fn booking_of_offer(
         tx,
         fetch_optional,
         "select * from booking
-         where offer_id = $1 and person_id = $2 and status = 'confirmed' order by created_ms desc, id desc limit 1",
+         where offer_id = $1 and person_id = $2
+           and status in ('confirmed', 'held', 'waiting', 'entered', 'requested') order by created_ms desc, id desc limit 1",
         offer_id,
         person_id,
     )?)
@@ -341,35 +359,4 @@ pub(crate) async fn changed_after(
         revision,
         limit,
     )?)
-}
-
-/// Cancels a confirmed booking on which nobody went in. False when there is none such.
-pub(crate) async fn cancel_unused(tx: &mut Tx, booking_id: &str, now: Millis) -> Result<bool> {
-    let rows = execute!(
-        tx,
-        "update booking set status = 'cancelled', cancelled_ms = $2, cancelled_by = 'holder'
-         where id = $1 and status = 'confirmed'
-           and not exists (select 1 from ticket t where t.booking_id = $1 and t.used_ms is not null)",
-        booking_id,
-        now.0,
-    )?;
-    Ok(rows == 1)
-}
-
-/// Cancels the tickets of a booking; each takes a revision, counted from `first_revision`.
-pub(crate) async fn cancel_tickets(
-    tx: &mut Tx,
-    booking_id: &str,
-    first_revision: i64,
-) -> Result<()> {
-    let tickets = tickets_of(tx, booking_id).await?;
-    for (ticket, revision) in tickets.iter().zip(first_revision..) {
-        execute!(
-            tx,
-            "update ticket set state = 'cancelled', revision = $2 where id = $1",
-            &ticket.id,
-            revision
-        )?;
-    }
-    Ok(())
 }

@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::{Status, queries};
+use super::{
+    Booking, Status,
+    change::{self, Cause, Outcome},
+    queries, tickets,
+};
 use crate::{
     App,
     db::{Tx, new_id},
@@ -44,8 +48,11 @@ pub struct Booked {
     pub id: String,
     /// `confirmed`, `held`, `waiting`, `entered` or `requested`.
     pub status: String,
-    /// One per person.
+    /// One per person; none yet while it waits.
     pub tickets: Vec<BookedTicket>,
+    /// Its position in the line when it joined: 1 is next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<i64>,
 }
 
 /// A ticket as its holder gets it.
@@ -84,7 +91,7 @@ pub(super) struct Attempt {
 }
 
 /// What becomes of an attempt: a booking and its event, or a refusal that wrote nothing.
-pub(super) type Outcome = std::result::Result<(Booked, String), Refused>;
+pub(super) type Decision = std::result::Result<(Booked, String), Refused>;
 
 impl Attempt {
     fn new(app: &App, person: &Person, request: Request, key: &str) -> Result<Self> {
@@ -124,7 +131,7 @@ impl Attempt {
             key: key.to_owned(),
             request_sha256: hash.finalize().to_vec(),
             booking_id: new_id(now),
-            ticket_ids: (0..=guests.len()).map(|_| random_ticket_id()).collect(),
+            ticket_ids: (0..=guests.len()).map(|_| tickets::random_id()).collect(),
             guests,
             keys: app.keys.clone(),
             now,
@@ -147,7 +154,7 @@ impl Attempt {
     }
 
     /// The answer that this key got before.
-    pub(super) async fn replay(&self, tx: &mut Tx, before: queries::Answered) -> Result<Outcome> {
+    pub(super) async fn replay(&self, tx: &mut Tx, before: queries::Answered) -> Result<Decision> {
         if before.request_sha256 != self.request_sha256 {
             return Ok(Err(Refused::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -198,55 +205,28 @@ pub(super) async fn eligible_of(
 /// # Errors
 /// [`Error::NotFound`] when it is not theirs; [`Error::Refused`] `too_late`, or `already_used` when somebody went in.
 pub async fn cancel(app: &App, person: &Person, booking_id: &str) -> Result<()> {
-    let (person_id, booking_id, now) = (person.id.clone(), booking_id.to_owned(), app.clock.now());
-    let outcome = app
-        .ledger
-        .write(move |tx| {
-            let (person_id, booking_id) = (person_id.clone(), booking_id.clone());
-            Box::pin(async move { cancel_in(tx, &person_id, &booking_id, now).await })
-        })
-        .await?;
-    if let Some(event_id) = outcome? {
-        app.live.changed(&event_id);
-    }
-    Ok(())
+    let now = app.clock.now();
+    change::write(app, booking_id, Some(&person.id), move |tx, app, booking| {
+        Box::pin(async move { cancel_in(tx, &app, &booking, now).await })
+    })
+    .await
+    .map(drop)
 }
 
-type Cancelled = std::result::Result<Option<String>, Error>;
-
-async fn cancel_in(
-    tx: &mut Tx,
-    person_id: &str,
-    booking_id: &str,
-    now: Millis,
-) -> Result<Cancelled> {
-    let booking = match queries::booking(tx, booking_id, person_id).await {
-        Ok(booking) => booking,
-        Err(Error::NotFound) => return Ok(Err(Error::NotFound)),
-        Err(error) => return Err(error),
-    };
-    if booking.status == Status::Cancelled {
-        return Ok(Ok(None));
+async fn cancel_in(tx: &mut Tx, app: &App, booking: &Booking, now: Millis) -> Result<Outcome> {
+    if !booking.status.is_open() {
+        return Ok(Ok(false));
     }
     let offer = event::queries::offer(tx, &booking.offer_id).await?;
-    if now > offer.cancel_until_ms {
+    // Who has no place yet takes none from anybody by staying or leaving.
+    if booking.status.has_places() && now > offer.cancel_until_ms {
         return Ok(Err(too_late_to_cancel().into()));
     }
-    event::queries::hold(tx, &booking.event_id).await?;
-    // The write decides: a booking somebody went in on stays, and a booking is cancelled once.
-    if !queries::cancel_unused(tx, &booking.id, now).await? {
-        // Another process may have cancelled it while this one waited.
-        if queries::booking(tx, booking_id, person_id).await?.status == Status::Cancelled {
-            return Ok(Ok(None));
-        }
-        return Ok(Err(used_already().into()));
+    let cause = Cause::of("cancelled");
+    match change::end(tx, app, booking, Status::Cancelled, cause, now).await? {
+        true => Ok(Ok(true)),
+        false => Ok(Err(used_already().into())),
     }
-    queries::release(tx, &offer.id, booking.places).await?;
-    queries::release_hold(tx, &offer.id, &booking.person_id, booking.places).await?;
-    let first = event::queries::next_revisions(tx, &booking.event_id, booking.places).await?;
-    queries::cancel_tickets(tx, &booking.id, first).await?;
-    tx.notify(&booking.event_id).await?;
-    Ok(Ok(Some(booking.event_id)))
 }
 
 /// Not a control character, and none that turns the direction of the words around it.
@@ -255,15 +235,9 @@ fn is_shown(c: char) -> bool {
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn random_ticket_id() -> TicketId {
-    let mut bytes = [0; 12];
-    getrandom::fill(&mut bytes).expect("the system has randomness");
-    TicketId(bytes)
-}
-
 fn refusal_of(standing: Standing) -> Option<Refused> {
     let (status, code, zh, en) = match standing {
-        Standing::Open => return None,
+        Standing::Open | Standing::Line => return None,
         Standing::SoldOut => return Some(sold_out()),
         Standing::NotOpen => (
             StatusCode::FORBIDDEN,

@@ -45,7 +45,7 @@ pub(crate) async fn of(tx: &mut Tx, person_id: &str) -> Result<Vec<Shelved>> {
 impl Shelved {
     /// Holds, and its event is not over.
     pub(crate) fn is_ahead(&self, now: Millis) -> bool {
-        self.status == Status::Confirmed && self.event_status != "cancelled" && now < self.ends_ms
+        self.status.is_open() && self.event_status != "cancelled" && now < self.ends_ms
     }
 
     /// Where it is shown: a single ticket at once, several by way of their booking.
@@ -68,15 +68,7 @@ impl Shelved {
             Status::Confirmed if over && self.used > 0 => ("mute", frame.t("已参加", "Attended")),
             Status::Confirmed if over => ("mute", frame.t("已结束", "Over")),
             Status::Confirmed if self.used > 0 => ("ok", frame.t("已入场", "Admitted")),
-            Status::Confirmed => ("ok", frame.t("已报名", "Booked")),
-            Status::Held => ("warn", frame.t("待确认", "To be confirmed")),
-            Status::Waiting => ("info", frame.t("候补中", "In line")),
-            Status::Entered => ("info", frame.t("等待抽签", "In the draw")),
-            Status::Requested => ("info", frame.t("等待审核", "To be approved")),
-            Status::DrawnOut => ("mute", frame.t("没有抽中", "Not drawn")),
-            Status::Declined => ("mute", frame.t("没有通过", "Not approved")),
-            Status::Lapsed => ("mute", frame.t("过期未确认", "Lapsed")),
-            Status::Cancelled => ("mute", frame.t("已取消", "Cancelled")),
+            status => status.badge(frame),
         }
     }
 }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::web::Frame;
+
 /// What became of a booking so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +44,21 @@ impl Status {
             Self::Declined => "declined",
             Self::Lapsed => "lapsed",
             Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Its look and words for its holder, before the event.
+    pub(crate) const fn badge(self, frame: &Frame) -> (&'static str, &'static str) {
+        match self {
+            Self::Confirmed => ("ok", frame.t("已报名", "Booked")),
+            Self::Held => ("warn", frame.t("待确认", "To be confirmed")),
+            Self::Waiting => ("info", frame.t("候补中", "In line")),
+            Self::Entered => ("info", frame.t("等待抽签", "In the draw")),
+            Self::Requested => ("info", frame.t("等待审核", "To be approved")),
+            Self::DrawnOut => ("mute", frame.t("没有抽中", "Not drawn")),
+            Self::Declined => ("mute", frame.t("没有通过", "Not approved")),
+            Self::Lapsed => ("mute", frame.t("过期未确认", "Lapsed")),
+            Self::Cancelled => ("mute", frame.t("已取消", "Cancelled")),
         }
     }
 

@@ -12,9 +12,9 @@ use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Status,
+    Status, limits, line,
     queries::{self, NewTicket},
-    rules::{self, Attempt, Booked, BookedTicket, Outcome},
+    rules::{self, Attempt, Booked, BookedTicket, Decision},
 };
 use crate::{
     db::Tx,
@@ -28,7 +28,7 @@ const QUEUE: usize = 4_096;
 /// How many are written together at most.
 const BATCH: usize = 256;
 
-type Waiting = (Arc<Attempt>, oneshot::Sender<Result<Outcome>>);
+type Waiting = (Arc<Attempt>, oneshot::Sender<Result<Decision>>);
 
 /// The way in. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Bookings {
     }
 
     /// Has `attempt` decided and committed.
-    pub(super) async fn write(&self, attempt: Attempt) -> Result<Outcome> {
+    pub(super) async fn write(&self, attempt: Attempt) -> Result<Decision> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send((Arc::new(attempt), reply)).map_err(|_| Error::Busy)?;
         answer.await.map_err(|_| Error::Busy)?
@@ -85,12 +85,12 @@ async fn write_and_answer(ledger: &Ledger, waiting: Vec<Waiting>) {
     }
 }
 
-async fn alone(ledger: &Ledger, attempt: Arc<Attempt>) -> Result<Outcome> {
+async fn alone(ledger: &Ledger, attempt: Arc<Attempt>) -> Result<Decision> {
     write(ledger, vec![attempt]).await?.pop().ok_or(Error::Busy)
 }
 
 /// Has attempts for one offer decided and committed; gives the outcomes in their order.
-async fn write(ledger: &Ledger, attempts: Vec<Arc<Attempt>>) -> Result<Vec<Outcome>> {
+async fn write(ledger: &Ledger, attempts: Vec<Arc<Attempt>>) -> Result<Vec<Decision>> {
     ledger
         .write(move |tx| {
             let attempts = attempts.clone();
@@ -100,10 +100,10 @@ async fn write(ledger: &Ledger, attempts: Vec<Arc<Attempt>>) -> Result<Vec<Outco
 }
 
 /// What became of the attempts so far, by the id that a booking of theirs has.
-type Decided<'a> = HashMap<&'a str, Outcome>;
+type Decided<'a> = HashMap<&'a str, Decision>;
 
 /// Decides attempts for one offer; gives the outcomes in their order.
-async fn decide(tx: &mut Tx, attempts: &[Arc<Attempt>]) -> Result<Vec<Outcome>> {
+async fn decide(tx: &mut Tx, attempts: &[Arc<Attempt>]) -> Result<Vec<Decision>> {
     let mut decided = Decided::new();
     let mut waiting: Vec<&Attempt> = attempts.iter().map(Arc::as_ref).collect();
     while !waiting.is_empty() {
@@ -134,7 +134,9 @@ async fn decide_round<'a>(
         Err(error) => return Err(error),
     };
     // Where nothing can be written, nobody has to wait: before it opens, and when it is sold out.
-    if offer.left() > 0 && attempts.iter().any(|attempt| offer.opens_ms <= attempt.now) {
+    if (offer.left() > 0 || offer.waiting_list)
+        && attempts.iter().any(|attempt| offer.opens_ms <= attempt.now)
+    {
         event::queries::hold(tx, &offer.event_id).await?;
     }
     let event = event::queries::event(tx, &offer.event_id).await?;
@@ -145,14 +147,25 @@ async fn decide_round<'a>(
     let attempts = refuse(attempts, decided, |attempt| {
         (!eligible.contains(&attempt.person.id)).then(|| rules::not_eligible(&offer))
     });
+    let over = limits::over(tx, &event, &offer, &attempts).await?;
+    let attempts = refuse(attempts, decided, |attempt| over.get(&attempt.person.id).cloned());
     let wish = |attempt: &&'a Attempt| (attempt.person.id.as_str(), attempt.places());
     let wishes = attempts.iter().map(wish).collect();
     let holders = queries::hold(tx, &offer, wishes).await?;
     let attempts = refuse(attempts, decided, |attempt| {
         (!holders.contains(&attempt.person.id)).then(|| rules::limit_reached(&offer))
     });
-    let won = take(tx, &offer, attempts, decided).await?;
-    write_bookings(tx, &event, &offer, &won, Given::place(&offer), decided).await
+    let (won, lost) = take(tx, &offer, attempts).await?;
+    write_bookings(tx, &event, &offer, &won, Given::place(&offer), decided).await?;
+    if offer.waiting_list && !lost.is_empty() {
+        let given = Given::line(tx, &offer, lost.len()).await?;
+        return write_bookings(tx, &event, &offer, &lost, given, decided).await;
+    }
+    for attempt in lost {
+        queries::release_hold(tx, &offer.id, &attempt.person.id, attempt.places()).await?;
+        decided.insert(&attempt.booking_id, Err(rules::sold_out()));
+    }
+    Ok(())
 }
 
 /// What accepted attempts are given.
@@ -164,15 +177,40 @@ pub(super) struct Given {
     pub(super) tickets: Option<&'static str>,
     /// How long its places are held, in milliseconds.
     pub(super) held_ms: Option<i64>,
+    /// The place in line of the first of them; the others stand behind it.
+    pub(super) line: Option<i64>,
+    /// The position in line of the first of them: 1 is next.
+    position: Option<i64>,
 }
 
 impl Given {
     /// A place of `offer`: confirmed, or held for one who still has to confirm or to pay.
     const fn place(offer: &Offer) -> Self {
+        let (line, position) = (None, None);
         match offer.held_ms() {
-            None => Self { status: Status::Confirmed, tickets: Some("valid"), held_ms: None },
-            held_ms => Self { status: Status::Held, tickets: Some("unpaid"), held_ms },
+            None => {
+                let (status, tickets) = (Status::Confirmed, Some("valid"));
+                Self { status, tickets, held_ms: None, line, position }
+            }
+            held_ms => {
+                // A ticket that says that it is unpaid is of use at the counter; one to be confirmed is of none.
+                let tickets = if offer.contribution_cents > 0 { Some("unpaid") } else { None };
+                Self { status: Status::Held, tickets, held_ms, line, position }
+            }
         }
+    }
+
+    /// Places in the line of `offer`, for so many.
+    async fn line(tx: &mut Tx, offer: &Offer, count: usize) -> Result<Self> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let (last, waiting) = line::join(tx, &offer.id, count).await?;
+        Ok(Self {
+            status: Status::Waiting,
+            tickets: None,
+            held_ms: None,
+            line: Some(last - count + 1),
+            position: Some(waiting - count + 1),
+        })
     }
 }
 
@@ -214,27 +252,26 @@ fn refuse<'a>(
 }
 
 /// Takes the places of all at once; when there are not so many left, of one after the other. Gives those that have
-/// theirs.
+/// theirs and those that have none. With a waiting list nobody overtakes: behind the first without a place all wait.
 async fn take<'a>(
     tx: &mut Tx,
     offer: &Offer,
     attempts: Vec<&'a Attempt>,
-    decided: &mut Decided<'a>,
-) -> Result<Vec<&'a Attempt>> {
+) -> Result<(Vec<&'a Attempt>, Vec<&'a Attempt>)> {
     let places = attempts.iter().map(|attempt| attempt.places()).sum();
     if attempts.is_empty() || queries::take(tx, &offer.id, places).await? {
-        return Ok(attempts);
+        return Ok((attempts, Vec::new()));
     }
-    let mut won = Vec::new();
+    let (mut won, mut lost) = (Vec::new(), Vec::new());
     for attempt in attempts {
-        if queries::take(tx, &offer.id, attempt.places()).await? {
+        let waits = offer.waiting_list && !lost.is_empty();
+        if !waits && queries::take(tx, &offer.id, attempt.places()).await? {
             won.push(attempt);
         } else {
-            queries::release_hold(tx, &offer.id, &attempt.person.id, attempt.places()).await?;
-            decided.insert(&attempt.booking_id, Err(rules::sold_out()));
+            lost.push(attempt);
         }
     }
-    Ok(won)
+    Ok((won, lost))
 }
 
 /// Writes the bookings of `attempts`, with their tickets if they are given any, and the answers.
@@ -255,7 +292,7 @@ async fn write_bookings<'a>(
         None => 0,
     }..;
     let (mut tickets, mut answers) = (Vec::new(), Vec::new());
-    for attempt in attempts {
+    for (attempt, at) in attempts.iter().zip(0..) {
         let issuer = attempt.keys.issuer();
         let mut booked = Vec::new();
         let holders = attempt.holders().take(given.tickets.map_or(0, |_| usize::MAX));
@@ -275,7 +312,8 @@ async fn write_bookings<'a>(
             tickets.push(ticket);
         }
         let (id, status) = (attempt.booking_id.clone(), given.status.word().to_owned());
-        answers.push((*attempt, Booked { id, status, tickets: booked }));
+        let position = given.position.map(|first| first + at);
+        answers.push((*attempt, Booked { id, status, tickets: booked, position }));
     }
     queries::insert_bookings(tx, offer, attempts, given).await?;
     queries::insert_tickets(tx, offer, &tickets).await?;

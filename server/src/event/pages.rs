@@ -95,6 +95,12 @@ impl Card {
             let note = frame
                 .say(format!("{quota} 个名额，先到先得"), format!("{quota} places, first come"));
             ("info", frame.say(format!("{at} 开始报名"), format!("Opens {at}")), note)
+        } else if at(Standing::Line).next().is_some() {
+            (
+                "warn",
+                words("名额已满", "Full"),
+                words("可以候补，有人取消按顺序递补", "You may stand in line"),
+            )
         } else if at(Standing::SoldOut).next().is_some() {
             (
                 "warn",
@@ -149,6 +155,8 @@ enum Choice {
     Staff,
     /// Nothing yet: it opens later.
     Wait,
+    /// Join the line: it is full.
+    Line,
     /// Nothing: it is full.
     Full,
     /// Nothing: it is over.
@@ -184,6 +192,7 @@ impl Shown {
             Choice::SignIn => "sign_in",
             Choice::Staff => "staff",
             Choice::Wait => "wait",
+            Choice::Line => "line",
             Choice::Full => "full",
             Choice::Closed => "closed",
             Choice::NotForThem => "not_for_them",
@@ -255,7 +264,8 @@ async fn choice(tx: &mut Tx, frame: &Frame, event: &Event, offer: &Offer) -> Res
         (Standing::NotOpen, _) => Choice::Wait,
         (Standing::SoldOut, _) => Choice::Full,
         (Standing::Open, Caller::Person(_)) => Choice::Book,
-        (Standing::Open, Caller::Staff(_)) => Choice::Staff,
-        (Standing::Open, _) => Choice::SignIn,
+        (Standing::Line, Caller::Person(_)) => Choice::Line,
+        (Standing::Open | Standing::Line, Caller::Staff(_)) => Choice::Staff,
+        (Standing::Open | Standing::Line, _) => Choice::SignIn,
     })
 }

@@ -1,6 +1,9 @@
 //! What makes an event and its offers sound, and how an offer stands towards the clock.
 
-use admission::{Millis, time::HOUR};
+use admission::{
+    Millis,
+    time::{DAY, HOUR, MINUTE},
+};
 use axum::http::StatusCode;
 use jiff::tz::TimeZone;
 
@@ -36,6 +39,8 @@ pub enum Standing {
     NotOpen,
     /// It can be booked.
     Open,
+    /// Every place is taken, or promised to those in line; one may join the line.
+    Line,
     /// Every place is taken.
     SoldOut,
     /// Booking is over, or the event is.
@@ -51,6 +56,7 @@ impl Standing {
         match self {
             Self::NotOpen => "not_open",
             Self::Open => "open",
+            Self::Line => "waiting_list",
             Self::SoldOut => "sold_out",
             Self::Closed => "closed",
             Self::Cancelled => "cancelled",
@@ -67,6 +73,8 @@ pub fn standing(event: &Event, offer: &Offer, now: Millis) -> Standing {
         Standing::Closed
     } else if now < offer.opens_ms {
         Standing::NotOpen
+    } else if offer.waiting_list && (offer.left() <= 0 || offer.waiting > 0) {
+        Standing::Line
     } else if offer.left() <= 0 {
         Standing::SoldOut
     } else {
@@ -139,6 +147,12 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
         within("quota", "名额", draft.quota, 0, 1_000_000),
         within("per_person", "每人限额", draft.per_person, 1, 50),
         within("guests_max", "随行人数", draft.guests_max, 0, 20),
+        within("accept_ms", "确认的时间", draft.accept_ms, MINUTE, 30 * DAY),
+        draft.hold_ms.and_then(|ms| within("hold_ms", "保留的时间", ms, MINUTE, 30 * DAY)),
+        within("contribution_cents", "每个名额的费用", draft.contribution_cents, 0, 10_000_000),
+        draft.limit_event.and_then(|n| within("limit_event", "整场限额", n, 1, 1_000)),
+        draft.limit_month.and_then(|n| within("limit_month", "每月限额", n, 1, 1_000)),
+        draft.limit_year.and_then(|n| within("limit_year", "每年限额", n, 1, 1_000)),
         (draft.closes_ms <= draft.opens_ms).then(|| {
             invalid(
                 "closes_before_open",

@@ -129,8 +129,7 @@ impl Holder {
 
     /// 138****5678.
     fn masked_phone(&self) -> Option<String> {
-        let phone = self.phone.as_deref().filter(|phone| phone.len() == 11 && phone.is_ascii())?;
-        Some(format!("{}****{}", &phone[..3], &phone[7..]))
+        self.phone.as_deref().map(crate::people::masked_phone)
     }
 }
 

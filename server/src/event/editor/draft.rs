@@ -65,6 +65,7 @@ pub(super) fn blank_offer(event: &Event, now: Millis) -> Typed {
         ("per_person", "1".to_owned()),
         ("guests_max", "0".to_owned()),
         ("eligibility", "members".to_owned()),
+        ("accept", "120".to_owned()),
     ])
 }
 
@@ -80,6 +81,13 @@ pub(super) fn form_of_offer(event: &Event, offer: &Offer, unions: &[(String, Str
         ("per_person", offer.per_person.to_string()),
         ("guests_max", offer.guests_max.to_string()),
         ("eligibility", offer.eligibility.clone()),
+        ("waiting_list", if offer.waiting_list { "yes" } else { "" }.to_owned()),
+        ("accept", (offer.accept_ms / MINUTE).to_string()),
+        ("hold", offer.hold_ms.map(|ms| (ms / MINUTE).to_string()).unwrap_or_default()),
+        ("contribution", yuan(offer.contribution_cents)),
+        ("limit_event", written(offer.limit_event)),
+        ("limit_month", written(offer.limit_month)),
+        ("limit_year", written(offer.limit_year)),
         ("valid_from", local_time::write(offer.valid_from_ms, &zone)),
         ("valid_to", local_time::write(offer.valid_to_ms, &zone)),
     ]);
@@ -99,6 +107,9 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
     let valid_from = optional(form, "valid_from", &zone);
     let valid_to = optional(form, "valid_to", &zone);
     let unions = form.values("unions").map(str::to_owned).collect();
+    let before = before.map_or_else(|| OfferDraft::plain("", 0, 0, 0), OfferDraft::from);
+    let accept = optional_number(form, "accept", "确认的时间", "how long one may take to accept");
+    let hold = optional_number(form, "hold", "保留的时间", "how long a place is held");
     let draft = OfferDraft {
         name: form.value("name").trim().to_owned(),
         quota: number(form, "quota", "名额", "how many places there are"),
@@ -111,7 +122,14 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
         unions,
         valid_from_ms: valid_from.map(|from| from.0),
         valid_to_ms: valid_to.map(|to| to.0),
-        ..before.map_or_else(|| OfferDraft::plain("", 0, 0, 0), OfferDraft::from)
+        waiting_list: form.has("waiting_list", "yes"),
+        accept_ms: accept.map_or(before.accept_ms, |minutes| minutes.saturating_mul(MINUTE)),
+        hold_ms: hold.map(|minutes| minutes.saturating_mul(MINUTE)),
+        contribution_cents: cents(form),
+        limit_event: optional_number(form, "limit_event", "限额", "the limit"),
+        limit_month: optional_number(form, "limit_month", "限额", "the limit"),
+        limit_year: optional_number(form, "limit_year", "限额", "the limit"),
+        ..before
     };
     blame(form, rules::offer_faults(&draft));
     if form.is_sound()
@@ -129,6 +147,9 @@ pub(super) fn blame(form: &mut Typed, faults: Vec<Refused>) {
             "ends_before_start" => "ends",
             "closes_before_open" => "closes",
             "guests_over_limit" => "guests_max",
+            "accept_ms" => "accept",
+            "hold_ms" => "hold",
+            "contribution_cents" => "contribution",
             code => code,
         };
         form.blame(field, refused);
@@ -156,6 +177,47 @@ fn number(form: &mut Typed, field: &str, zh: &str, en: &str) -> i64 {
         form.blame(field, missing(&format!("{zh}，要用数字"), &format!("{en}, in figures")));
         i64::from(field != "guests_max")
     })
+}
+
+/// A number, or nothing. What is neither is noted.
+fn optional_number(form: &mut Typed, field: &str, zh: &str, en: &str) -> Option<i64> {
+    if form.value(field).trim().is_empty() {
+        return None;
+    }
+    let number = form.number(field);
+    if number.is_none() {
+        form.blame(field, missing(&format!("{zh}，要用数字"), &format!("{en}, in figures")));
+    }
+    number
+}
+
+/// The contribution in cents, typed in yuan with at most two decimals; nothing is nought.
+fn cents(form: &mut Typed) -> i64 {
+    let typed = form.value("contribution").trim().to_owned();
+    let (yuan, rest) = typed.split_once(['.', '．']).unwrap_or((&typed, ""));
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    let number = (rest.len() <= 2 && digits(yuan) && digits(rest))
+        .then(|| format!("{}{rest:0<2}", if yuan.is_empty() { "0" } else { yuan }).parse().ok())
+        .flatten();
+    number.unwrap_or_else(|| {
+        form.blame(
+            "contribution",
+            missing("金额，例如 10 或 10.50", "an amount, such as 10 or 10.50"),
+        );
+        0
+    })
+}
+
+fn yuan(cents: i64) -> String {
+    match (cents / 100, cents % 100) {
+        (0, 0) => String::new(),
+        (yuan, 0) => yuan.to_string(),
+        (yuan, rest) => format!("{yuan}.{rest:02}"),
+    }
+}
+
+fn written(number: Option<i64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
 }
 
 fn missing(zh: &str, en: &str) -> Refused {

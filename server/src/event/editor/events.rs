@@ -100,10 +100,11 @@ pub(super) async fn change(
 impl EditPage {
     /// How an offer stands: the look of its badge, and its words.
     fn standing(&self, offer: &Offer) -> (&'static str, &'static str) {
-        use rules::Standing::{Cancelled, Closed, NotOpen, Open, SoldOut};
+        use rules::Standing::{Cancelled, Closed, Line, NotOpen, Open, SoldOut};
         match rules::standing(&self.event, offer, self.frame.now) {
             Open => ("ok", self.frame.t("正在报名", "Open")),
             NotOpen => ("info", self.frame.t("还没开始", "Not open yet")),
+            Line => ("warn", self.frame.t("名额已满，可候补", "Full; waiting list")),
             SoldOut => ("warn", self.frame.t("名额已满", "Full")),
             Closed if self.event.status == "draft" => {
                 ("mute", self.frame.t("未发布", "Not published"))

@@ -126,8 +126,12 @@ pub(super) async fn change(
     if let Some(draft) = draft::offer(&mut form, &event, Some(&offer)) {
         let now = app.clock.now();
         let mut tx = app.db.write().await?;
+        queries::hold(&mut tx, &event.id).await?;
         match queries::update_offer(&mut tx, &offer.id, &draft).await {
             Ok(()) => {
+                // A raised quota goes to those in line first.
+                let offer = queries::offer(&mut tx, &offer.id).await?;
+                crate::booking::line::advance(&mut tx, &app, &offer, now).await?;
                 audit::record(&mut tx, &staff, "offer.change", &offer.id, "", now).await?;
                 return saved(&app, tx, &event).await;
             }
@@ -150,5 +154,6 @@ async fn saved(app: &App, mut tx: Tx, event: &Event) -> Result<Response> {
     tx.notify(&event.id).await?;
     tx.commit().await?;
     app.live.changed(&event.id);
+    app.outbox_wakes.notify_one();
     Ok(Redirect::to(&format!("/admin/events/{}/edit?done=offer", event.id)).into_response())
 }

@@ -25,6 +25,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod text;
+pub(crate) use text::masked_phone;
 pub mod verdict;
 mod view;
 

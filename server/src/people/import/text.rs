@@ -103,7 +103,7 @@ pub(super) fn masked(text: &str, head: usize, tail: usize) -> String {
 }
 
 /// A phone as it may be shown: `138****5678`.
-pub(super) fn masked_phone(text: &str) -> String {
+pub(crate) fn masked_phone(text: &str) -> String {
     masked(text, 3, 4)
 }
 

@@ -1,0 +1,107 @@
+//! The waiting list of an offer: who finds no place stands in line, and a place that comes free goes to the first.
+//!
+//! The line is strict. Nobody overtakes: while somebody waits, a free place is theirs, also when a group at the head
+//! waits for more places than are free. A group gets all its places or none. The head of the line is offered its
+//! places for a time; unless it accepts they lapse, and the next is asked.
+
+use admission::Millis;
+
+use super::{Booking, Status, change, change::Cause, queries};
+use crate::{
+    App,
+    db::Tx,
+    error::Result,
+    event::{self, Event, Offer},
+    execute, fetch, outbox,
+};
+
+/// Lets `count` more bookings stand in the line of an offer; gives the last place in line, and how many wait now.
+pub(super) async fn join(tx: &mut Tx, offer_id: &str, count: i64) -> Result<(i64, i64)> {
+    Ok(fetch!(
+        tx,
+        fetch_one,
+        "update offer set waiting = waiting + $2, last_in_line = last_in_line + $2 where id = $1
+         returning last_in_line, waiting",
+        offer_id,
+        count,
+    )?)
+}
+
+/// One booking less stands in the line of an offer.
+pub(super) async fn leave(tx: &mut Tx, offer_id: &str) -> Result<()> {
+    execute!(tx, "update offer set waiting = waiting - 1 where id = $1", offer_id)?;
+    Ok(())
+}
+
+/// How many stand before `booking`, and itself: 1 is the head of the line. None when it does not stand in line.
+pub(crate) async fn position(tx: &mut Tx, booking: &Booking) -> Result<Option<i64>> {
+    if booking.status != Status::Waiting {
+        return Ok(None);
+    }
+    let (position,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select count(*) from booking where offer_id = $1 and status = 'waiting' and line <= $2",
+        &booking.offer_id,
+        booking.line,
+    )?;
+    Ok(Some(position))
+}
+
+/// Offers the free places to the first in line, as far as they go. The transaction holds the event's counter.
+pub(crate) async fn advance(tx: &mut Tx, app: &App, offer: &Offer, now: Millis) -> Result<()> {
+    let event = event::queries::event(tx, &offer.event_id).await?;
+    if event.is_cancelled() || now >= offer.valid_to_ms {
+        return Ok(());
+    }
+    while let Some(head) = head(tx, &offer.id).await? {
+        if !queries::take_for_line(tx, &offer.id, head.places).await? {
+            break;
+        }
+        promote(tx, app, (&event, offer), &head, now).await?;
+    }
+    Ok(())
+}
+
+async fn head(tx: &mut Tx, offer_id: &str) -> Result<Option<Booking>> {
+    Ok(fetch!(
+        tx,
+        fetch_optional,
+        "select * from booking where offer_id = $1 and status = 'waiting' order by line limit 1",
+        offer_id,
+    )?)
+}
+
+/// Holds places for the head of the line and tells them until when.
+async fn promote(
+    tx: &mut Tx,
+    app: &App,
+    (event, offer): (&Event, &Offer),
+    head: &Booking,
+    now: Millis,
+) -> Result<()> {
+    let until = now.plus(offer.accept_ms).min(offer.valid_to_ms);
+    execute!(
+        tx,
+        "update booking set status = 'held', held_until_ms = $2 where id = $1",
+        &head.id,
+        until.0
+    )?;
+    leave(tx, &offer.id).await?;
+    change::log(tx, head, Status::Held, Cause::of("promoted"), now).await?;
+    let at = said(until, &event.time_zone);
+    let body = format!(
+        "【王佐镇总工会】轮到您了：「{}」有了您的名额（{} 个），请在 {at} 前确认，过时让给下一位：{}/bookings/{}",
+        event.title, head.places, app.public_url, head.id
+    );
+    outbox::tell(tx, &head.person_id, &body, now).await
+}
+
+/// A moment on the event's clocks, for a short message.
+pub(super) fn said(at: Millis, time_zone: &str) -> String {
+    jiff::Timestamp::from_millisecond(at.0)
+        .unwrap_or_default()
+        .to_zoned(crate::web::frame::zone(time_zone))
+        .strftime("%-m月%-d日 %H:%M")
+        .to_string()
+}

@@ -1,0 +1,72 @@
+//! Tickets that come after their booking, and what they are worth.
+
+use admission::{Millis, ticket::TicketId};
+
+use super::{
+    Booking,
+    queries::{self, NewTicket},
+};
+use crate::{
+    db::Tx,
+    error::Result,
+    event::{self, Event, Offer},
+    execute, fetch,
+    keys::Keys,
+};
+
+/// A ticket's id: 96 random bits, so that nobody guesses one.
+pub(super) fn random_id() -> TicketId {
+    let mut bytes = [0; 12];
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    TicketId(bytes)
+}
+
+/// Issues the tickets of a booking that has none yet, the holder's own first, in `state`.
+pub(super) async fn issue(
+    tx: &mut Tx,
+    keys: &Keys,
+    (event, offer): (&Event, &Offer),
+    booking: &Booking,
+    state: &'static str,
+    now: Millis,
+) -> Result<()> {
+    let (name,): (String,) =
+        fetch!(tx, fetch_one, "select name from person where id = $1", &booking.person_id)?;
+    let guests: Vec<String> = serde_json::from_str(&booking.guests).map_err(anyhow::Error::from)?;
+    let first = event::queries::next_revisions(tx, &event.id, booking.places).await?;
+    let holders = std::iter::once(&name).chain(&guests);
+    let tickets: Vec<NewTicket<'_>> = holders
+        .zip(first..)
+        .map(|(holder, revision)| NewTicket {
+            id: random_id(),
+            booking_id: &booking.id,
+            person_id: (revision == first).then_some(booking.person_id.as_str()),
+            holder,
+            key_id: keys.issuer().id,
+            revision,
+            created: now,
+            state,
+        })
+        .collect();
+    queries::insert_tickets(tx, offer, &tickets).await
+}
+
+/// Sets what the tickets of a booking are worth: `valid`, `unpaid`, `unapproved` or `cancelled`. Each takes a revision.
+pub(super) async fn set_state(tx: &mut Tx, booking: &Booking, state: &'static str) -> Result<()> {
+    let tickets = queries::tickets_of(tx, &booking.id).await?;
+    if tickets.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(tickets.len()).unwrap_or(i64::MAX);
+    let first = event::queries::next_revisions(tx, &booking.event_id, count).await?;
+    for (ticket, revision) in tickets.iter().zip(first..) {
+        execute!(
+            tx,
+            "update ticket set state = $2, revision = $3 where id = $1",
+            &ticket.id,
+            state,
+            revision
+        )?;
+    }
+    Ok(())
+}

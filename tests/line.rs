@@ -1,0 +1,238 @@
+//! The waiting list and places that are held: nobody overtakes, a free place goes to the first, what is not taken in
+//! time goes to the next.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use turnout_server::{archive::verify, booking::held::sweep, web::access::Role};
+
+use crate::support::{Engine, TestApp, on_both, people::Member};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+/// An offer with a waiting list; who is promoted has two hours.
+fn with_a_line(quota: i64) -> impl FnOnce(&mut Value) {
+    move |draft| {
+        let offer = &mut draft["offers"][0];
+        offer["quota"] = quota.into();
+        offer["waiting_list"] = true.into();
+        offer["per_person"] = 4.into();
+        offer["guests_max"] = 3.into();
+    }
+}
+
+impl TestApp {
+    async fn members<const N: usize>(&self) -> [Member; N] {
+        let mut members = Vec::new();
+        for n in 0..N {
+            members.push(self.member(&format!("会员{n}")).await);
+        }
+        members.try_into().unwrap_or_else(|_| unreachable!("so many were made"))
+    }
+
+    async fn joins(&self, member: &Member, offer: &str) -> Value {
+        self.book_with(&member.token, "tap", json!({ "offer": offer })).await.expect(201)
+    }
+
+    async fn how(&self, member: &Member, booked: &Value) -> Value {
+        let path = format!("/api/v1/bookings/{}", id(booked));
+        self.get(&path, &member.token).await.expect(200)
+    }
+
+    async fn does(
+        &self,
+        member: &Member,
+        booked: &Value,
+        what: &str,
+    ) -> crate::support::app::Answer {
+        self.post(&format!("/api/v1/bookings/{}/{what}", id(booked)), &member.token, json!({}))
+            .await
+    }
+
+    async fn in_order(&self) {
+        let findings = verify(&self.app.db).await.expect("verify runs");
+        assert!(findings.is_empty(), "{findings:?}");
+    }
+}
+
+fn id(booked: &Value) -> &str {
+    booked["id"].as_str().expect("id")
+}
+
+on_both! {
+    async fn who_finds_no_place_stands_in_line_and_moves_up(app) {
+        let (_, offer) = app.event(with_a_line(1)).await;
+        let [first, second, third] = app.members().await;
+        let won = app.joins(&first, &offer).await;
+        assert_eq!(won["status"], "confirmed");
+        let (waiting, behind) = (app.joins(&second, &offer).await, app.joins(&third, &offer).await);
+        assert_eq!((&waiting["status"], &waiting["position"]), (&json!("waiting"), &json!(1)));
+        assert_eq!((&behind["status"], &behind["position"]), (&json!("waiting"), &json!(2)));
+        assert_eq!(behind["tickets"], json!([]));
+        // The same tap again gives the same answer, wherever one stands by now.
+        app.does(&second, &waiting, "cancellation").await.expect(200);
+        assert_eq!(app.how(&third, &behind).await["position"], 1);
+        assert_eq!(app.joins(&third, &offer).await, behind);
+        app.in_order().await;
+    }
+
+    async fn a_cancelled_place_is_held_for_the_first_in_line(app) {
+        let (event, offer) = app.event(with_a_line(1)).await;
+        let [first, second, third] = app.members().await;
+        let won = app.joins(&first, &offer).await;
+        let (waiting, behind) = (app.joins(&second, &offer).await, app.joins(&third, &offer).await);
+        app.does(&first, &won, "cancellation").await.expect(200);
+        let held = app.how(&second, &waiting).await;
+        assert_eq!(held["status"], "held");
+        assert_eq!(held["held_until_ms"], app.now().0 + 2 * HOUR);
+        assert!(app.messages_to(&second.phone).await[0].contains(id(&waiting)), "they are told where to confirm");
+        // The place is promised: whoever comes now stands behind.
+        let late = app.member("来晚").await;
+        assert_eq!(app.joins(&late, &offer).await["position"], 2);
+        let confirmed = app.does(&second, &waiting, "confirmation").await.expect(200);
+        assert_eq!(confirmed["status"], "confirmed");
+        assert_eq!(confirmed["tickets"].as_array().map(Vec::len), Some(1));
+        // Again changes nothing; another's booking is not there.
+        assert_eq!(app.does(&second, &waiting, "confirmation").await.expect(200), confirmed);
+        assert_eq!(app.does(&third, &waiting, "confirmation").await.refused(404), "not_found");
+        assert_eq!(app.does(&third, &behind, "confirmation").await.refused(409), "not_held");
+        let shown = app.get(&format!("/api/v1/events/{event}"), "").await.expect(200);
+        assert_eq!(shown["offers"][0]["left"], 0);
+        app.in_order().await;
+    }
+
+    async fn what_is_not_confirmed_in_time_goes_to_the_next(app) {
+        let (_, offer) = app.event(with_a_line(1)).await;
+        let [first, second, third] = app.members().await;
+        let won = app.joins(&first, &offer).await;
+        let (waiting, behind) = (app.joins(&second, &offer).await, app.joins(&third, &offer).await);
+        app.does(&first, &won, "cancellation").await.expect(200);
+        app.advance(2 * HOUR);
+        assert_eq!(sweep(&app.app).await.expect("sweep"), 0, "the last millisecond is theirs");
+        app.advance(1);
+        // Too late, whether or not the sweep came by.
+        assert_eq!(app.does(&second, &waiting, "confirmation").await.refused(409), "lapsed");
+        assert_eq!(sweep(&app.app).await.expect("sweep"), 1);
+        assert_eq!(sweep(&app.app).await.expect("sweep"), 0);
+        assert_eq!(app.how(&second, &waiting).await["status"], "lapsed");
+        assert_eq!(app.how(&third, &behind).await["status"], "held");
+        // Who lapsed may try again, from the end of the line.
+        let again = app.book_with(&second.token, "again", json!({ "offer": offer })).await.expect(201);
+        assert_eq!(again["position"], 1);
+        app.in_order().await;
+    }
+
+    async fn a_group_gets_all_its_places_or_waits(app) {
+        let (_, offer) = app.event(with_a_line(3)).await;
+        let [one, two, three, single] = app.members().await;
+        let booked = [app.joins(&one, &offer).await, app.joins(&two, &offer).await, app.joins(&three, &offer).await];
+        let group = app.member("一家").await;
+        let request = json!({ "offer": offer, "guests": ["甲"] });
+        let group_booked = app.book_with(&group.token, "tap", request).await.expect(201);
+        let behind = app.joins(&single, &offer).await;
+        app.does(&one, &booked[0], "cancellation").await.expect(200);
+        assert_eq!(app.how(&group, &group_booked).await["status"], "waiting", "one place is not two");
+        assert_eq!(app.how(&single, &behind).await["status"], "waiting", "nobody overtakes");
+        app.does(&two, &booked[1], "cancellation").await.expect(200);
+        assert_eq!(app.how(&group, &group_booked).await["status"], "held");
+        let confirmed = app.does(&group, &group_booked, "confirmation").await.expect(200);
+        assert_eq!(confirmed["tickets"].as_array().map(Vec::len), Some(2));
+        app.in_order().await;
+    }
+
+    async fn when_the_head_leaves_the_next_moves_up(app) {
+        let (_, offer) = app.event(with_a_line(1)).await;
+        let [one, single] = app.members().await;
+        let won = app.joins(&one, &offer).await;
+        let group = app.member("一家").await;
+        let request = json!({ "offer": offer, "guests": ["甲", "乙"] });
+        let group_booked = app.book_with(&group.token, "tap", request).await.expect(201);
+        let behind = app.joins(&single, &offer).await;
+        app.does(&one, &won, "cancellation").await.expect(200);
+        assert_eq!(app.how(&single, &behind).await["status"], "waiting");
+        app.does(&group, &group_booked, "cancellation").await.expect(200);
+        assert_eq!(app.how(&single, &behind).await["status"], "held");
+        app.in_order().await;
+    }
+
+    async fn a_contribution_is_paid_at_the_counter_in_time(app) {
+        let (event, offer) = app.event(|draft| {
+            draft["offers"][0]["quota"] = 2.into();
+            draft["offers"][0]["contribution_cents"] = 1_000.into();
+        }).await;
+        let [first, second] = app.members().await;
+        let (paying, slow) = (app.joins(&first, &offer).await, app.joins(&second, &offer).await);
+        assert_eq!((&paying["status"], &slow["status"]), (&json!("held"), &json!("held")));
+        assert_eq!(app.how(&first, &paying).await["held_until_ms"], app.now().0 + 3 * HOUR);
+        assert_eq!(app.does(&first, &paying, "confirmation").await.refused(409), "unpaid");
+        let organizer = app.staff(Role::Organizer).await;
+        let pay = format!("/admin/events/{event}/line/{}/payment", id(&paying));
+        let request = app.http.post(format!("{}{pay}", app.url)).bearer_auth(&organizer);
+        let answer = request.form(&[("method", "cash")]).send().await.expect("answer");
+        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap_or_default());
+        assert_eq!(app.how(&first, &paying).await["status"], "confirmed");
+        let page = app.get(&format!("/admin/events/{event}/line"), &organizer).await;
+        assert!(page.text.contains("已缴费") && page.text.contains("10.00"), "{}", page.text);
+        app.advance(3 * HOUR + 1);
+        assert_eq!(sweep(&app.app).await.expect("sweep"), 1);
+        assert_eq!(app.how(&second, &slow).await["status"], "lapsed");
+        assert_eq!(app.how(&first, &paying).await["status"], "confirmed");
+        app.in_order().await;
+    }
+
+    async fn the_pages_say_where_one_stands(app) {
+        let (event, offer) = app.event(with_a_line(1)).await;
+        let [first, second, third] = app.members().await;
+        let won = app.joins(&first, &offer).await;
+        let page = app.get(&format!("/events/{event}"), &second.token).await;
+        assert!(page.text.contains("排队候补"), "{}", page.text);
+        let waiting = app.joins(&second, &offer).await;
+        app.joins(&third, &offer).await;
+        let page = app.get(&format!("/bookings/{}", id(&waiting)), &second.token).await;
+        assert!(page.text.contains("您排在候补第 1 位"), "{}", page.text);
+        app.does(&first, &won, "cancellation").await.expect(200);
+        let page = app.get(&format!("/bookings/{}", id(&waiting)), &second.token).await;
+        assert!(page.text.contains("确认要这个名额"), "{}", page.text);
+        let organizer = app.staff(Role::Organizer).await;
+        let page = app.get(&format!("/admin/events/{event}/line"), &organizer).await;
+        assert!(page.text.contains("轮到，等待确认") && page.text.contains("本人取消"), "{}", page.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_line_holds_across_two_servers() {
+    let app = TestApp::new(Engine::Postgres).await;
+    let twin = app.twin().await;
+    let (_, offer) = app.event(with_a_line(5)).await;
+    let members: [Member; 30] = app.members().await;
+    let booked = join_all(members.iter().enumerate().map(|(n, member)| {
+        let at = if n % 2 == 0 { &app } else { &twin };
+        at.joins(member, &offer)
+    }))
+    .await;
+    let confirmed = booked.iter().filter(|booked| booked["status"] == "confirmed").count();
+    assert_eq!(confirmed, 5);
+    let mut positions: Vec<i64> =
+        booked.iter().filter_map(|booked| booked["position"].as_i64()).collect();
+    positions.sort_unstable();
+    assert_eq!(positions, (1..=25).collect::<Vec<_>>(), "each has a position of their own");
+    // All who have a place give it up at both servers at once: the first five in line are asked, each once.
+    join_all(members.iter().zip(&booked).enumerate().map(|(n, (member, booked))| {
+        let at = if n % 3 == 0 { &app } else { &twin };
+        async move {
+            if booked["status"] == "confirmed" {
+                at.does(member, booked, "cancellation").await.expect(200);
+            }
+        }
+    }))
+    .await;
+    for (member, booked) in members.iter().zip(&booked) {
+        let expected = match booked["position"].as_i64() {
+            None => "cancelled",
+            Some(..=5) => "held",
+            Some(_) => "waiting",
+        };
+        assert_eq!(app.how(member, booked).await["status"], expected);
+    }
+    app.in_order().await;
+}
