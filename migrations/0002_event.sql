@@ -69,6 +69,8 @@ create table offer (
     limit_event bigint check (limit_event >= 1),
     limit_month bigint check (limit_month >= 1),
     limit_year bigint check (limit_year >= 1),
+    -- For a draw: who got nothing in so many last drives of the kind has one more chance for each. None: nought.
+    weight_drives bigint not null default 0 check (weight_drives between 0 and 20),
     -- Whether staying away counts as a no-show, and whether a bar for no-shows keeps people out of this offer.
     no_shows_count boolean not null default false,
     -- Admission: what the ticket code carries.

@@ -4,6 +4,7 @@ mod support;
 
 mod access;
 mod archive;
+mod ballot;
 mod booking;
 mod checkin;
 mod contrast;

@@ -1,4 +1,5 @@
-//! The server's secrets: the keys that sign tickets and the key that fingerprints cards. Files in the data folder,
+//! The server's secrets: the keys that sign tickets, the key that fingerprints cards and the key
+//! that seeds draws. Files in the data folder,
 //! readable by their owner only; never in the database, so that a stolen database holds no usable card.
 
 use std::{
@@ -24,6 +25,8 @@ pub struct Keys {
     issuers: Arc<Vec<IssuerKey>>,
     /// Fingerprints cards and ID numbers.
     pub card: CardKey,
+    /// Makes the seeds of draws. Without it a draw that was committed to cannot be made.
+    pub draw: CardKey,
 }
 
 impl Keys {
@@ -36,6 +39,7 @@ impl Keys {
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         let card = CardKey::new(*secret(&folder.join("card.key"))?);
+        let draw = CardKey::new(*secret(&folder.join("draw.key"))?);
         let mut ids: Vec<u8> = fs::read_dir(folder)?
             .filter_map(|file| {
                 file.ok()?
@@ -55,7 +59,7 @@ impl Keys {
             .into_iter()
             .map(|id| Ok(IssuerKey::new(id, &*secret(&folder.join(format!("ticket-{id}.key")))?)))
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self { issuers: Arc::new(issuers), card })
+        Ok(Self { issuers: Arc::new(issuers), card, draw })
     }
 
     /// The key that signs new tickets.

@@ -12,6 +12,7 @@ pub mod checkin;
 pub mod config;
 pub mod db;
 pub mod demo;
+pub mod draw;
 pub mod error;
 pub mod event;
 pub mod housekeeping;
@@ -125,6 +126,7 @@ pub fn router(app: App) -> Router {
     let (api, openapi) = OpenApiRouter::new()
         .merge(event::api())
         .merge(booking::api())
+        .merge(draw::api())
         .merge(checkin::api())
         .merge(kiosk::api())
         .merge(account::api())
@@ -140,6 +142,7 @@ pub fn router(app: App) -> Router {
         .merge(demo::page::routes())
         .merge(event::desk())
         .merge(booking::desk())
+        .merge(draw::routes())
         .merge(checkin::desk())
         .merge(kiosk::desk())
         .merge(people::import::pages::routes())

@@ -11,6 +11,7 @@ use turnout_server::{
     config::{Serve, Storage},
     db::Db,
     demo::{self, Demo},
+    draw::cli::DrawCommand,
     error::Error,
     kiosk,
     people::import::cli::{self, Import},
@@ -38,6 +39,8 @@ enum Command {
     Restore(Restore),
     CopyTo(CopyTo),
     Verify(Verify),
+    #[command(subcommand)]
+    Draw(DrawCommand),
     /// Kiosks.
     #[command(subcommand)]
     Kiosk(KioskCommand),
@@ -115,6 +118,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Backup(backup) => println!("{} rows", backup.run().await?),
         Command::Restore(restore) => println!("{} rows", restore.run().await?),
         Command::CopyTo(copy) => println!("{} rows", copy.run().await?),
+        Command::Draw(draw) => draw.run()?,
         Command::Verify(verify) => return Ok(told(&verify.run().await?)),
         Command::Kiosk(KioskCommand::Add { name, event, station, storage }) => {
             let db = Db::open(&storage.database_url()).await?;

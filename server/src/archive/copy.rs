@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 23] = [
+pub const TABLES: [&str; 25] = [
     "organisation",
     "person",
     "roster",
@@ -20,6 +20,8 @@ pub const TABLES: [&str; 23] = [
     "event_revision",
     "offer",
     "offer_union",
+    "offer_floor",
+    "ballot",
     "booking",
     "booking_change",
     "payment",

@@ -158,6 +158,9 @@ pub async fn run(app: App) {
             () = tokio::time::sleep(EVERY) => {}
             () = app.stopping.cancelled() => return,
         }
+        if let Err(error) = crate::draw::sweep(&app).await {
+            tracing::error!(cause = ?error, "a ballot could not be drawn; trying again");
+        }
         match sweep(&app).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "held places lapsed"),

@@ -4,6 +4,7 @@ mod api;
 mod calendar;
 pub(crate) mod change;
 mod desk;
+pub(crate) mod drawn;
 pub mod held;
 mod limits;
 pub(crate) mod line;

@@ -79,6 +79,26 @@ pub(super) async fn remember(tx: &mut Tx, answers: &[(&Attempt, Booked)]) -> Res
     Ok(())
 }
 
+/// Those who take part already, where each may ask only once: in a draw, or for approval.
+pub(super) async fn entered(
+    tx: &mut Tx,
+    offer: &Offer,
+    attempts: &[&Attempt],
+) -> Result<HashSet<String>> {
+    if offer.mode == "first_come" {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<(String,)> = fetch_rows!(
+        tx,
+        "select b.person_id from (",
+        attempts,
+        |attempt| [&attempt.person.id, &offer.id],
+        ") v join booking b on b.person_id = v.column1 and b.offer_id = v.column2
+         where b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested')",
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// Adds places to what people hold of an offer. Gives those whose limit allows it; for the others nothing changes.
 pub(super) async fn hold(
     tx: &mut Tx,

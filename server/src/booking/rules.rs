@@ -170,7 +170,7 @@ impl Attempt {
 
     /// Why the offer cannot be booked like this, as far as event and offer tell.
     pub(super) fn refusal(&self, event: &Event, offer: &Offer) -> Option<Refused> {
-        if !event.is_public() || offer.mode != "first_come" {
+        if !event.is_public() || offer.mode == "allocation" {
             return Some(no_such_offer());
         }
         let too_many = i64::try_from(self.guests.len()).unwrap_or(i64::MAX) > offer.guests_max;
@@ -283,6 +283,15 @@ pub(super) fn limit_reached(offer: &Offer) -> Refused {
         "limit_reached",
         format!("每人最多 {n} 个名额，您已经报过名了，请到「我的票」查看。"),
         format!("Each person may hold {n} at most, and you have booked already. See “My tickets”."),
+    )
+}
+
+pub(super) fn one_entry() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "limit_reached",
+        "您已经报过名了，每人一次。要改同行人，请先取消原来的报名再报。",
+        "You take part already; each person once. To change your companions, cancel and enter again.",
     )
 }
 

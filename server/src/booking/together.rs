@@ -147,6 +147,10 @@ async fn decide_round<'a>(
     let attempts = refuse(attempts, decided, |attempt| {
         (!eligible.contains(&attempt.person.id)).then(|| rules::not_eligible(&offer))
     });
+    let entered = queries::entered(tx, &offer, &attempts).await?;
+    let attempts = refuse(attempts, decided, |attempt| {
+        entered.contains(&attempt.person.id).then(rules::one_entry)
+    });
     let over = limits::over(tx, &event, &offer, &attempts).await?;
     let attempts = refuse(attempts, decided, |attempt| over.get(&attempt.person.id).cloned());
     let wish = |attempt: &&'a Attempt| (attempt.person.id.as_str(), attempt.places());
@@ -155,6 +159,9 @@ async fn decide_round<'a>(
     let attempts = refuse(attempts, decided, |attempt| {
         (!holders.contains(&attempt.person.id)).then(|| rules::limit_reached(&offer))
     });
+    if let Some(given) = Given::later(&offer) {
+        return write_bookings(tx, &event, &offer, &attempts, given, decided).await;
+    }
     let (won, lost) = take(tx, &offer, attempts).await?;
     write_bookings(tx, &event, &offer, &won, Given::place(&offer), decided).await?;
     if offer.waiting_list && !lost.is_empty() {
@@ -185,7 +192,7 @@ pub(super) struct Given {
 
 impl Given {
     /// A place of `offer`: confirmed, or held for one who still has to confirm or to pay.
-    const fn place(offer: &Offer) -> Self {
+    pub(super) const fn place(offer: &Offer) -> Self {
         let (line, position) = (None, None);
         match offer.held_ms() {
             None => {
@@ -198,6 +205,17 @@ impl Given {
                 Self { status: Status::Held, tickets, held_ms, line, position }
             }
         }
+    }
+
+    /// For modes in which nobody has a place at once: an entry in the draw, a request to the organizer.
+    fn later(offer: &Offer) -> Option<Self> {
+        let (status, tickets) = match offer.mode.as_str() {
+            "draw" => (Status::Entered, None),
+            // The door says that it is not approved yet.
+            "approval" => (Status::Requested, Some("unapproved")),
+            _ => return None,
+        };
+        Some(Self { status, tickets, held_ms: None, line: None, position: None })
     }
 
     /// Places in the line of `offer`, for so many.

@@ -13,6 +13,7 @@ use super::{Event, EventDraft, Offer, queries, rules};
 use crate::{
     App, audit,
     db::Tx,
+    draw,
     error::Result,
     web::access::{Access, Caller, Staff},
 };
@@ -44,6 +45,10 @@ pub(crate) struct OfferJson {
     mode: String,
     quota: i64,
     left: i64,
+    /// Who finds no place may wait in line.
+    waiting_list: bool,
+    /// How many bookings wait in line now.
+    waiting: i64,
     opens_ms: i64,
     closes_ms: i64,
     cancel_until_ms: i64,
@@ -52,7 +57,7 @@ pub(crate) struct OfferJson {
     eligibility: String,
     valid_from_ms: i64,
     valid_to_ms: i64,
-    /// `open`, `not_open`, `sold_out`, `closed` or `cancelled`.
+    /// `open`, `not_open`, `waiting_list`, `sold_out`, `closed` or `cancelled`.
     standing: &'static str,
 }
 
@@ -85,6 +90,8 @@ impl OfferJson {
             left: offer.left(),
             id: offer.id,
             name: offer.name,
+            waiting_list: offer.waiting_list,
+            waiting: offer.waiting,
             mode: offer.mode,
             quota: offer.quota,
             opens_ms: offer.opens_ms.0,
@@ -140,6 +147,7 @@ pub(super) async fn create(
     let mut tx = app.db.write().await?;
     let id = queries::create(&mut tx, &draft, now).await?;
     audit::record(&mut tx, &staff, "event.create", &id, "", now).await?;
+    draw::commit(&mut tx, &app.keys, &id, now).await?;
     let event = queries::event(&mut tx, &id).await?;
     let json = EventJson::read(&mut tx, event, now).await?;
     tx.commit().await?;

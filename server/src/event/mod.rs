@@ -130,6 +130,8 @@ pub struct Offer {
     pub limit_year: Option<i64>,
     /// Whether staying away counts as a no-show, and a bar for no-shows keeps people out.
     pub no_shows_count: bool,
+    /// For a draw: who got nothing in so many last drives of the kind has one more chance for each.
+    pub weight_drives: i64,
 }
 
 impl Offer {
@@ -242,6 +244,21 @@ pub struct OfferDraft {
     /// Whether staying away counts as a no-show, and a bar for no-shows keeps people out.
     #[serde(default)]
     pub no_shows_count: bool,
+    /// For a draw: who got nothing in so many last drives of the kind has one more chance for each.
+    #[serde(default)]
+    pub weight_drives: i64,
+    /// For a draw: places set aside for unions; left out, they stay as they are.
+    #[serde(default)]
+    pub floors: Option<Vec<FloorDraft>>,
+}
+
+/// Places of a draw set aside for the people of a union, as far as they want them.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct FloorDraft {
+    /// The union's id.
+    pub union: String,
+    /// How many.
+    pub places: i64,
 }
 
 impl OfferDraft {
@@ -269,6 +286,8 @@ impl OfferDraft {
             limit_month: None,
             limit_year: None,
             no_shows_count: false,
+            weight_drives: 0,
+            floors: None,
         }
     }
 }
@@ -297,6 +316,8 @@ impl From<&Offer> for OfferDraft {
             limit_month: offer.limit_month,
             limit_year: offer.limit_year,
             no_shows_count: offer.no_shows_count,
+            weight_drives: offer.weight_drives,
+            floors: None,
         }
     }
 }

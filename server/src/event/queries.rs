@@ -182,9 +182,10 @@ pub(crate) async fn add_offer(
         tx,
         "insert into offer (id, event_id, class, name, mode, quota, opens_ms, closes_ms, cancel_until_ms, per_person,
                             guests_max, eligibility, valid_from_ms, valid_to_ms, created_ms, waiting_list, accept_ms,
-                            hold_ms, contribution_cents, limit_event, limit_month, limit_year, no_shows_count)
+                            hold_ms, contribution_cents, limit_event, limit_month, limit_year, no_shows_count,
+                            weight_drives)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23)",
+                 $23, $24)",
         &id,
         event_id,
         class,
@@ -208,14 +209,23 @@ pub(crate) async fn add_offer(
         draft.limit_month,
         draft.limit_year,
         draft.no_shows_count,
+        draft.weight_drives,
     )?;
     set_unions(tx, &id, draft).await?;
+    set_floors(tx, &id, draft).await?;
     Ok(id)
 }
 
 /// Writes the changed particulars of an offer. Fewer places than are taken is refused; tickets keep their own window.
 pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> Result<()> {
     let before = offer(tx, id).await?;
+    if before.mode != draft.mode && is_booked(tx, id).await? {
+        return Err(Error::invalid(
+            "mode",
+            "已经有人报名，不能再换报名方式。可以另加一个名额。",
+            "People have booked already; the mode cannot change. You may add another offer.",
+        ));
+    }
     let event = event(tx, &before.event_id).await?;
     let (valid_from, valid_to, cancel_until) =
         rules::windows(draft, event.starts_ms, event.ends_ms)?;
@@ -224,7 +234,8 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
         "update offer set name = $2, mode = $3, quota = $4, opens_ms = $5, closes_ms = $6, cancel_until_ms = $7,
                           per_person = $8, guests_max = $9, eligibility = $10, valid_from_ms = $11, valid_to_ms = $12,
                           waiting_list = $13, accept_ms = $14, hold_ms = $15, contribution_cents = $16,
-                          limit_event = $17, limit_month = $18, limit_year = $19, no_shows_count = $20
+                          limit_event = $17, limit_month = $18, limit_year = $19, no_shows_count = $20,
+                          weight_drives = $21
          where id = $1 and taken <= $4",
         id,
         draft.name.trim(),
@@ -246,6 +257,7 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
         draft.limit_month,
         draft.limit_year,
         draft.no_shows_count,
+        draft.weight_drives,
     )?;
     if rows == 0 {
         let taken = before.taken;
@@ -255,7 +267,38 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
             format!("{taken} places are booked already; the quota cannot be less."),
         ));
     }
-    set_unions(tx, id, draft).await
+    set_unions(tx, id, draft).await?;
+    set_floors(tx, id, draft).await
+}
+
+async fn set_floors(tx: &mut Tx, offer_id: &str, draft: &OfferDraft) -> Result<()> {
+    let Some(floors) = &draft.floors else { return Ok(()) };
+    execute!(tx, "delete from offer_floor where offer_id = $1", offer_id)?;
+    for floor in floors {
+        let rows = execute!(
+            tx,
+            "insert into offer_floor (offer_id, union_id, places)
+             select $1, id, $3 from organisation where id = $2 and kind = 'union'
+             on conflict (offer_id, union_id) do update set places = excluded.places",
+            offer_id,
+            &floor.union,
+            floor.places,
+        )?;
+        if rows == 0 {
+            return Err(Error::invalid(
+                "floors",
+                "保底名额里的工会不存在。",
+                "A union with places set aside does not exist.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn is_booked(tx: &mut Tx, offer_id: &str) -> Result<bool> {
+    let (bookings,): (i64,) =
+        fetch!(tx, fetch_one, "select count(*) from booking where offer_id = $1", offer_id)?;
+    Ok(bookings > 0)
 }
 
 async fn set_unions(tx: &mut Tx, offer_id: &str, draft: &OfferDraft) -> Result<()> {

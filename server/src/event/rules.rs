@@ -73,6 +73,8 @@ pub fn standing(event: &Event, offer: &Offer, now: Millis) -> Standing {
         Standing::Closed
     } else if now < offer.opens_ms {
         Standing::NotOpen
+    } else if offer.mode != "first_come" {
+        Standing::Open
     } else if offer.waiting_list && (offer.left() <= 0 || offer.waiting > 0) {
         Standing::Line
     } else if offer.left() <= 0 {
@@ -142,11 +144,17 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
         draft.valid_from_ms.and_then(|from| moment("valid_from", from)),
         draft.valid_to_ms.and_then(|to| moment("valid_to", to)),
         text("name", "名称", &draft.name, 1, 60),
-        one_of("mode", "方式", &draft.mode, &["first_come"]),
+        one_of("mode", "方式", &draft.mode, &["first_come", "draw", "approval"]),
         one_of("eligibility", "对象", &draft.eligibility, &["members", "unions", "anyone"]),
         within("quota", "名额", draft.quota, 0, 1_000_000),
         within("per_person", "每人限额", draft.per_person, 1, 50),
         within("guests_max", "随行人数", draft.guests_max, 0, 20),
+        draft
+            .floors
+            .iter()
+            .flatten()
+            .find_map(|floor| within("floors", "保底名额", floor.places, 1, 1_000_000)),
+        within("weight_drives", "加权的次数", draft.weight_drives, 0, 20),
         within("accept_ms", "确认的时间", draft.accept_ms, MINUTE, 30 * DAY),
         draft.hold_ms.and_then(|ms| within("hold_ms", "保留的时间", ms, MINUTE, 30 * DAY)),
         within("contribution_cents", "每个名额的费用", draft.contribution_cents, 0, 10_000_000),

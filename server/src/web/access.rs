@@ -165,6 +165,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/events/{event}", Access::Public),
     ("GET", "/api/v1/events", Access::Public),
     ("GET", "/api/v1/events/{event}", Access::Public),
+    ("GET", "/offers/{offer}/draw", Access::Public),
+    ("GET", "/api/v1/offers/{offer}/draw", Access::Public),
     ("POST", "/api/v1/events", Access::Organizer),
     ("PATCH", "/api/v1/events/{event}", Access::Organizer),
     // Booking and tickets: a person's own.

@@ -65,6 +65,8 @@ pub(super) fn blank_offer(event: &Event, now: Millis) -> Typed {
         ("per_person", "1".to_owned()),
         ("guests_max", "0".to_owned()),
         ("eligibility", "members".to_owned()),
+        ("mode", "first_come".to_owned()),
+        ("weight_drives", "0".to_owned()),
         ("accept", "120".to_owned()),
     ])
 }
@@ -81,6 +83,8 @@ pub(super) fn form_of_offer(event: &Event, offer: &Offer, unions: &[(String, Str
         ("per_person", offer.per_person.to_string()),
         ("guests_max", offer.guests_max.to_string()),
         ("eligibility", offer.eligibility.clone()),
+        ("mode", offer.mode.clone()),
+        ("weight_drives", offer.weight_drives.to_string()),
         ("waiting_list", if offer.waiting_list { "yes" } else { "" }.to_owned()),
         ("accept", (offer.accept_ms / MINUTE).to_string()),
         ("hold", offer.hold_ms.map(|ms| (ms / MINUTE).to_string()).unwrap_or_default()),
@@ -112,6 +116,10 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
     let hold = optional_number(form, "hold", "保留的时间", "how long a place is held");
     let draft = OfferDraft {
         name: form.value("name").trim().to_owned(),
+        mode: Some(form.value("mode").to_owned())
+            .filter(|mode| !mode.is_empty())
+            .unwrap_or_else(|| before.mode.clone()),
+        weight_drives: optional_number(form, "weight_drives", "次数", "how many").unwrap_or(0),
         quota: number(form, "quota", "名额", "how many places there are"),
         opens_ms: opens.or(closes.map(|closes| closes.plus(-MINUTE))).unwrap_or_default().0,
         closes_ms: closes.or(opens.map(|opens| opens.plus(MINUTE))).unwrap_or(Millis(MINUTE)).0,

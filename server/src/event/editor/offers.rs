@@ -10,6 +10,7 @@ use super::{Done, draft, events::refused};
 use crate::{
     App, audit,
     db::Tx,
+    draw,
     error::{Error, Result},
     event::{Event, Offer, queries},
     web::{Frame, access::Staff, form::Typed, page},
@@ -96,6 +97,7 @@ pub(super) async fn create(
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let id = queries::add_offer(&mut tx, &event.id, &draft, now).await?;
+    draw::commit(&mut tx, &app.keys, &event.id, now).await?;
     audit::record(&mut tx, &staff, "offer.create", &id, "", now).await?;
     saved(&app, tx, &event).await
 }
@@ -130,6 +132,7 @@ pub(super) async fn change(
         match queries::update_offer(&mut tx, &offer.id, &draft).await {
             Ok(()) => {
                 // A raised quota goes to those in line first.
+                draw::commit(&mut tx, &app.keys, &event.id, now).await?;
                 let offer = queries::offer(&mut tx, &offer.id).await?;
                 crate::booking::line::advance(&mut tx, &app, &offer, now).await?;
                 audit::record(&mut tx, &staff, "offer.change", &offer.id, "", now).await?;
