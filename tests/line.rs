@@ -180,6 +180,47 @@ on_both! {
         app.in_order().await;
     }
 
+    async fn an_organizer_approves_within_the_quota_or_declines(app) {
+        let (event, offer) = app.event(|draft| {
+            draft["offers"][0]["mode"] = "approval".into();
+            draft["offers"][0]["quota"] = 1.into();
+        }).await;
+        let [first, second, third] = app.members().await;
+        let mut asked = Vec::new();
+        for member in [&first, &second, &third] {
+            let booked = app.joins(member, &offer).await;
+            assert_eq!(booked["status"], "requested");
+            asked.push(booked);
+        }
+        let again = app.book_with(&first.token, "again", json!({ "offer": offer })).await;
+        assert_eq!(again.refused(409), "limit_reached");
+        // The door knows the ticket, and says that it is not approved yet.
+        let kiosk = app.kiosk(&event, "东门").await;
+        let ticket = asked[0]["tickets"][0]["id"].as_str().expect("id").to_owned();
+        let state = async || {
+            let rows = kiosk.feed(0).await.tickets;
+            let row = rows.iter().find(|row| row.fact.id.to_string() == ticket).expect("in the feed");
+            serde_json::to_value(row).expect("plain data")["state"].clone()
+        };
+        assert_eq!(state().await, "unapproved");
+        let organizer = app.staff(Role::Organizer).await;
+        let decide = async |booked: &Value, what: &str| {
+            let path = format!("{}/admin/events/{event}/line/{}/decision", app.url, id(booked));
+            let request = app.http.post(path).bearer_auth(&organizer).form(&[("what", what)]);
+            request.send().await.expect("answer").status().as_u16()
+        };
+        assert_eq!(decide(&asked[0], "approve").await, 303);
+        assert_eq!(state().await, "valid");
+        assert_eq!(decide(&asked[1], "approve").await, 409, "there is one place");
+        assert_eq!(decide(&asked[1], "decline").await, 303);
+        assert_eq!(decide(&asked[1], "approve").await, 409, "it was decided");
+        assert_eq!(app.how(&first, &asked[0]).await["status"], "confirmed");
+        assert_eq!(app.how(&second, &asked[1]).await["status"], "declined");
+        assert_eq!(app.how(&third, &asked[2]).await["status"], "requested");
+        assert!(app.messages_to(&second.phone).await.join("").contains("没有通过审核"));
+        app.in_order().await;
+    }
+
     async fn the_pages_say_where_one_stands(app) {
         let (event, offer) = app.event(with_a_line(1)).await;
         let [first, second, third] = app.members().await;

@@ -1,4 +1,5 @@
-//! The organizer's page of an event's held places and waiting list: who is next, until when, and what became of others.
+//! The organizer's page of an event's requests, held places and waiting list: who is to be decided on, who is next and
+//! until when, and what became of others.
 
 use askama::Template;
 use axum::{
@@ -9,7 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Status, held, queries};
+use super::{Status, approval, held, queries};
 use crate::{
     App,
     db::Tx,
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Router<App> {
     Router::new()
         .route("/admin/events/{event}/line", get(show))
         .route("/admin/events/{event}/line/{booking}/payment", post(pay))
+        .route("/admin/events/{event}/line/{booking}/decision", post(decide))
 }
 
 #[derive(Template)]
@@ -34,6 +36,7 @@ pub(super) fn routes() -> Router<App> {
 struct LinePage {
     frame: Frame,
     event: Event,
+    requested: Vec<Row>,
     held: Vec<Row>,
     waiting: Vec<Row>,
     log: Vec<Change>,
@@ -65,6 +68,7 @@ struct Change {
 
 impl LinePage {
     async fn read(tx: &mut Tx, frame: Frame, event: Event) -> Result<Self> {
+        let requested = rows(tx, &event.id, Status::Requested).await?;
         let held = rows(tx, &event.id, Status::Held).await?;
         let waiting = rows(tx, &event.id, Status::Waiting).await?;
         let log = fetch!(
@@ -77,7 +81,7 @@ impl LinePage {
             &event.id,
             LOG,
         )?;
-        Ok(Self { frame, event, held, waiting, log, refusal: None, tab: "line" })
+        Ok(Self { frame, event, requested, held, waiting, log, refusal: None, tab: "line" })
     }
 
     fn moment(&self, ms: &i64) -> String {
@@ -150,18 +154,52 @@ async fn pay(
     Form(payment): Form<Payment>,
 ) -> Result<Response> {
     frame.path = format!("/admin/events/{event_id}/line");
+    let event = event_of(&app, &event_id, &booking).await?;
+    let done = held::pay(&app, &staff, &booking, &payment.method).await;
+    answer(&app, frame, event, done).await
+}
+
+#[derive(Deserialize)]
+struct Decision {
+    /// `approve` or `decline`.
+    what: String,
+}
+
+/// `POST /admin/events/{event}/line/{booking}/decision`: a request is approved, or not.
+async fn decide(
+    State(app): State<App>,
+    Path((event_id, booking)): Path<(String, String)>,
+    staff: Staff,
+    mut frame: Frame,
+    Form(decision): Form<Decision>,
+) -> Result<Response> {
+    frame.path = format!("/admin/events/{event_id}/line");
+    let event = event_of(&app, &event_id, &booking).await?;
+    let done = match decision.what.as_str() {
+        "approve" => approval::approve(&app, &staff, &booking).await,
+        _ => approval::decline(&app, &staff, &booking).await,
+    };
+    answer(&app, frame, event, done).await
+}
+
+/// The event, if the booking is one of it: an id is no permission.
+async fn event_of(app: &App, event_id: &str, booking_id: &str) -> Result<Event> {
     let mut tx = app.db.read().await?;
-    let event = event::queries::event(&mut tx, &event_id).await?;
-    // An id is no permission: the booking must be this event's.
-    match queries::find(&mut tx, &booking).await? {
-        Some(booking) if booking.event_id == event.id => {}
-        _ => return Err(Error::NotFound),
+    let event = event::queries::event(&mut tx, event_id).await?;
+    match queries::find(&mut tx, booking_id).await? {
+        Some(booking) if booking.event_id == event.id => Ok(event),
+        _ => Err(Error::NotFound),
     }
-    match held::pay(&app, &staff, &booking, &payment.method).await {
+}
+
+/// The page again, with why it was refused if it was.
+async fn answer(app: &App, frame: Frame, event: Event, done: Result<()>) -> Result<Response> {
+    match done {
         Ok(()) => Ok(Redirect::to(&frame.path).into_response()),
         Err(error @ (Error::Refused(_) | Error::Invalid(_))) => {
             let refused = error.problem().refused;
             let refusal = Some(refused.text(frame.lang).to_owned());
+            let mut tx = app.db.read().await?;
             let again = LinePage { refusal, ..LinePage::read(&mut tx, frame, event).await? };
             Ok((refused.status, page(&again)?).into_response())
         }

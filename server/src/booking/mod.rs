@@ -1,6 +1,7 @@
 //! Bookings and the tickets they give: the main job.
 
 mod api;
+mod approval;
 mod calendar;
 pub(crate) mod change;
 mod desk;

@@ -213,6 +213,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/admin/events/{event}/list/{ticket}/undo", Access::Volunteer),
     ("GET", "/admin/events/{event}/line", Access::Organizer),
     ("POST", "/admin/events/{event}/line/{booking}/payment", Access::Organizer),
+    ("POST", "/admin/events/{event}/line/{booking}/decision", Access::Organizer),
     ("GET", "/admin/events/{event}/attendance.xlsx", Access::Organizer),
     ("GET", "/admin/events/{event}/kiosks", Access::Organizer),
     ("POST", "/admin/events/{event}/kiosks", Access::Organizer),

@@ -1,0 +1,125 @@
+//! Approval: people ask for places, an organizer says yes or no.
+
+use admission::Millis;
+use axum::http::StatusCode;
+
+use super::{
+    Booking, Status,
+    change::{self, Cause, Outcome},
+    queries, tickets,
+    together::Given,
+};
+use crate::{
+    App,
+    db::Tx,
+    error::{Refused, Result},
+    event, execute, outbox,
+    web::access::Staff,
+};
+
+/// An organizer approves a request: its places are taken and its tickets admit. Again changes nothing.
+///
+/// # Errors
+/// [`crate::Error::NotFound`]; [`crate::Error::Refused`] `sold_out` when there are not so many places left, or
+/// `not_requested` when nothing is to be decided.
+pub(super) async fn approve(app: &App, staff: &Staff, booking_id: &str) -> Result<()> {
+    let (staff_id, now) = (staff.id.clone(), app.clock.now());
+    change::write(app, booking_id, None, move |tx, app, booking| {
+        let staff_id = staff_id.clone();
+        Box::pin(async move { approve_in(tx, &app, &booking, &staff_id, now).await })
+    })
+    .await
+    .map(drop)
+}
+
+async fn approve_in(
+    tx: &mut Tx,
+    app: &App,
+    booking: &Booking,
+    staff_id: &str,
+    now: Millis,
+) -> Result<Outcome> {
+    match booking.status {
+        Status::Confirmed | Status::Held => return Ok(Ok(false)),
+        Status::Requested => {}
+        _ => return Ok(Err(not_requested().into())),
+    }
+    if !queries::take_for_line(tx, &booking.offer_id, booking.places).await? {
+        return Ok(Err(full().into()));
+    }
+    let event = event::queries::event(tx, &booking.event_id).await?;
+    let given = Given::place(&event::queries::offer(tx, &booking.offer_id).await?);
+    execute!(
+        tx,
+        "update booking set status = $2, held_until_ms = $3 where id = $1",
+        &booking.id,
+        given.status,
+        given.held_ms.map(|ms| now.plus(ms).0),
+    )?;
+    // A request has its tickets from the beginning; one that is still to be confirmed stays unapproved at the door.
+    tickets::set_state(tx, booking, given.tickets.unwrap_or("unapproved")).await?;
+    let cause = Cause { word: "approved", staff_id: Some(staff_id) };
+    change::log(tx, booking, given.status, cause, now).await?;
+    let body = format!(
+        "【王佐镇总工会】您报名的「{}」已通过审核：{}/bookings/{}",
+        event.title, app.public_url, booking.id
+    );
+    outbox::tell(tx, &booking.person_id, &body, now).await?;
+    tx.notify(&event.id).await?;
+    Ok(Ok(true))
+}
+
+/// An organizer does not approve a request. Again changes nothing.
+///
+/// # Errors
+/// [`crate::Error::NotFound`]; [`crate::Error::Refused`] `not_requested` when nothing is to be decided.
+pub(super) async fn decline(app: &App, staff: &Staff, booking_id: &str) -> Result<()> {
+    let (staff_id, now) = (staff.id.clone(), app.clock.now());
+    change::write(app, booking_id, None, move |tx, app, booking| {
+        let staff_id = staff_id.clone();
+        Box::pin(async move { decline_in(tx, &app, &booking, &staff_id, now).await })
+    })
+    .await
+    .map(drop)
+}
+
+async fn decline_in(
+    tx: &mut Tx,
+    app: &App,
+    booking: &Booking,
+    staff_id: &str,
+    now: Millis,
+) -> Result<Outcome> {
+    match booking.status {
+        Status::Declined => return Ok(Ok(false)),
+        Status::Requested => {}
+        _ => return Ok(Err(not_requested().into())),
+    }
+    let cause = Cause { word: "declined", staff_id: Some(staff_id) };
+    if !change::end(tx, app, booking, Status::Declined, cause, now).await? {
+        return Ok(Err(not_requested().into()));
+    }
+    let event = event::queries::event(tx, &booking.event_id).await?;
+    let body =
+        format!("【王佐镇总工会】您报名的「{}」没有通过审核，如有疑问请联系主办方。", event.title);
+    outbox::tell(tx, &booking.person_id, &body, now).await?;
+    Ok(Ok(true))
+}
+
+fn full() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "sold_out",
+        "剩下的名额不够，没有通过。可以先增加名额，或不通过别的报名。",
+        "There are not so many places left; it was not approved. Raise the quota first, or decline others.",
+    )
+}
+
+fn not_requested() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "not_requested",
+        "这个报名已经处理过，或本人已取消。",
+        "This request was decided already, or its holder cancelled it.",
+    )
+}
