@@ -242,6 +242,44 @@ on_both! {
         at("voucher", 302, "limit_year").await.expect(201);
     }
 
+    async fn that_it_is_full_is_told_without_the_database_until_it_is_not(app) {
+        let (_, offer) = app.event(|draft| draft["offers"][0]["quota"] = 1.into()).await;
+        let winner = app.member("王小明").await;
+        let won = app.book_with(&winner.token, "tap", json!({ "offer": offer })).await;
+        let mut losers = Vec::new();
+        for n in 0..60 {
+            losers.push(app.member(&format!("会员{n}")).await);
+        }
+        for loser in &losers {
+            let lost = app.book_with(&loser.token, "tap", json!({ "offer": offer })).await;
+            assert_eq!(lost.refused(409), "sold_out");
+        }
+        assert!(app.app.bookings.answered_from_memory() > 0, "each of them went to the database");
+        // Whoever has booked gets the answer they had, byte for byte.
+        let again = app.book_with(&winner.token, "tap", json!({ "offer": offer })).await;
+        assert_eq!(again.text, won.text);
+        let path = format!("/api/v1/bookings/{}/cancellation", won.json()["id"].as_str().expect("id"));
+        app.post(&path, &winner.token, json!({})).await.expect(200);
+        // A place is free: within a second it can be had. The first to ask gets it.
+        let asking = async {
+            while app.book_with(&losers[0].token, "later", json!({ "offer": offer })).await.status != 201 {}
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(1), asking).await.expect("within a second");
+    }
+
+    async fn what_is_not_open_yet_opens_on_time_whatever_memory_says(app) {
+        let opens = app.now().0 + HOUR;
+        let (_, offer) = app.event(|draft| draft["offers"][0]["opens_ms"] = opens.into()).await;
+        let member = app.member("王小明").await;
+        for n in 0..20 {
+            let early = app.book_with(&member.token, &format!("tap {n}"), json!({ "offer": offer })).await;
+            assert_eq!(early.refused(403), "not_open");
+        }
+        assert!(app.app.bookings.answered_from_memory() > 0, "each of them went to the database");
+        app.advance(HOUR);
+        app.book_with(&member.token, "on time", json!({ "offer": offer })).await.expect(201);
+    }
+
     async fn an_answer_is_kept_for_a_day_and_swept_after_two(app) {
         let (_, offer) = app.event(|draft| {
             draft["ends_ms"] = (app.now().0 + 90 * HOUR).into();

@@ -69,6 +69,28 @@ async fn two_servers_on_one_database_stay_right_together() {
     assert_eq!(heard, all, "what a kiosk heard bit by bit is not what there is");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_given_up_at_one_server_can_be_had_at_the_other_within_a_second() {
+    let app = TestApp::new(Engine::Postgres).await;
+    let twin = app.twin().await;
+    let (_, offer) = app.event(|draft| draft["offers"][0]["quota"] = 1.into()).await;
+    let (winner, loser) = (app.member("王小明").await, app.member("李华").await);
+    let won = app.book_with(&winner.token, "tap", json!({ "offer": offer })).await.expect(201);
+    for n in 0..50 {
+        let key = format!("tap {n}");
+        let lost = twin.book_with(&loser.token, &key, json!({ "offer": offer })).await;
+        assert_eq!(lost.refused(409), "sold_out");
+    }
+    assert!(twin.app.bookings.answered_from_memory() > 0, "each of them went to the database");
+    let path = format!("/api/v1/bookings/{}/cancellation", won["id"].as_str().expect("id"));
+    app.post(&path, &winner.token, json!({})).await.expect(200);
+    let asking = async {
+        while twin.book_with(&loser.token, "later", json!({ "offer": offer })).await.status != 201 {
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(1), asking).await.expect("in a second");
+}
+
 /// The same tap arrives at both servers at once and has one effect. Gives the booking, or nothing when it is full.
 async fn tapped(app: &TestApp, twin: &TestApp, member: &Member, offer: &str) -> Option<Value> {
     let request = json!({ "offer": offer });

@@ -86,10 +86,11 @@ impl App {
         std::fs::create_dir_all(&config.storage.data)?;
         let db = db::Db::open(&config.storage.database_url()).await?;
         let ledger = ledger::Ledger::start(db.clone());
+        let live = live::Live::start(&db);
         let app = Self {
-            bookings: booking::Bookings::start(ledger.clone()),
+            bookings: booking::Bookings::start(ledger.clone(), db.clone(), &live),
             ledger,
-            live: live::Live::start(&db),
+            live,
             keys: keys::Keys::open(&config.storage.data.join("keys"))?,
             delivery: outbox::Delivery::of(&config.sms)?,
             outbox_wakes: Arc::new(Notify::new()),
@@ -223,8 +224,12 @@ async fn metrics(State(app): State<App>) -> String {
     format!(
         "# HELP turnout_ledger_waiting Pieces of work waiting for the ledger.\n\
          # TYPE turnout_ledger_waiting gauge\n\
-         turnout_ledger_waiting {}\n",
-        app.ledger.waiting() + app.bookings.waiting()
+         turnout_ledger_waiting {}\n\
+         # HELP turnout_bookings_from_memory Bookings that were refused without asking the database.\n\
+         # TYPE turnout_bookings_from_memory counter\n\
+         turnout_bookings_from_memory {}\n",
+        app.ledger.waiting() + app.bookings.waiting(),
+        app.bookings.answered_from_memory(),
     )
 }
 

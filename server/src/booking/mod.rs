@@ -9,6 +9,7 @@ pub(crate) mod drawn;
 pub mod held;
 mod limits;
 pub(crate) mod line;
+mod memory;
 pub(crate) mod pages;
 pub(crate) mod picture;
 pub(crate) mod queries;

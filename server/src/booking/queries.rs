@@ -99,6 +99,13 @@ pub(super) async fn entered(
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// Everybody who ever booked an offer.
+pub(super) async fn bookers(tx: &mut Tx, offer_id: &str) -> Result<HashSet<String>> {
+    let rows: Vec<(String,)> =
+        fetch!(tx, fetch_all, "select person_id from booking where offer_id = $1", offer_id)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// Adds places to what people hold of an offer. Gives those whose limit allows it; for the others nothing changes.
 pub(super) async fn hold(
     tx: &mut Tx,

@@ -71,6 +71,9 @@ pub struct BookedTicket {
 /// [`Error::Busy`] when too many are waiting.
 pub async fn book(app: &App, person: &Person, request: Request, key: &str) -> Result<Booked> {
     let attempt = Attempt::new(app, person, request, key)?;
+    if let Some(refused) = app.bookings.refusal(&attempt) {
+        return Err(refused.into());
+    }
     let (booked, event_id) = app.bookings.write(attempt).await??;
     app.live.changed(&event_id);
     Ok(booked)
@@ -235,7 +238,7 @@ fn is_shown(c: char) -> bool {
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn refusal_of(standing: Standing) -> Option<Refused> {
+pub(super) fn refusal_of(standing: Standing) -> Option<Refused> {
     let (status, code, zh, en) = match standing {
         Standing::Open | Standing::Line => return None,
         Standing::SoldOut => return Some(sold_out()),

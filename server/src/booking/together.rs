@@ -13,14 +13,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Status, limits, line,
+    memory::Memory,
     queries::{self, NewTicket},
     rules::{self, Attempt, Booked, BookedTicket, Decision},
 };
 use crate::{
-    db::Tx,
+    db::{Db, Tx},
     error::{Error, Refused, Result},
     event::{self, Event, Offer},
     ledger::Ledger,
+    live::Live,
 };
 
 /// How many attempts wait at most.
@@ -34,15 +36,28 @@ type Waiting = (Arc<Attempt>, oneshot::Sender<Result<Decision>>);
 #[derive(Clone, Debug)]
 pub struct Bookings {
     queue: mpsc::Sender<Waiting>,
+    memory: Memory,
 }
 
 impl Bookings {
     /// Starts the task that hands attempts to the ledger. It ends when the last [`Bookings`] is dropped.
     #[must_use]
-    pub fn start(ledger: Ledger) -> Self {
+    pub fn start(ledger: Ledger, db: Db, live: &Live) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(keep(ledger, waiting));
-        Self { queue }
+        let memory = Memory::start(db, live);
+        tokio::spawn(keep(ledger, memory.clone(), waiting));
+        Self { queue, memory }
+    }
+
+    /// How many attempts were answered without the database.
+    #[must_use]
+    pub fn answered_from_memory(&self) -> u64 {
+        self.memory.answered()
+    }
+
+    /// Why the attempt gets no place, when that is known without asking the database.
+    pub(super) fn refusal(&self, attempt: &Attempt) -> Option<Refused> {
+        self.memory.refusal(&attempt.offer_id, &attempt.person.id, attempt.now)
     }
 
     /// How many attempts are waiting now.
@@ -59,7 +74,7 @@ impl Bookings {
     }
 }
 
-async fn keep(ledger: Ledger, mut waiting: mpsc::Receiver<Waiting>) {
+async fn keep(ledger: Ledger, memory: Memory, mut waiting: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         // Work for the ledger is about one event.
@@ -67,18 +82,27 @@ async fn keep(ledger: Ledger, mut waiting: mpsc::Receiver<Waiting>) {
         for waiting in batch.drain(..) {
             by_offer.entry(waiting.0.offer_id.clone()).or_default().push(waiting);
         }
-        join_all(by_offer.into_values().map(|waiting| write_and_answer(&ledger, waiting))).await;
+        join_all(by_offer.into_values().map(|waiting| write_and_answer(&ledger, &memory, waiting)))
+            .await;
     }
 }
 
-async fn write_and_answer(ledger: &Ledger, waiting: Vec<Waiting>) {
+async fn write_and_answer(ledger: &Ledger, memory: &Memory, waiting: Vec<Waiting>) {
     let (attempts, replies): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
-    let outcomes = match write(ledger, attempts.clone()).await {
+    let last = attempts.last().cloned();
+    let outcomes: Vec<Result<Decision>> = match write(ledger, attempts.clone()).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(Error::Busy) => attempts.iter().map(|_| Err(Error::Busy)).collect(),
         // What spoiled it for all may be the fault of one.
         Err(_) => join_all(attempts.into_iter().map(|attempt| alone(ledger, attempt))).await,
     };
+    let shut = |outcome: &Result<Decision>| matches!(outcome, Ok(Err(refused)) if matches!(refused.code, "sold_out" | "not_open"));
+    if let Some(attempt) = &last
+        && outcomes.iter().any(shut)
+        && let Err(error) = memory.learn(&attempt.offer_id, attempt.now).await
+    {
+        tracing::warn!(cause = %error, "it is not remembered that an offer is full");
+    }
     for (reply, outcome) in replies.into_iter().zip(outcomes) {
         // The asker may have gone away; the booking stands all the same.
         drop(reply.send(outcome));
