@@ -280,6 +280,23 @@ on_both! {
         app.book_with(&member.token, "on time", json!({ "offer": offer })).await.expect(201);
     }
 
+    async fn a_script_that_hammers_is_slowed_down_and_gains_nothing(app) {
+        let opens = app.now().0 + HOUR;
+        let (_, offer) = app.event(|draft| draft["offers"][0]["opens_ms"] = opens.into()).await;
+        let (script, person) = (app.member("脚本").await, app.member("王小明").await);
+        let keys: Vec<String> = (0..200).map(|n| format!("tap {n}")).collect();
+        let tries = keys.iter().map(|key| app.book_with(&script.token, key, json!({ "offer": offer })));
+        let answers = join_all(tries).await;
+        let slowed: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+        assert!(slowed.len() > 100, "{} of 200", slowed.len());
+        assert!(slowed.iter().all(|answer| answer.code() == "too_many_requests"));
+        assert!(answers.iter().all(|answer| answer.status == 429 || answer.code() == "not_open"));
+        // Nobody else is slowed down, and the opening is the server's.
+        assert_eq!(app.book_with(&person.token, "tap", json!({ "offer": offer })).await.refused(403), "not_open");
+        app.advance(HOUR);
+        app.book_with(&person.token, "again", json!({ "offer": offer })).await.expect(201);
+    }
+
     async fn an_answer_is_kept_for_a_day_and_swept_after_two(app) {
         let (_, offer) = app.event(|draft| {
             draft["ends_ms"] = (app.now().0 + 90 * HOUR).into();

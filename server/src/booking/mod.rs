@@ -10,6 +10,7 @@ pub mod held;
 mod limits;
 pub(crate) mod line;
 mod memory;
+mod pace;
 pub(crate) mod pages;
 pub(crate) mod picture;
 pub(crate) mod queries;

@@ -52,7 +52,9 @@ async fn book(
         (all(&fields, "offer").concat(), all(&fields, "key").concat(), all(&fields, "guest"));
     match rules::book(&app, &person, Request { offer, guests: guests.clone() }, &key).await {
         Ok(booked) => Ok(Redirect::to(&format!("/bookings/{}", booked.id)).into_response()),
-        Err(error @ (Error::Refused(_) | Error::Invalid(_) | Error::Busy)) => {
+        Err(
+            error @ (Error::Refused(_) | Error::Invalid(_) | Error::Busy | Error::TooMany { .. }),
+        ) => {
             let problem = error.problem();
             let mut again =
                 event::pages::show_again(&app, frame, &event_id, &problem.refused, guests).await?;

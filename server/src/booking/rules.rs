@@ -70,6 +70,7 @@ pub struct BookedTicket {
 /// [`Error::Refused`] with `sold_out`, `limit_reached`, `not_eligible`, `not_open` or `key_reused`;
 /// [`Error::Busy`] when too many are waiting.
 pub async fn book(app: &App, person: &Person, request: Request, key: &str) -> Result<Booked> {
+    app.bookings.pace(&person.id)?;
     let attempt = Attempt::new(app, person, request, key)?;
     if let Some(refused) = app.bookings.refusal(&attempt) {
         return Err(refused.into());

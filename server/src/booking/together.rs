@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Status, limits, line,
     memory::Memory,
+    pace::Pace,
     queries::{self, NewTicket},
     rules::{self, Attempt, Booked, BookedTicket, Decision},
 };
@@ -37,6 +38,7 @@ type Waiting = (Arc<Attempt>, oneshot::Sender<Result<Decision>>);
 pub struct Bookings {
     queue: mpsc::Sender<Waiting>,
     memory: Memory,
+    pace: Pace,
 }
 
 impl Bookings {
@@ -46,7 +48,12 @@ impl Bookings {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let memory = Memory::start(db, live);
         tokio::spawn(keep(ledger, memory.clone(), waiting));
-        Self { queue, memory }
+        Self { queue, memory, pace: Pace::new() }
+    }
+
+    /// Counts a try of `person_id`; refuses when there were too many of late.
+    pub(super) fn pace(&self, person_id: &str) -> Result<()> {
+        self.pace.count(person_id)
     }
 
     /// How many attempts were answered without the database.
