@@ -1,6 +1,6 @@
 //! Turnout's server: issues tickets, keeps the books, shows attendance live.
 //!
-//! One folder is one feature. In reading order: [`event`] (what can be attended), [`booking`] (who holds which ticket),
+//! One folder is one feature. In reading order: [`event`] (what can be attended), [`booking`] (who holds which ticket), [`contest`] (who plays whom),
 //! [`kiosk`] and [`checkin`] (what happened at the doors), [`people`] (the roster), [`account`] and [`staff`] (who signs
 //! in); below them [`web`], [`ledger`], [`live`], [`outbox`], [`keys`] and [`db`].
 
@@ -10,6 +10,7 @@ pub mod audit;
 pub mod booking;
 pub mod checkin;
 pub mod config;
+pub mod contest;
 pub mod db;
 pub mod demo;
 pub mod draw;

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 25] = [
+pub const TABLES: [&str; 36] = [
     "organisation",
     "person",
     "roster",
@@ -32,6 +32,17 @@ pub const TABLES: [&str; 25] = [
     "scan",
     "quarantine",
     "audit",
+    "contest",
+    "court",
+    "discipline",
+    "contest_draw",
+    "group_",
+    "entry",
+    "entry_player",
+    "match_",
+    "match_player",
+    "game",
+    "match_change",
 ];
 
 /// What a column holds; migrations use no other types.
@@ -68,8 +79,13 @@ async fn copy(from: &mut Tx, to: &mut Tx, table: &'static str) -> anyhow::Result
     let columns = columns(from, table).await?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let places: Vec<String> = (1..=columns.len()).map(|at| format!("${at}")).collect();
-    // Unions come before the enterprises that name them.
-    let order = if table == "organisation" { " order by kind desc" } else { "" };
+    let order = match table {
+        // Unions come before the enterprises that name them.
+        "organisation" => " order by kind desc",
+        // A match comes after those it takes its sides from, and after the team match it is a part of.
+        "match_" => " order by case when tie_id is null then 0 else 1 end, round",
+        _ => "",
+    };
     let select = format!("select {} from {table}{order}", names.join(", "));
     let insert =
         format!("insert into {table} ({}) values ({})", names.join(", "), places.join(", "));

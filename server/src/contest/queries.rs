@@ -1,0 +1,128 @@
+//! The SQL of contests.
+
+use super::{Court, Discipline, Entry, Game, Group, Match, Player};
+use crate::{
+    db::Tx,
+    error::{Error, Result},
+    fetch,
+};
+
+/// The columns of [`Entry`].
+macro_rules! entry_select {
+    ($rest:literal) => {
+        concat!(
+            "select n.id, n.event_id, n.discipline_id, n.organisation_id, o.name as organisation, n.name, n.seed, n.status,
+                    n.line, n.captain_id, n.bib, n.seen_ms, n.created_ms, n.group_id, n.group_place, n.draw_line
+             from entry n left join organisation o on o.id = n.organisation_id ",
+            $rest
+        )
+    };
+}
+
+/// The columns of [`Player`]. Admission is that of the person's ticket of the event.
+macro_rules! player_select {
+    ($rest:literal) => {
+        concat!(
+            "select l.entry_id, l.person_id, p.name, p.sex, l.position, l.accepted_ms,
+                    (select min(t.used_ms) from ticket t where t.person_id = l.person_id and t.event_id = l.event_id
+                     and t.state <> 'cancelled') as admitted_ms
+             from entry_player l join person p on p.id = l.person_id ",
+            $rest
+        )
+    };
+}
+
+/// The disciplines of an event, the oldest first.
+pub(crate) async fn disciplines(tx: &mut Tx, event_id: &str) -> Result<Vec<Discipline>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select * from discipline where event_id = $1 order by created_ms, id",
+        event_id
+    )?)
+}
+
+/// The discipline of that id.
+pub(crate) async fn discipline(tx: &mut Tx, id: &str) -> Result<Discipline> {
+    let row: Option<Discipline> =
+        fetch!(tx, fetch_optional, "select * from discipline where id = $1", id)?;
+    row.ok_or(Error::NotFound)
+}
+
+/// The entries of a discipline: seeds first, then as they were made.
+pub(crate) async fn entries(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Entry>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        entry_select!(
+            "where n.discipline_id = $1 order by coalesce(n.seed, 9999), n.created_ms, n.id"
+        ),
+        discipline_id
+    )?)
+}
+
+/// The entry of that id.
+pub(crate) async fn entry(tx: &mut Tx, id: &str) -> Result<Entry> {
+    let row: Option<Entry> = fetch!(tx, fetch_optional, entry_select!("where n.id = $1"), id)?;
+    row.ok_or(Error::NotFound)
+}
+
+/// The people of all entries of a discipline, without those who left, by entry and position.
+pub(crate) async fn players(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Player>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        player_select!(
+            "where l.discipline_id = $1 and l.left_ms is null order by l.entry_id, l.position"
+        ),
+        discipline_id
+    )?)
+}
+
+/// The groups of a discipline.
+pub(crate) async fn groups(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Group>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select * from group_ where discipline_id = $1 order by number",
+        discipline_id
+    )?)
+}
+
+/// The matches of a discipline without the single ones of team matches: groups first, then the rounds of the knock-out.
+pub(crate) async fn matches(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Match>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select * from match_ where discipline_id = $1 and tie_id is null
+         order by stage, round, position, third_place, id",
+        discipline_id
+    )?)
+}
+
+/// The match of that id.
+pub(crate) async fn match_(tx: &mut Tx, id: &str) -> Result<Match> {
+    let row: Option<Match> = fetch!(tx, fetch_optional, "select * from match_ where id = $1", id)?;
+    row.ok_or(Error::NotFound)
+}
+
+/// The games of all matches of a discipline, in order.
+pub(crate) async fn games(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Game>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select g.match_id, g.number, g.a_points, g.b_points from game g join match_ m on m.id = g.match_id
+         where m.discipline_id = $1 order by g.match_id, g.number",
+        discipline_id
+    )?)
+}
+
+/// The courts of an event, in order.
+pub(crate) async fn courts(tx: &mut Tx, event_id: &str) -> Result<Vec<Court>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select * from court where event_id = $1 order by position, id",
+        event_id
+    )?)
+}
