@@ -5,6 +5,8 @@
 
 pub mod queries;
 mod rule;
+pub mod score;
+pub mod standings;
 mod words;
 
 use admission::Millis;

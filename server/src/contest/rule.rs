@@ -86,15 +86,15 @@ impl FromStr for MatchRule {
         let numbers: Vec<u8> =
             numbers.split('/').map(str::parse).collect::<Result<_, _>>().map_err(|_| fault())?;
         match (word, numbers.as_slice()) {
-            ("games", &[best_of @ 1..=15, to @ 1..]) if best_of % 2 == 1 => {
+            ("games", &[best_of @ 1..=15, to @ 1..=255]) if best_of % 2 == 1 => {
                 Ok(Self::Games { best_of, to, cap: None })
             }
-            ("games", &[best_of @ 1..=15, to @ 1.., cap])
+            ("games", &[best_of @ 1..=15, to @ 1..=255, cap])
                 if best_of % 2 == 1 && u16::from(cap) >= u16::from(to) + 1 =>
             {
                 Ok(Self::Games { best_of, to, cap: Some(cap) })
             }
-            ("goals", &[halves @ 1..=4, minutes @ 1..]) => Ok(Self::Goals { halves, minutes }),
+            ("goals", &[halves @ 1..=4, minutes @ 1..=255]) => Ok(Self::Goals { halves, minutes }),
             _ => Err(fault()),
         }
     }
