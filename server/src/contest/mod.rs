@@ -3,6 +3,7 @@
 //! An event of the kind `contest` has disciplines (men's singles, a football cup). People enter them; on the day the list
 //! is closed, who is not there is out, and the draw makes the matches.
 
+pub mod draw;
 pub mod queries;
 mod rule;
 pub mod score;

@@ -33,7 +33,7 @@ macro_rules! player_select {
 }
 
 /// The disciplines of an event, the oldest first.
-pub(crate) async fn disciplines(tx: &mut Tx, event_id: &str) -> Result<Vec<Discipline>> {
+pub async fn disciplines(tx: &mut Tx, event_id: &str) -> Result<Vec<Discipline>> {
     Ok(fetch!(
         tx,
         fetch_all,
@@ -43,14 +43,14 @@ pub(crate) async fn disciplines(tx: &mut Tx, event_id: &str) -> Result<Vec<Disci
 }
 
 /// The discipline of that id.
-pub(crate) async fn discipline(tx: &mut Tx, id: &str) -> Result<Discipline> {
+pub async fn discipline(tx: &mut Tx, id: &str) -> Result<Discipline> {
     let row: Option<Discipline> =
         fetch!(tx, fetch_optional, "select * from discipline where id = $1", id)?;
     row.ok_or(Error::NotFound)
 }
 
 /// The entries of a discipline: seeds first, then as they were made.
-pub(crate) async fn entries(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Entry>> {
+pub async fn entries(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Entry>> {
     Ok(fetch!(
         tx,
         fetch_all,
@@ -62,13 +62,13 @@ pub(crate) async fn entries(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Entr
 }
 
 /// The entry of that id.
-pub(crate) async fn entry(tx: &mut Tx, id: &str) -> Result<Entry> {
+pub async fn entry(tx: &mut Tx, id: &str) -> Result<Entry> {
     let row: Option<Entry> = fetch!(tx, fetch_optional, entry_select!("where n.id = $1"), id)?;
     row.ok_or(Error::NotFound)
 }
 
 /// The people of all entries of a discipline, without those who left, by entry and position.
-pub(crate) async fn players(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Player>> {
+pub async fn players(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Player>> {
     Ok(fetch!(
         tx,
         fetch_all,
@@ -80,7 +80,7 @@ pub(crate) async fn players(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Play
 }
 
 /// The groups of a discipline.
-pub(crate) async fn groups(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Group>> {
+pub async fn groups(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Group>> {
     Ok(fetch!(
         tx,
         fetch_all,
@@ -90,7 +90,7 @@ pub(crate) async fn groups(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Group
 }
 
 /// The matches of a discipline without the single ones of team matches: groups first, then the rounds of the knock-out.
-pub(crate) async fn matches(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Match>> {
+pub async fn matches(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Match>> {
     Ok(fetch!(
         tx,
         fetch_all,
@@ -101,13 +101,13 @@ pub(crate) async fn matches(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Matc
 }
 
 /// The match of that id.
-pub(crate) async fn match_(tx: &mut Tx, id: &str) -> Result<Match> {
+pub async fn match_(tx: &mut Tx, id: &str) -> Result<Match> {
     let row: Option<Match> = fetch!(tx, fetch_optional, "select * from match_ where id = $1", id)?;
     row.ok_or(Error::NotFound)
 }
 
 /// The games of all matches of a discipline, in order.
-pub(crate) async fn games(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Game>> {
+pub async fn games(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Game>> {
     Ok(fetch!(
         tx,
         fetch_all,
@@ -118,7 +118,7 @@ pub(crate) async fn games(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Game>>
 }
 
 /// The courts of an event, in order.
-pub(crate) async fn courts(tx: &mut Tx, event_id: &str) -> Result<Vec<Court>> {
+pub async fn courts(tx: &mut Tx, event_id: &str) -> Result<Vec<Court>> {
     Ok(fetch!(
         tx,
         fetch_all,
