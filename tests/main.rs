@@ -18,5 +18,7 @@ mod organizer;
 mod pages;
 mod power_cut;
 mod rush;
+mod rush_page;
 mod ticket;
 mod tidy;
+mod watch;

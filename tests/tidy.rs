@@ -67,6 +67,54 @@ fn server_sql_keeps_to_what_both_engines_understand() {
     }
 }
 
+/// WeChat on an old phone brings a browser of its own, of about Chrome 70. A word that it does not know is not an error
+/// of one line: the whole module does not run.
+#[test]
+fn scripts_of_pages_run_in_old_browsers() {
+    // What each of them came with: Chrome 71 to 92.
+    const TOO_NEW: [&str; 17] = [
+        "?.",
+        "??",
+        "||=",
+        "&&=",
+        "replaceChildren",
+        "allSettled",
+        "Promise.any",
+        "globalThis",
+        ".matchAll(",
+        "fromEntries",
+        "replaceAll(",
+        ".at(",
+        "structuredClone",
+        "import(",
+        "static ",
+        "catch {",
+        "WeakRef",
+    ];
+    let scripts = files(&root().join("server/assets"), "js");
+    assert!(!scripts.is_empty());
+    for file in scripts {
+        let text = fs::read_to_string(&file).expect("readable");
+        for (number, line) in text.lines().enumerate() {
+            let place = format!("{}:{}", file.display(), number + 1);
+            let code = line.split("// ").next().unwrap_or_default();
+            for word in TOO_NEW {
+                // Chrome 66 knows a catch without a name; WeChat's iOS twin of that time does not.
+                assert!(!code.contains(word), "{place}: `{word}` is too new");
+            }
+            let top_level_await = code.starts_with("await ")
+                || code.starts_with("const") && code.contains("= await ");
+            assert!(!top_level_await, "{place}: await outside a function is too new");
+            let digits =
+                |side: Option<&str>| side.is_some_and(|c| c.chars().all(|c| c.is_ascii_digit()));
+            let parted = code.match_indices('_').any(|(at, _)| {
+                at > 0 && digits(code.get(at - 1..at)) && digits(code.get(at + 1..at + 2))
+            });
+            assert!(!parted, "{place}: a parted number is too new");
+        }
+    }
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
     for part in ["admission", "server", "kiosk", "tests"] {

@@ -4,7 +4,7 @@
 
 const shown = document.querySelector("output[data-draw]");
 
-const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+const bytes = (hex) => Uint8Array.from(hex.match(/../g) || [], (pair) => parseInt(pair, 16));
 const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const text = new TextEncoder();
 
@@ -40,11 +40,12 @@ const draw = async (record) => {
 };
 
 // Old browsers and plain http have no WebCrypto; the server's own word stands beside.
-if (shown && globalThis.crypto?.subtle) {
+const check = async () => {
   const record = await (await fetch(shown.dataset.draw)).json();
   const drawn = await draw(record);
   const same = (a, b) => a.length === b.length && a.every((id, n) => id === b[n]);
   const right = drawn && same(drawn.won, record.won) && same(drawn.lost, record.lost);
   shown.textContent = right ? shown.dataset.right : shown.dataset.wrong;
   shown.dataset.done = right ? "right" : "wrong";
-}
+};
+if (shown && window.crypto && crypto.subtle) check();

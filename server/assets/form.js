@@ -8,7 +8,8 @@ for (const form of document.querySelectorAll("form[method=post]")) {
       return;
     }
     form.dataset.sent = "yes";
-    const button = event.submitter;
+    // Browsers before 2020 do not say which button it was; it has the focus, or there is one only.
+    const button = event.submitter || (document.activeElement.form === form ? document.activeElement : form.querySelector("button"));
     // Only after 100 ms: a quick answer needs no spinner. A disabled button would not be sent, so it stays enabled.
     if (button) setTimeout(() => form.dataset.sent && button.setAttribute("aria-busy", "true"), 100);
   });
@@ -18,6 +19,6 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) {
     delete form.dataset.sent;
-    form.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
+    for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
   }
 });

@@ -8,7 +8,7 @@ const main = document.querySelector("[data-stream]");
 
 if (main) {
   const sign = document.querySelector(".live");
-  const said = sign?.dataset.on ?? sign?.textContent;
+  const said = sign && (sign.dataset.on || sign.textContent);
   let asking = false;
   let again = false;
 
@@ -22,7 +22,7 @@ if (main) {
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" } });
       if (answer.ok) exchange(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    } catch {
+    } catch (fault) {
       connected(false);
     }
     asking = false;
@@ -37,8 +37,14 @@ if (main) {
       const newer = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
       // Whoever is typing or has a choice open in this part is not disturbed.
       if (!newer || part.contains(document.activeElement) && document.activeElement !== document.body) continue;
-      for (const open of part.querySelectorAll("details[open][id]")) newer.querySelector(`#${open.id}`)?.setAttribute("open", "");
-      if (newer.innerHTML !== part.innerHTML) part.replaceChildren(...newer.childNodes);
+      for (const open of part.querySelectorAll("details[open][id]")) {
+        const same = newer.querySelector(`#${open.id}`);
+        if (same) same.setAttribute("open", "");
+      }
+      if (newer.innerHTML !== part.innerHTML) {
+        part.textContent = "";
+        part.append(...newer.childNodes);
+      }
     }
   };
 

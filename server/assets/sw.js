@@ -7,9 +7,9 @@ addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 
 addEventListener("message", (event) => {
-  const keep = event.data?.keep;
+  const keep = event.data && event.data.keep;
   if (!keep) return;
-  event.waitUntil(caches.open(KEPT).then((kept) => Promise.allSettled(keep.map((url) => store(kept, url)))));
+  event.waitUntil(caches.open(KEPT).then((kept) => Promise.all(keep.map((url) => store(kept, url).catch(() => {})))));
 });
 
 async function store(kept, url) {
@@ -37,8 +37,8 @@ async function ticketsHere(fault) {
   let lang = "zh-CN", cards = "";
   for (const address of addresses.filter((address) => address.startsWith("/tickets/"))) {
     const page = await (await kept.match(address)).text();
-    lang = page.match(/<html lang="([^"]+)"/)?.[1] ?? lang;
-    const said = (part) => page.match(part)?.[1] ?? "";
+    const said = (part) => (page.match(part) || ["", ""])[1];
+    lang = said(/<html lang="([^"]+)"/) || lang;
     cards += `<li><a class="card" href="${address}"><div><h2>${said(/<h1>([^<]*)/)}</h2><p>${said(/class="holder"><b>([^<]*)/)}</p></div></a></li>`;
   }
   if (!cards) throw fault;

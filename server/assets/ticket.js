@@ -15,7 +15,7 @@ if ("serviceWorker" in navigator) {
 
 // A dimming screen is the commonest reason for a code that does not scan.
 const stayAwake = () => {
-  if (document.visibilityState === "visible") navigator.wakeLock?.request("screen").catch(() => {});
+  if (document.visibilityState === "visible" && navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
 };
 document.addEventListener("visibilitychange", stayAwake);
 stayAwake();
@@ -29,7 +29,7 @@ if (printer) {
 // The saved picture bears what the ticket says, so that it is known again among a thousand others. Drawn from what is on
 // the page, so it needs no network; without this the link gives the bare code.
 const saver = document.querySelector("a[download]");
-saver?.addEventListener("click", async (event) => {
+if (saver) saver.addEventListener("click", async (event) => {
   event.preventDefault();
   const here = document.createElement("a");
   here.download = saver.download;
@@ -50,7 +50,7 @@ async function picture() {
   const code = new Image();
   code.src = `data:image/svg+xml,${encodeURIComponent(ticket.querySelector(".qr svg").outerHTML)}`;
   await code.decode();
-  const canvas = Object.assign(document.createElement("canvas"), { width: WIDTH, height: 2_000 });
+  const canvas = Object.assign(document.createElement("canvas"), { width: WIDTH, height: 2000 });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, WIDTH, canvas.height);

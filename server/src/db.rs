@@ -6,7 +6,14 @@
 //! a SQLite connection that met a full disk answers errors for ever. So a `Tx` speaks `begin` and `commit` itself, and
 //! a connection whose transaction did not end cleanly is closed instead of going back to the pool.
 
-use std::{fs, os::unix::fs::OpenOptionsExt as _, path::Path, str::FromStr, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    str::FromStr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use sqlx::{
@@ -18,6 +25,14 @@ use sqlx::{
 
 /// The oldest SQLite without the WAL-reset corruption bug (3.7.0 to 3.51.2).
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
+
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// How many statements this process has sent to its database, apart from `begin`, `commit` and the like.
+#[must_use]
+pub fn statements() -> u64 {
+    STATEMENTS.load(Ordering::Relaxed)
+}
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
@@ -234,7 +249,8 @@ impl Tx {
     }
 
     /// For [`execute!`](crate::execute) and [`fetch!`](crate::fetch).
-    pub const fn conn(&mut self) -> &mut Conn {
+    pub fn conn(&mut self) -> &mut Conn {
+        STATEMENTS.fetch_add(1, Ordering::Relaxed);
         &mut self.conn
     }
 
@@ -313,19 +329,22 @@ macro_rules! fetch {
 }
 
 /// Runs one statement with many rows on a [`Tx`]: `execute_rows!(tx, "insert into … ", rows, |row| [row.a, row.b])`
-/// puts `values (…), (…)` behind the text. Without rows it does nothing.
+/// puts `values (…), (…)` behind the text, and a last argument behind those. Without rows it does nothing.
 #[macro_export]
 macro_rules! execute_rows {
     ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?] $(,)?) => {
+        $crate::execute_rows!($tx, $sql, $rows, |$row| [$($arg),+], "")
+    };
+    ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?], $tail:expr $(,)?) => {
         match $tx.conn() {
             $crate::db::Conn::Sqlite(conn) => {
-                match $crate::with_rows!(sqlx::Sqlite, $sql, $rows, |$row| [$($arg),+], "") {
+                match $crate::with_rows!(sqlx::Sqlite, $sql, $rows, |$row| [$($arg),+], $tail) {
                     Some(mut query) => query.build().persistent(false).execute(&mut **conn).await.map(drop),
                     None => Ok(()),
                 }
             }
             $crate::db::Conn::Postgres(conn) => {
-                match $crate::with_rows!(sqlx::Postgres, $sql, $rows, |$row| [$($arg),+], "") {
+                match $crate::with_rows!(sqlx::Postgres, $sql, $rows, |$row| [$($arg),+], $tail) {
                     Some(mut query) => query.build().persistent(false).execute(&mut **conn).await.map(drop),
                     None => Ok(()),
                 }

@@ -60,6 +60,8 @@ pub struct App {
     pub bookings: booking::Bookings,
     /// Tells open pages what changed.
     pub live: live::Live,
+    /// Who is signed in.
+    pub sessions: web::session::Sessions,
     /// The secrets.
     pub keys: keys::Keys,
     /// How messages leave.
@@ -90,6 +92,7 @@ impl App {
         let live = live::Live::start(&db);
         let app = Self {
             bookings: booking::Bookings::start(ledger.clone(), db.clone(), &live),
+            sessions: web::session::Sessions::start(db.clone(), &live),
             ledger,
             live,
             keys: keys::Keys::open(&config.storage.data.join("keys"))?,
@@ -222,16 +225,30 @@ async fn readyz(State(app): State<App>) -> error::Result<&'static str> {
 
 /// `GET /metrics`: for Prometheus. Counts only; nothing about a person.
 async fn metrics(State(app): State<App>) -> String {
-    format!(
-        "# HELP turnout_ledger_waiting Pieces of work waiting for the ledger.\n\
-         # TYPE turnout_ledger_waiting gauge\n\
-         turnout_ledger_waiting {}\n\
-         # HELP turnout_bookings_from_memory Bookings that were refused without asking the database.\n\
-         # TYPE turnout_bookings_from_memory counter\n\
-         turnout_bookings_from_memory {}\n",
-        app.ledger.waiting() + app.bookings.waiting(),
-        app.bookings.answered_from_memory(),
-    )
+    let waiting = app.ledger.waiting() as u64 + app.bookings.waiting();
+    [
+        ("ledger_waiting", "gauge", "Pieces of work waiting for the ledger.", waiting),
+        (
+            "bookings_from_memory",
+            "counter",
+            "Bookings that were refused without asking the database.",
+            app.bookings.answered_from_memory(),
+        ),
+        (
+            "rush_figures_read",
+            "counter",
+            "How often the public figures of all offers were read from the database.",
+            app.bookings.figures_read(),
+        ),
+        ("sessions_read", "counter", "Sessions looked up in the database.", app.sessions.read()),
+        ("sql_statements", "counter", "Statements sent to the database.", db::statements()),
+    ]
+    .map(|(name, kind, help, value)| {
+        format!(
+            "# HELP turnout_{name} {help}\n# TYPE turnout_{name} {kind}\nturnout_{name} {value}\n"
+        )
+    })
+    .concat()
 }
 
 /// The system's clock.

@@ -1,6 +1,7 @@
-//! Who must look again: tells open pages, on this process and the others, that an event changed.
+//! Who must look again: tells open pages, on this process and the others, that an event changed; and whoever remembers
+//! a session, that it is over.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use sqlx::postgres::PgListener;
 use tokio::sync::broadcast;
@@ -37,6 +38,48 @@ impl Live {
     }
 }
 
+/// When things last changed, counted: what was read before a change is not kept after it.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    count: u64,
+    /// What changed, and the count then.
+    last: HashMap<String, u64>,
+    /// Of what happened up to this count nothing is known any more.
+    forgotten: u64,
+}
+
+impl News {
+    /// How many different things are told apart.
+    const KEPT: usize = 4_096;
+
+    /// A mark to ask [`Self::since`] with, to be taken before something is read.
+    pub(crate) const fn mark(&self) -> u64 {
+        self.count
+    }
+
+    /// Notes that `what` changed.
+    pub(crate) fn heard(&mut self, what: &str) {
+        if self.last.len() >= Self::KEPT {
+            self.last.clear();
+            self.forgotten = self.count;
+        }
+        self.count += 1;
+        self.last.insert(what.to_owned(), self.count);
+    }
+
+    /// Notes that some news was missed: anything may have changed.
+    pub(crate) fn missed(&mut self) {
+        self.last.clear();
+        self.count += 1;
+        self.forgotten = self.count;
+    }
+
+    /// Whether `what` changed, or may have changed, since the mark.
+    pub(crate) fn since(&self, mark: u64, what: &str) -> bool {
+        self.forgotten > mark || self.last.get(what).is_some_and(|last| *last > mark)
+    }
+}
+
 async fn listen(pool: sqlx::PgPool, changed: broadcast::Sender<String>) {
     while !pool.is_closed() {
         if let Err(error) = listen_until_broken(&pool, &changed).await {
@@ -55,5 +98,33 @@ async fn listen_until_broken(
     loop {
         let event = listener.recv().await?.payload().to_owned();
         drop(changed.send(event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_after_a_mark_is_told_and_news_before_it_is_not() {
+        let mut news = News::default();
+        news.heard("fair");
+        let mark = news.mark();
+        assert!(!news.since(mark, "fair") && !news.since(mark, "contest"));
+        news.heard("contest");
+        assert!(news.since(mark, "contest") && !news.since(mark, "fair"));
+        news.missed();
+        assert!(news.since(mark, "fair"), "it may have been about anything");
+        assert!(!news.since(news.mark(), "fair"));
+    }
+
+    #[test]
+    fn what_was_forgotten_counts_as_changed() {
+        let mut news = News::default();
+        let mark = news.mark();
+        for n in 0..=News::KEPT {
+            news.heard(&n.to_string());
+        }
+        assert!(news.since(mark, "0"));
     }
 }

@@ -1,14 +1,16 @@
-//! Load by wrk: a client that is not ours.
+//! Load by wrk: a client that is not ours. Several servers get one wrk each, with a share of the connections.
 
 use std::{fmt::Write as _, fs, path::Path, process::Stdio};
 
 use anyhow::{Context as _, ensure};
+use futures_util::future::try_join_all;
 use tokio::process::Command;
 
 /// Open connections: members who tap at the same moment.
 const CONNECTIONS: u32 = 128;
 
 /// One `POST` of JSON.
+#[derive(Clone)]
 pub(crate) struct Post {
     pub(crate) path: String,
     pub(crate) body: String,
@@ -32,24 +34,44 @@ impl Seen {
     }
 }
 
-/// Plays `posts` against `url` for so many seconds, from the first again when they run out.
+/// Plays `posts` against the servers at `urls` for so many seconds, each server its share of them, from the first again
+/// when they run out. The latencies are the mean of the medians and the worst p99.
 pub(crate) async fn play(
-    url: &str,
+    urls: &[String],
     posts: &[Post],
     seconds: u32,
     folder: &Path,
 ) -> anyhow::Result<Seen> {
-    let file = folder.join("requests.txt");
-    fs::write(&file, lines(posts))?;
+    let share = posts.len().div_ceil(urls.len());
+    let connections = CONNECTIONS / u32::try_from(urls.len())?;
+    let runs = urls.iter().zip(posts.chunks(share)).enumerate().map(|(n, (url, posts))| {
+        let file = folder.join(format!("requests-{n}.txt"));
+        async move {
+            fs::write(&file, lines(posts))?;
+            one(url, &file, seconds, connections).await
+        }
+    });
+    let seen = try_join_all(runs).await?;
+    let all = |of: fn(&Seen) -> f64| seen.iter().map(of).collect::<Vec<_>>();
+    Ok(Seen {
+        answers: seen.iter().map(|seen| seen.answers).sum(),
+        refused: seen.iter().map(|seen| seen.refused).sum(),
+        seconds: all(|seen| seen.seconds).into_iter().fold(0.0, f64::max),
+        p50_ms: all(|seen| seen.p50_ms).into_iter().sum::<f64>() / seen.len() as f64,
+        p99_ms: all(|seen| seen.p99_ms).into_iter().fold(0.0, f64::max),
+    })
+}
+
+async fn one(url: &str, file: &Path, seconds: u32, connections: u32) -> anyhow::Result<Seen> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/wrk.lua");
     let run = Command::new("wrk")
         .args(["--threads", "1", "--timeout", "20s"])
-        .args(["--connections", &CONNECTIONS.to_string(), "--duration", &format!("{seconds}s")])
+        .args(["--connections", &connections.to_string(), "--duration", &format!("{seconds}s")])
         .arg("--script")
         .arg(script)
         .arg(url)
         .arg("--")
-        .arg(&file)
+        .arg(file)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -2,7 +2,10 @@
 //!
 //! What a server does per second is compared with an axum route that takes and gives the same JSON and does nothing; a
 //! kiosk's verdict with one bare durable insert. So the numbers mean something on a machine that is slow or shared.
+//!
+//! `make bench PARTS="server growth kiosk memory"` measures only some; the document is written when all were measured.
 
+mod growth;
 mod kiosk;
 mod load;
 mod memory;
@@ -18,8 +21,13 @@ use std::path::Path;
 use server::Target;
 use world::World;
 
+const PARTS: [&str; 4] = ["server", "growth", "kiosk", "memory"];
+const MEMBERS: u32 = 20_000;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let asked: Vec<String> = std::env::args().filter(|arg| PARTS.contains(&arg.as_str())).collect();
+    let wanted = |part: &str| asked.is_empty() || asked.iter().any(|asked| asked == part);
     let folder = tempfile::Builder::new().prefix("turnout-bench").tempdir()?;
     let (one, two) = (folder.path().join("sqlite"), folder.path().join("postgres"));
     std::fs::create_dir(&one)?;
@@ -27,20 +35,46 @@ async fn main() -> anyhow::Result<()> {
     let mut report = report::Report::new()?;
     let noop = noop::serve().await?;
 
-    let world = World::start(&one, None).await?;
-    let target = Target { engine: "SQLite", share: 0.20 };
-    server::measure(&world, &noop, &target, &one, &mut report).await?;
-    kiosk::measure(&world, &one, &mut report).await?;
+    let sqlite = Target { engine: "SQLite", share: 0.20 };
+    let world = World::start(&one, None, 1).await?;
+    let members = world.members(MEMBERS).await?;
+    if wanted("server") {
+        server::measure(&world, &members, &noop, &sqlite, &one, &mut report).await?;
+    }
+    if wanted("kiosk") {
+        kiosk::measure(&world, &one, &mut report).await?;
+    }
+    if wanted("growth") {
+        growth::measure(&world, &members, &noop, sqlite.engine, &one, &mut report).await?;
+    }
     drop(world);
 
-    // A cluster that syncs every commit to the disk, as PostgreSQL does unless told otherwise.
-    let database = postgres::fresh_database(&["fsync=on", "synchronous_commit=on"]).await;
-    let world = World::start(&two, Some(database)).await?;
-    let target = Target { engine: "PostgreSQL", share: 0.15 };
-    server::measure(&world, &noop, &target, &two, &mut report).await?;
-    drop(world);
+    if wanted("server") || wanted("growth") {
+        // A cluster that syncs every commit to the disk, as PostgreSQL does unless told otherwise.
+        let database = postgres::fresh_database(&["fsync=on", "synchronous_commit=on"]).await;
+        let target = Target { engine: "PostgreSQL", share: 0.15 };
+        let mut members = Vec::new();
+        for servers in [1, 2, 3] {
+            let world = World::start(&two, Some(database.clone()), servers).await?;
+            if servers == 1 {
+                members = world.members(MEMBERS).await?;
+            }
+            if wanted("server") {
+                server::measure(&world, &members, &noop, &target, &two, &mut report).await?;
+            }
+        }
+        if wanted("growth") {
+            let world = World::start(&two, Some(database), 1).await?;
+            growth::measure(&world, &members, &noop, target.engine, &two, &mut report).await?;
+        }
+    }
 
-    memory::measure(folder.path(), &mut report).await?;
+    if wanted("memory") {
+        memory::measure(folder.path(), &mut report).await?;
+    }
+    if !asked.is_empty() {
+        return Ok(());
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     report.write(&root.join("docs/performance.md"))
 }

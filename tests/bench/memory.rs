@@ -1,6 +1,6 @@
 //! How much memory the server takes with the whole federation loaded.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{path::Path, process::Stdio};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     report::{Report, Row},
-    world::program,
+    world::{program, resident_mib},
 };
 
 const AT_MOST_MIB: f64 = 64.0;
@@ -41,12 +41,9 @@ pub(crate) async fn measure(folder: &Path, report: &mut Report) -> anyhow::Resul
             page.error_for_status()?.bytes().await?;
         }
     }
-    let status = fs::read_to_string(format!("/proc/{}/status", server.id().context("running")?))?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-    let kib: f64 = resident.trim().trim_end_matches("kB").trim().parse()?;
     report.add(Row::at_most(
         "server's memory, the whole federation loaded",
-        kib / 1024.0,
+        resident_mib(&server)?,
         "MiB",
         AT_MOST_MIB,
     ));

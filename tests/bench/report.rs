@@ -33,6 +33,11 @@ impl Row {
         Self { what: what.to_owned(), latency: pair(p50_ms, p99_ms), ..Self::default() }
     }
 
+    /// One number.
+    pub(crate) fn size(what: impl Into<String>, value: f64, unit: &str) -> Self {
+        Self { what: what.into(), value: format!("{value:.1} {unit}"), ..Self::default() }
+    }
+
     /// One number that should stay below another.
     pub(crate) fn at_most(what: &str, value: f64, unit: &str, at_most: f64) -> Self {
         Self {
@@ -60,6 +65,15 @@ impl Row {
             target: format!("≥ {target:.2}"),
             reached: yes_or_no(share >= target),
             ..self.share(share)
+        }
+    }
+
+    /// So many times what it cost before, and how many times it may.
+    pub(crate) fn times_at_most(self, times: f64, at_most: f64) -> Self {
+        Self {
+            target: format!("≤ {at_most:.2} ×"),
+            reached: yes_or_no(times <= at_most),
+            ..self.share(times)
         }
     }
 

@@ -14,15 +14,17 @@ use serde_json::json;
 use turnout_server::{SystemClock, fetch};
 
 use crate::{
-    load::{self, Post},
+    MEMBERS,
+    load::{self, Post, Seen},
     report::{Report, Row},
-    world::{Event, World},
+    world::{Signer, World},
 };
 
-const SECONDS: u32 = 5;
-const MEMBERS: u32 = 20_000;
-/// Each member books each offer once; so many that nobody books twice within the time.
-const OFFERS: usize = 6;
+const SECONDS: u32 = 4;
+/// Each is measured so often, beside a no-op route that is measured right before; the median round is told.
+const ROUNDS: usize = 3;
+/// Each member books each offer once; so many that nobody books twice within a round.
+const OFFERS: usize = 3;
 const KIOSKS: u8 = 4;
 const UPLOADS: usize = 20;
 
@@ -32,59 +34,101 @@ pub(crate) struct Target {
     pub(crate) share: f64,
 }
 
-/// Measures a server on one engine.
+/// Something measured beside the no-op route.
+struct Round {
+    per_second: f64,
+    /// Of what the no-op route gave.
+    share: f64,
+    seen: Seen,
+}
+
+impl Round {
+    /// The one with the median share.
+    fn median(mut rounds: Vec<Self>) -> Self {
+        rounds.sort_by(|one, other| one.share.total_cmp(&other.share));
+        rounds.swap_remove(rounds.len() / 2)
+    }
+
+    fn row(&self, what: String) -> Row {
+        Row::rate(what, self.per_second).seen(&self.seen)
+    }
+}
+
+/// Measures the servers of `world`: bookings and check-ins, and what else there is with one server.
 pub(crate) async fn measure(
     world: &World,
+    members: &[String],
     noop: &str,
     target: &Target,
     folder: &Path,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let engine = target.engine;
-    let members = world.members(MEMBERS).await?;
-    let mut quotas = vec![1_000_000; OFFERS];
-    quotas.push(1);
-    let event = world.event(&quotas).await?;
-    let (sold_out, open) = event.offers.split_last().expect("seven offers were asked for");
+    let noop = [noop.to_owned()];
+    let whose = match world.urls.len() {
+        1 => target.engine.to_owned(),
+        many => format!("{}, {many} servers", target.engine),
+    };
+    let event = world.event(&[vec![1_000_000; ROUNDS * OFFERS], vec![1]].concat()).await?;
+    let (sold_out, open) = event.offers.split_last().expect("one more was asked for");
+    let mut kiosks = Vec::new();
+    for n in 1..=KIOSKS {
+        kiosks.push(world.signer(&event, n).await?);
+    }
 
-    let bookings = bookings(&members, open);
-    let idle = load::play(noop, &bookings, SECONDS, folder).await?;
-    let beside = |rate: f64| rate / idle.per_second();
-    report.add(Row::rate("no-op route", idle.per_second()).seen(&idle));
+    let (mut idles, mut booked, mut checked) = (Vec::new(), Vec::new(), Vec::new());
+    let mut places = 0;
+    for offers in open.chunks(OFFERS) {
+        let bookings = bookings(members, offers);
+        let idle = load::play(&noop, &bookings, SECONDS, folder).await?;
+        let beside = |rate: f64| rate / idle.per_second();
+        let before = world.count("select count(*) from booking").await?;
+        let seen = load::play(&world.urls, &bookings, SECONDS, folder).await?;
+        let confirmed = world.count("select count(*) from booking").await? - before;
+        ensure!(
+            seen.refused == 0 && seen.answers <= confirmed && confirmed < bookings.len() as u64,
+            "{seen:?}, but {confirmed} bookings"
+        );
+        let per_second = confirmed as f64 / seen.seconds;
+        booked.push(Round { per_second, share: beside(per_second), seen });
 
-    let seen = load::play(&world.url, &bookings, SECONDS, folder).await?;
-    let confirmed = world.count("select count(*) from booking").await?;
-    ensure!(
-        seen.refused == 0 && seen.answers <= confirmed && confirmed < bookings.len() as u64,
-        "{seen:?}, but {confirmed} bookings"
-    );
-    let rate = confirmed as f64 / seen.seconds;
-    let row = Row::rate(format!("bookings confirmed, {engine}"), rate).seen(&seen);
-    report.add(row.share_of_at_least(beside(rate), target.share));
+        let checks = checks(world, &kiosks, offers, &mut places).await?;
+        let before = world.count("select count(*) from scan").await?;
+        let seen = load::play(&world.urls, &checks, SECONDS, folder).await?;
+        let counted = world.count("select count(*) from scan").await? - before;
+        ensure!(seen.refused == 0, "{seen:?}");
+        let per_second = counted as f64 / seen.seconds;
+        checked.push(Round { per_second, share: beside(per_second), seen });
+        idles.push(Round { per_second: idle.per_second(), share: idle.per_second(), seen: idle });
+    }
+    let idle = Round::median(idles);
+    report.add(idle.row("no-op route".to_owned()));
+    let round = Round::median(booked);
+    let row = round.row(format!("bookings confirmed, {whose}"));
+    report.add(row.share_of_at_least(round.share, target.share));
+    let round = Round::median(checked);
+    let row = round.row(format!("check-ins, one by one, {whose}"));
+    report.add(row.share_of_at_least(round.share, target.share));
+    report.add(Row::size(format!("a server's memory then, {whose}"), world.memory_mib()?, "MiB"));
+    if world.urls.len() > 1 {
+        return Ok(());
+    }
 
-    let checks = checks(world, &event).await?;
-    let seen = load::play(&world.url, &checks, SECONDS, folder).await?;
-    let counted = world.count("select count(*) from scan").await?;
-    ensure!(seen.refused == 0, "{seen:?}");
-    let rate = counted as f64 / seen.seconds;
-    let row = Row::rate(format!("check-ins, one by one, {engine}"), rate).seen(&seen);
-    report.add(row.share_of_at_least(beside(rate), target.share));
-
+    let beside = |rate: f64| rate / idle.per_second;
     let rate = uploads(world).await?;
-    let row = Row::rate(format!("check-ins, journals of {UPLOAD_MAX}, {engine}"), rate);
+    let row = Row::rate(format!("check-ins, journals of {UPLOAD_MAX}, {whose}"), rate);
     report.add(row.share_of_at_least(beside(rate), target.share));
 
-    let hopeless = bookings_of(&members, sold_out);
-    let seen = load::play(&world.url, &hopeless, SECONDS, folder).await?;
+    let hopeless = bookings_of(members, sold_out);
+    let seen = load::play(&world.urls, &hopeless, SECONDS, folder).await?;
     // Whoever got the one place asks again with the same key when the requests begin anew.
     let rounds = seen.answers.div_ceil(u64::from(MEMBERS));
     ensure!(seen.answers - seen.refused <= rounds, "{seen:?}, but one place");
-    let row = Row::rate(format!("sold-out answers, {engine}"), seen.per_second());
+    let row = Row::rate(format!("sold-out answers, {whose}"), seen.per_second());
     report.add(row.seen(&seen).share(beside(seen.per_second())));
     Ok(())
 }
 
-fn bookings(members: &[String], offers: &[String]) -> Vec<Post> {
+pub(crate) fn bookings(members: &[String], offers: &[String]) -> Vec<Post> {
     offers.iter().flat_map(|offer| bookings_of(members, offer)).collect()
 }
 
@@ -100,25 +144,30 @@ fn bookings_of(members: &[String], offer: &str) -> Vec<Post> {
     posts.collect()
 }
 
-/// Every ticket that was booked, asked about once, by several kiosks in turn.
-async fn checks(world: &World, event: &Event) -> anyhow::Result<Vec<Post>> {
-    let mut kiosks = Vec::new();
-    for n in 1..=KIOSKS {
-        kiosks.push(world.signer(event, n).await?);
-    }
+/// Every ticket of these offers, asked about once, by several kiosks in turn. `places` counts on in their journals.
+async fn checks(
+    world: &World,
+    kiosks: &[Signer],
+    offers: &[String],
+    places: &mut u64,
+) -> anyhow::Result<Vec<Post>> {
     let mut tx = world.db.read().await?;
-    let tickets: Vec<(String,)> = fetch!(tx, fetch_all, "select id from ticket order by id")?;
     let mut posts = Vec::new();
-    for (at, (ticket,)) in tickets.into_iter().enumerate() {
-        let check = Check {
-            seq: (at / kiosks.len()) as u64 + 1,
-            ticket: Some((ticket.parse::<TicketId>()?, 0)),
-            card: None,
-            medium: Medium::Code,
-            at: SystemClock.now(),
-        };
-        let body = serde_json::to_string(&check)?;
-        posts.push(kiosks[at % kiosks.len()].post("/api/v1/kiosk/check", body));
+    for offer in offers {
+        let tickets: Vec<(String,)> =
+            fetch!(tx, fetch_all, "select id from ticket where offer_id = $1 order by id", offer)?;
+        for (ticket,) in tickets {
+            *places += 1;
+            let kiosk = &kiosks[usize::try_from(*places)? % kiosks.len()];
+            let check = Check {
+                seq: *places,
+                ticket: Some((ticket.parse::<TicketId>()?, 0)),
+                card: None,
+                medium: Medium::Code,
+                at: SystemClock.now(),
+            };
+            posts.push(kiosk.post("/api/v1/kiosk/check", serde_json::to_string(&check)?));
+        }
     }
     Ok(posts)
 }

@@ -32,14 +32,17 @@ use crate::load::Post;
 
 const HOUR: i64 = 3_600_000;
 
-/// A server of its own.
+/// Servers of its own, on one database.
 pub(crate) struct World {
+    /// Of the first of them.
     pub(crate) url: String,
+    /// Of each of them.
+    pub(crate) urls: Vec<String>,
     pub(crate) db: Db,
     organizer: String,
     http: reqwest::Client,
     keys: Keys,
-    _server: Child,
+    servers: Vec<Child>,
 }
 
 /// An event with its offers.
@@ -55,30 +58,57 @@ pub(crate) struct Signer {
 }
 
 impl World {
-    /// Starts a server on `database`, or on a file in `folder`.
-    pub(crate) async fn start(folder: &Path, database: Option<String>) -> anyhow::Result<Self> {
+    /// Starts so many servers on `database`, or on a file in `folder`.
+    pub(crate) async fn start(
+        folder: &Path,
+        database: Option<String>,
+        count: usize,
+    ) -> anyhow::Result<Self> {
         let database =
             database.unwrap_or_else(|| format!("sqlite://{}", folder.join("turnout.db").display()));
         let db = Db::open(&database).await?;
         let now = SystemClock.now();
-        let organizer = staff::add(&db, "测速", Role::Organizer, now).await?;
+        let organizer = staff::add(&db, &new_id(now), Role::Organizer, now).await?;
         let organizer = staff::session_for(&db, &organizer.id, now).await?;
-        let listen = free_address()?;
-        let server = Command::new(program("turnout-server")?)
-            .args(["serve", "--listen", &listen, "--database", &database, "--data"])
-            .arg(folder)
-            .env("RUST_LOG", "warn")
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        let url = format!("http://{listen}");
         let http = reqwest::Client::builder().no_proxy().build()?;
-        await_ready(&http, &format!("{url}/readyz")).await?;
+        let (mut servers, mut urls) = (Vec::new(), Vec::new());
+        // One after the other: the first makes the keys.
+        for _ in 0..count {
+            let listen = free_address()?;
+            let server = Command::new(program("turnout-server")?)
+                .args(["serve", "--listen", &listen, "--database", &database, "--data"])
+                .arg(folder)
+                .env("RUST_LOG", "warn")
+                .stdin(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()?;
+            let url = format!("http://{listen}");
+            await_ready(&http, &format!("{url}/readyz")).await?;
+            servers.push(server);
+            urls.push(url);
+        }
         let keys = Keys::open(&folder.join("keys"))?;
-        Ok(Self { url, db, organizer, http, keys, _server: server })
+        let url = urls.first().context("at least one server")?.clone();
+        Ok(Self { url, urls, db, organizer, http, keys, servers })
     }
 
-    /// So many members, signed in; their tokens.
+    /// Has the database count what is in its tables.
+    pub(crate) async fn analyze(&self) -> anyhow::Result<()> {
+        let mut tx = self.db.write().await?;
+        execute!(tx, "analyze")?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Resident memory of the largest of the servers, MiB.
+    pub(crate) fn memory_mib(&self) -> anyhow::Result<f64> {
+        let mut most = 0.0;
+        for server in &self.servers {
+            most = f64::max(most, resident_mib(server)?);
+        }
+        Ok(most)
+    }
+
+    /// So many members, signed in; their tokens. Once for each database.
     pub(crate) async fn members(&self, count: u32) -> anyhow::Result<Vec<String>> {
         let now = SystemClock.now();
         let mut tokens = Vec::new();
@@ -251,6 +281,14 @@ impl Signer {
         let headers = vec![(KIOSK_HEADER, self.id.clone()), (SIGNATURE_HEADER, signature)];
         Post { path: path.to_owned(), body, headers }
     }
+}
+
+/// Resident memory of a process, MiB.
+pub(crate) fn resident_mib(process: &Child) -> anyhow::Result<f64> {
+    let id = process.id().context("it runs")?;
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    Ok(resident.trim().trim_end_matches("kB").trim().parse::<f64>()? / 1024.0)
 }
 
 /// A program of this workspace, built for release beside this one.

@@ -1,8 +1,8 @@
 //! A server of one's own, in this process, on a real socket.
 
 use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::{Arc, Mutex, OnceLock},
+    time::{Duration, Instant},
 };
 
 use admission::{Clock, Millis};
@@ -28,13 +28,18 @@ pub(crate) enum Engine {
     Postgres,
 }
 
-/// A clock that stands until a test moves it.
+/// A clock that stands until a test moves it, or lets it run.
 #[derive(Debug)]
-pub(crate) struct HandClock(Mutex<Millis>);
+pub(crate) struct HandClock {
+    stands_at: Mutex<Millis>,
+    runs_since: OnceLock<Instant>,
+}
 
 impl Clock for HandClock {
     fn now(&self) -> Millis {
-        *self.0.lock().expect("no test panics while it holds the clock")
+        let run = self.runs_since.get().map_or(Duration::ZERO, Instant::elapsed);
+        let stood = *self.stands_at.lock().expect("no test panics while it holds the clock");
+        stood.plus(i64::try_from(run.as_millis()).expect("a short test"))
     }
 }
 
@@ -88,7 +93,8 @@ impl TestApp {
             Engine::Sqlite => format!("sqlite://{}", folder.path().join("turnout.db").display()),
             Engine::Postgres => postgres::fresh_database(NO_SYNC).await,
         };
-        Self::on(folder, database, Arc::new(HandClock(Mutex::new(MORNING)))).await
+        let clock = HandClock { stands_at: Mutex::new(MORNING), runs_since: OnceLock::new() };
+        Self::on(folder, database, Arc::new(clock)).await
     }
 
     /// Another server of the same installation: the same database, keys and clock.
@@ -131,8 +137,14 @@ impl TestApp {
 
     /// Moves the clock on.
     pub(crate) fn advance(&self, ms: i64) {
-        let mut now = self.clock.0.lock().expect("no test panics while it holds the clock");
+        let stands_at = &self.clock.stands_at;
+        let mut now = stands_at.lock().expect("no test panics while it holds the clock");
         *now = now.plus(ms);
+    }
+
+    /// Lets the clock run as if it had never stood since `moment`.
+    pub(crate) fn let_time_run_since(&self, moment: Instant) {
+        self.clock.runs_since.set(moment).expect("it runs already");
     }
 
     /// A session of a new member of staff.

@@ -15,11 +15,14 @@ use tokio::{
     time::timeout,
 };
 
+use super::programs;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A browser window with a profile of its own.
 pub(crate) struct Browser {
     pub(crate) client: Client,
+    driver: String,
     _driver: Child,
     _profile: TempDir,
 }
@@ -74,7 +77,7 @@ impl Browser {
             }
         };
         let client = timeout(PATIENCE, connecting).await.expect("chromium starts");
-        Self { client, _driver: driver, _profile: profile }
+        Self { client, driver: address, _driver: driver, _profile: profile }
     }
 
     pub(crate) async fn go(&self, url: &str) {
@@ -139,6 +142,15 @@ impl Browser {
     /// What a script returns.
     pub(crate) async fn script(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.expect("script runs")
+    }
+
+    /// Runs a command of the DevTools protocol, through chromedriver.
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) {
+        let session = self.client.session_id().await.expect("chromedriver").expect("a session");
+        let path = format!("{}/session/{session}/goog/cdp/execute", self.driver);
+        let body = json!({ "cmd": command, "params": parameters });
+        let answer = programs::client().post(path).json(&body).send().await.expect("chromedriver");
+        assert!(answer.status().is_success(), "{command}: {}", answer.text().await.expect("why"));
     }
 
     /// A picture of what is to be seen; where it is kept.

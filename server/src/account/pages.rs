@@ -193,9 +193,7 @@ async fn sign_out(
     frame: Frame,
 ) -> Result<Response> {
     if let Some(token) = session::cookie(&app, &headers) {
-        let mut tx = app.db.write().await?;
-        session::close(&mut tx, &token).await?;
-        tx.commit().await?;
+        session::close(&app, &token).await?;
     }
     let to = if frame.is_staff() { "/staff/login" } else { "/" };
     Ok((jar.add(session::clear_cookie(&app)), Redirect::to(to)).into_response())

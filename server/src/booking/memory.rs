@@ -1,8 +1,10 @@
-//! What memory can answer without the database: that an offer is full, or not open yet.
+//! What memory can answer without the database: that an offer is full, not open or over, and what a person was told
+//! about it a moment ago.
 //!
-//! Such an answer is given only to people who have never booked the offer, so that a repeated request still gets the
-//! answer it got before. It is kept for half a second at most and forgotten as soon as the event changes, here or on
-//! another server process: right again within a second whatever happens to the news.
+//! "Full" is said only to people who have never booked the offer, and a person's own refusal is repeated only for keys
+//! that never got a booking: a repeated request still gets the answer it got before. Both are kept for half a second at
+//! most and forgotten as soon as the event changes, here or on another server process: right again within a second
+//! whatever happens to the news.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +18,10 @@ use std::{
 use admission::Millis;
 use tokio::{sync::broadcast::error::RecvError, time::Instant};
 
-use super::{queries, rules};
+use super::{
+    queries,
+    rules::{self, Attempt},
+};
 use crate::{
     db::Db,
     error::{Refused, Result},
@@ -24,7 +29,7 @@ use crate::{
         self,
         rules::{Standing, standing},
     },
-    live::Live,
+    live::{Live, News},
 };
 
 /// How long an answer may be given again.
@@ -34,14 +39,29 @@ const KEPT: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     db: Db,
-    shut: Arc<Mutex<HashMap<String, Shut>>>,
+    known: Arc<Mutex<Known>>,
     answered: Arc<AtomicU64>,
 }
 
-/// An offer of which nobody new gets a place now.
+#[derive(Debug, Default)]
+struct Known {
+    /// By the offer's id.
+    offers: HashMap<String, Seen>,
+    news: News,
+}
+
+/// An offer as it was seen when it refused somebody.
+#[derive(Debug, Default)]
+struct Seen {
+    event_id: String,
+    shut: Option<Shut>,
+    /// What people were told, by their ids.
+    told: HashMap<String, Told>,
+}
+
+/// Nobody new gets a place now.
 #[derive(Debug)]
 struct Shut {
-    event_id: String,
     standing: Standing,
     opens_ms: Millis,
     /// Everybody who ever booked it.
@@ -49,19 +69,29 @@ struct Shut {
     until: Instant,
 }
 
+/// A person's own refusal: a limit, not eligible.
+#[derive(Debug)]
+struct Told {
+    refused: Refused,
+    /// Who asks for fewer places may get them.
+    places: i64,
+    /// Keys under which they got a booking.
+    keys: HashSet<String>,
+    until: Instant,
+}
+
 impl Memory {
     /// Starts listening to what changes.
     pub(super) fn start(db: Db, live: &Live) -> Self {
-        let memory = Self { db, shut: Arc::default(), answered: Arc::default() };
-        let (shut, mut changes) = (Arc::downgrade(&memory.shut), live.watch());
+        let memory = Self { db, known: Arc::default(), answered: Arc::default() };
+        let (known, mut changes) = (Arc::downgrade(&memory.known), live.watch());
         tokio::spawn(async move {
             loop {
                 let changed = changes.recv().await;
-                let Some(shut) = shut.upgrade() else { return };
+                let Some(known) = known.upgrade() else { return };
                 match changed {
-                    Ok(event) => lock(&shut).retain(|_, shut| shut.event_id != event),
-                    // Some news was missed; it may have been about any of them.
-                    Err(RecvError::Lagged(_)) => lock(&shut).clear(),
+                    Ok(event) => lock(&known).heard(&event),
+                    Err(RecvError::Lagged(_)) => lock(&known).missed(),
                     Err(RecvError::Closed) => return,
                 }
             }
@@ -74,42 +104,163 @@ impl Memory {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Why `person_id` gets no place of the offer at `now`, when that is known without asking.
-    pub(super) fn refusal(&self, offer_id: &str, person_id: &str, now: Millis) -> Option<Refused> {
-        let all = lock(&self.shut);
-        let shut = all.get(offer_id)?;
-        let holds = Instant::now() < shut.until
-            && !shut.people.contains(person_id)
-            && (shut.standing != Standing::NotOpen || now < shut.opens_ms);
-        let refused = holds.then(|| rules::refusal_of(shut.standing)).flatten();
-        if refused.is_some() {
-            self.answered.fetch_add(1, Ordering::Relaxed);
-        }
-        refused
+    /// Why `attempt` gets no place, when that is known without asking.
+    pub(super) fn refusal(&self, attempt: &Attempt) -> Option<Refused> {
+        let (person, key) = (attempt.person.id.as_str(), attempt.key.as_str());
+        let refused =
+            lock(&self.known).offers.get(&attempt.offer_id)?.refusal(person, key, attempt)?;
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        Some(refused)
     }
 
-    /// Looks at an offer that has just refused somebody, and remembers if it would refuse everybody new.
-    pub(super) async fn learn(&self, offer_id: &str, now: Millis) -> Result<()> {
-        // Counted from before it is read: what changes meanwhile is not kept for longer.
-        let until = Instant::now() + KEPT;
+    /// Looks at an offer that has just refused `attempts`, and remembers what can be said again.
+    pub(super) async fn learn(&self, refused: &[(&Attempt, &Refused)]) -> Result<()> {
+        let teaches = |(_, refused): &&(&Attempt, &Refused)| is_own(refused) || is_shut(refused);
+        let refused: Vec<_> = refused.iter().filter(teaches).collect();
+        let Some((last, _)) = refused.last() else { return Ok(()) };
+        // Both taken before anything is read: what changes meanwhile is not kept for longer, or not kept at all.
+        let (until, mark) = (Instant::now() + KEPT, lock(&self.known).news.mark());
         let mut tx = self.db.read().await?;
-        let offer = event::queries::offer(&mut tx, offer_id).await?;
+        let offer = event::queries::offer(&mut tx, &last.offer_id).await?;
         let event = event::queries::event(&mut tx, &offer.event_id).await?;
-        let standing = standing(&event, &offer, now);
-        if !event.is_public() || !matches!(standing, Standing::SoldOut | Standing::NotOpen) {
+        if !event.is_public() {
             return Ok(());
         }
-        // Read after the offer: who has got a place since then is among them.
-        let people = queries::bookers(&mut tx, offer_id).await?;
-        let shut = Shut { event_id: event.id, standing, opens_ms: offer.opens_ms, people, until };
-        let mut all = lock(&self.shut);
-        all.retain(|_, shut| Instant::now() < shut.until);
-        all.insert(offer.id, shut);
+        let standing = standing(&event, &offer, last.now);
+        let shut = match standing {
+            Standing::Open | Standing::Line => None,
+            Standing::SoldOut | Standing::NotOpen | Standing::Closed | Standing::Cancelled => {
+                // Read after the offer: who has got a place since then is among them.
+                let people = queries::bookers(&mut tx, &offer.id).await?;
+                Some(Shut { standing, opens_ms: offer.opens_ms, people, until })
+            }
+        };
+        let own: Vec<_> = refused.into_iter().filter(|(_, refused)| is_own(refused)).collect();
+        let people = own.iter().map(|(attempt, _)| attempt.person.id.as_str()).collect();
+        let mut keys = queries::keys_of(&mut tx, people).await?;
+        let told = own.into_iter().map(|(attempt, refused)| {
+            let id = attempt.person.id.clone();
+            let keys = keys.remove(&id).unwrap_or_default();
+            (id, Told { refused: (*refused).clone(), places: attempt.places(), keys, until })
+        });
+        let seen = Seen { event_id: event.id, shut, told: told.collect() };
+        lock(&self.known).keep(offer.id, seen, mark);
         Ok(())
     }
 }
 
+impl Known {
+    fn heard(&mut self, event: &str) {
+        self.news.heard(event);
+        self.offers.retain(|_, seen| seen.event_id != event);
+    }
+
+    /// Some news was missed; it may have been about any of them.
+    fn missed(&mut self) {
+        self.news.missed();
+        self.offers.clear();
+    }
+
+    /// Keeps what was seen since `mark`, unless the event has changed since then.
+    fn keep(&mut self, offer_id: String, seen: Seen, mark: u64) {
+        let now = Instant::now();
+        for before in self.offers.values_mut() {
+            before.forget(now);
+        }
+        self.offers.retain(|_, before| before.shut.is_some() || !before.told.is_empty());
+        if self.news.since(mark, &seen.event_id) {
+            return;
+        }
+        let before = self.offers.entry(offer_id).or_default();
+        before.event_id = seen.event_id;
+        before.shut = seen.shut.or(before.shut.take());
+        before.told.extend(seen.told);
+    }
+}
+
+impl Seen {
+    fn refusal(&self, person: &str, key: &str, attempt: &Attempt) -> Option<Refused> {
+        let shut = self.shut.as_ref().and_then(|shut| shut.refusal(person, attempt.now));
+        shut.or_else(|| self.told.get(person)?.refusal(key, attempt.places()))
+    }
+
+    fn forget(&mut self, now: Instant) {
+        self.shut = self.shut.take().filter(|shut| now < shut.until);
+        self.told.retain(|_, told| now < told.until);
+    }
+}
+
+impl Shut {
+    fn refusal(&self, person: &str, now: Millis) -> Option<Refused> {
+        let holds = Instant::now() < self.until
+            && !self.people.contains(person)
+            && (self.standing != Standing::NotOpen || now < self.opens_ms);
+        holds.then(|| rules::refusal_of(self.standing)).flatten()
+    }
+}
+
+impl Told {
+    fn refusal(&self, key: &str, places: i64) -> Option<Refused> {
+        let holds =
+            Instant::now() < self.until && places >= self.places && !self.keys.contains(key);
+        holds.then(|| self.refused.clone())
+    }
+}
+
+/// Whether it is about the person, rather than about the offer or the request.
+fn is_own(refused: &Refused) -> bool {
+    matches!(refused.code, "limit_reached" | "not_eligible")
+}
+
+/// Whether it is about the offer, for everybody.
+fn is_shut(refused: &Refused) -> bool {
+    matches!(refused.code, "sold_out" | "not_open")
+}
+
 /// A panic elsewhere leaves nothing half done in it.
-fn lock(shut: &Mutex<HashMap<String, Shut>>) -> MutexGuard<'_, HashMap<String, Shut>> {
-    shut.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(people: &[&str]) -> Seen {
+        let people = people.iter().map(|id| (*id).to_owned()).collect();
+        let until = Instant::now() + KEPT;
+        let shut = Shut { standing: Standing::SoldOut, opens_ms: Millis(0), people, until };
+        Seen { event_id: "event".to_owned(), shut: Some(shut), told: HashMap::new() }
+    }
+
+    #[test]
+    fn what_was_seen_before_a_change_is_not_kept_after_it() {
+        let mut known = Known::default();
+        let mark = known.news.mark();
+        // Somebody wins a place on another server after the look, and the news of it comes before it is kept.
+        known.heard("event");
+        known.keep("offer".to_owned(), full(&[]), mark);
+        assert!(known.offers.is_empty(), "the winner would be told that it is sold out");
+        known.keep("offer".to_owned(), full(&["winner"]), known.news.mark());
+        let shut = known.offers["offer"].shut.as_ref().expect("kept");
+        assert!(shut.refusal("winner", Millis(1)).is_none());
+        assert_eq!(shut.refusal("other", Millis(1)).expect("full").code, "sold_out");
+        known.heard("another event");
+        assert_eq!(known.offers.len(), 1);
+        known.heard("event");
+        assert!(known.offers.is_empty());
+    }
+
+    #[test]
+    fn an_own_refusal_is_for_as_many_places_and_for_new_keys() {
+        let told = Told {
+            refused: rules::sold_out(),
+            places: 2,
+            keys: HashSet::from(["winning tap".to_owned()]),
+            until: Instant::now() + KEPT,
+        };
+        assert!(told.refusal("another tap", 2).is_some());
+        assert!(told.refusal("another tap", 1).is_none(), "one place may be left for them");
+        assert!(told.refusal("winning tap", 2).is_none(), "it has an answer already");
+    }
 }

@@ -15,6 +15,7 @@ pub(crate) mod pages;
 pub(crate) mod picture;
 pub(crate) mod queries;
 pub mod rules;
+mod rush;
 pub(crate) mod shelf;
 pub(crate) mod status;
 mod tickets;
@@ -40,6 +41,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::confirm))
         .routes(routes!(api::qr_png))
         .routes(routes!(api::qr_svg))
+        .routes(routes!(rush::rush))
+        .routes(routes!(rush::stream))
 }
 
 /// The organizer's pages.

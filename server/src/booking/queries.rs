@@ -106,6 +106,25 @@ pub(super) async fn bookers(tx: &mut Tx, offer_id: &str) -> Result<HashSet<Strin
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// The keys under which each of `people` was answered.
+pub(super) async fn keys_of(
+    tx: &mut Tx,
+    people: Vec<&str>,
+) -> Result<HashMap<String, HashSet<String>>> {
+    let rows: Vec<(String, String)> = fetch_rows!(
+        tx,
+        "select actor, key from idempotency where actor in (",
+        people,
+        |id| [id],
+        ")",
+    )?;
+    let mut keys = HashMap::<String, HashSet<String>>::new();
+    for (actor, key) in rows {
+        keys.entry(actor).or_default().insert(key);
+    }
+    Ok(keys)
+}
+
 /// Adds places to what people hold of an offer. Gives those whose limit allows it; for the others nothing changes.
 pub(super) async fn hold(
     tx: &mut Tx,

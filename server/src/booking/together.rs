@@ -17,6 +17,7 @@ use super::{
     pace::Pace,
     queries::{self, NewTicket},
     rules::{self, Attempt, Booked, BookedTicket, Decision},
+    rush::{Figures, Queue},
 };
 use crate::{
     db::{Db, Tx},
@@ -36,19 +37,23 @@ type Waiting = (Arc<Attempt>, oneshot::Sender<Result<Decision>>);
 /// The way in. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bookings {
-    queue: mpsc::Sender<Waiting>,
+    attempts: mpsc::Sender<Waiting>,
     memory: Memory,
     pace: Pace,
+    /// How the rush for each offer stands.
+    pub(super) figures: Figures,
+    /// Who waits here.
+    pub(super) queue: Queue,
 }
 
 impl Bookings {
     /// Starts the task that hands attempts to the ledger. It ends when the last [`Bookings`] is dropped.
     #[must_use]
     pub fn start(ledger: Ledger, db: Db, live: &Live) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        let memory = Memory::start(db, live);
-        tokio::spawn(keep(ledger, memory.clone(), waiting));
-        Self { queue, memory, pace: Pace::new() }
+        let (attempts, waiting) = mpsc::channel(QUEUE);
+        let (memory, queue) = (Memory::start(db.clone(), live), Queue::default());
+        tokio::spawn(keep(ledger, memory.clone(), queue.clone(), waiting));
+        Self { attempts, memory, pace: Pace::new(), figures: Figures::start(db, live), queue }
     }
 
     /// Counts a try of `person_id`; refuses when there were too many of late.
@@ -64,51 +69,62 @@ impl Bookings {
 
     /// Why the attempt gets no place, when that is known without asking the database.
     pub(super) fn refusal(&self, attempt: &Attempt) -> Option<Refused> {
-        self.memory.refusal(&attempt.offer_id, &attempt.person.id, attempt.now)
+        self.memory.refusal(attempt)
     }
 
     /// How many attempts are waiting now.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        QUEUE - self.queue.capacity()
+    pub fn waiting(&self) -> u64 {
+        self.queue.ahead(None)
+    }
+
+    /// How often the figures of a rush were read from the database.
+    #[must_use]
+    pub fn figures_read(&self) -> u64 {
+        self.figures.reads()
     }
 
     /// Has `attempt` decided and committed.
     pub(super) async fn write(&self, attempt: Attempt) -> Result<Decision> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send((Arc::new(attempt), reply)).map_err(|_| Error::Busy)?;
+        let place = self.attempts.try_reserve().map_err(|_| Error::Busy)?;
+        self.queue.join(&attempt.key);
+        place.send((Arc::new(attempt), reply));
         answer.await.map_err(|_| Error::Busy)?
     }
 }
 
-async fn keep(ledger: Ledger, memory: Memory, mut waiting: mpsc::Receiver<Waiting>) {
+async fn keep(ledger: Ledger, memory: Memory, queue: Queue, mut waiting: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         // Work for the ledger is about one event.
+        let keys: Vec<String> = batch.iter().map(|(attempt, _)| attempt.key.clone()).collect();
         let mut by_offer = HashMap::<String, Vec<Waiting>>::new();
         for waiting in batch.drain(..) {
             by_offer.entry(waiting.0.offer_id.clone()).or_default().push(waiting);
         }
         join_all(by_offer.into_values().map(|waiting| write_and_answer(&ledger, &memory, waiting)))
             .await;
+        queue.leave(keys.iter().map(String::as_str));
     }
 }
 
 async fn write_and_answer(ledger: &Ledger, memory: &Memory, waiting: Vec<Waiting>) {
     let (attempts, replies): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
-    let last = attempts.last().cloned();
+    let asked = attempts.clone();
     let outcomes: Vec<Result<Decision>> = match write(ledger, attempts.clone()).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(Error::Busy) => attempts.iter().map(|_| Err(Error::Busy)).collect(),
         // What spoiled it for all may be the fault of one.
         Err(_) => join_all(attempts.into_iter().map(|attempt| alone(ledger, attempt))).await,
     };
-    let shut = |outcome: &Result<Decision>| matches!(outcome, Ok(Err(refused)) if matches!(refused.code, "sold_out" | "not_open"));
-    if let Some(attempt) = &last
-        && outcomes.iter().any(shut)
-        && let Err(error) = memory.learn(&attempt.offer_id, attempt.now).await
-    {
-        tracing::warn!(cause = %error, "it is not remembered that an offer is full");
+    let refused: Vec<_> = (asked.iter().zip(&outcomes))
+        .filter_map(|(attempt, outcome)| {
+            Some((attempt.as_ref(), outcome.as_ref().ok()?.as_ref().err()?))
+        })
+        .collect();
+    if let Err(error) = memory.learn(&refused).await {
+        tracing::warn!(cause = %error, "it is not remembered why people were refused");
     }
     for (reply, outcome) in replies.into_iter().zip(outcomes) {
         // The asker may have gone away; the booking stands all the same.

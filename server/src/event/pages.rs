@@ -199,6 +199,14 @@ impl Shown {
         }
     }
 
+    /// Whether it goes to whoever comes first, and its reader may come: then the page keeps itself fresh, and the form
+    /// is there before booking opens.
+    fn is_rushed(&self, frame: &Frame) -> bool {
+        self.offer.mode == "first_come"
+            && frame.is_person()
+            && matches!(self.choice, Choice::Book | Choice::Wait | Choice::Line | Choice::Full)
+    }
+
     const fn mine(&self) -> Option<&Booking> {
         if let Choice::Mine(booking) = &self.choice { Some(booking) } else { None }
     }

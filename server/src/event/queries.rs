@@ -51,6 +51,28 @@ pub(crate) async fn offer(tx: &mut Tx, id: &str) -> Result<Offer> {
     row.ok_or(Error::NotFound)
 }
 
+/// An offer, and of its event as much as says how it stands.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Current {
+    #[sqlx(flatten)]
+    pub(crate) offer: Offer,
+    pub(crate) event_status: String,
+    #[sqlx(try_from = "i64")]
+    pub(crate) event_ends_ms: Millis,
+}
+
+/// The offers of all events that the public may see and that end after `since`.
+pub(crate) async fn current_offers(tx: &mut Tx, since: Millis) -> Result<Vec<Current>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select o.*, e.status as event_status, e.ends_ms as event_ends_ms
+         from offer o join event e on e.id = o.event_id
+         where e.status <> 'draft' and e.ends_ms > $1 order by o.event_id, o.class",
+        since.0,
+    )?)
+}
+
 /// Ids and names of the unions whose members may book an offer.
 pub(crate) async fn offer_unions(tx: &mut Tx, offer_id: &str) -> Result<Vec<(String, String)>> {
     Ok(fetch!(

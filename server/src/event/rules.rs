@@ -67,9 +67,15 @@ impl Standing {
 /// How `offer` of `event` stands at `now`.
 #[must_use]
 pub fn standing(event: &Event, offer: &Offer, now: Millis) -> Standing {
-    if event.is_cancelled() {
+    standing_in(&event.status, event.ends_ms, offer, now)
+}
+
+/// The same, of an event of which no more is known than its status and its end.
+#[must_use]
+pub fn standing_in(status: &str, ends: Millis, offer: &Offer, now: Millis) -> Standing {
+    if status == "cancelled" {
         Standing::Cancelled
-    } else if event.status != "published" || now >= offer.closes_ms || now >= event.ends_ms {
+    } else if status != "published" || now >= offer.closes_ms || now >= ends {
         Standing::Closed
     } else if now < offer.opens_ms {
         Standing::NotOpen

@@ -1,5 +1,7 @@
 //! Sessions: a random token in a cookie or a bearer header; the database keeps its hash.
 
+mod memory;
+
 use admission::{
     Millis,
     time::{DAY, HOUR, MINUTE},
@@ -13,12 +15,15 @@ use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 use time::Duration;
 
+pub use memory::Sessions;
+use memory::{Row, topic};
+
 use super::access::{Caller, Person, Role, Staff};
 use crate::{
     App,
     db::Tx,
     error::{Error, Result},
-    execute, fetch,
+    execute,
 };
 
 /// A member stays signed in on their phone for this long.
@@ -64,52 +69,31 @@ pub async fn open(tx: &mut Tx, holder: Holder<'_>, now: Millis) -> Result<String
     Ok(token)
 }
 
-/// Ends the session of that token.
+/// Ends the session of that token, here at once and on other server processes as soon as they hear of it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn close(tx: &mut Tx, token: &str) -> Result<()> {
-    execute!(tx, "delete from session where token_hash = $1", hash(token))?;
+pub async fn close(app: &App, token: &str) -> Result<()> {
+    let (hash, mut tx) = (hash(token), app.db.write().await?);
+    execute!(&mut tx, "delete from session where token_hash = $1", &hash)?;
+    let changed = topic(&hash);
+    tx.notify(&changed).await?;
+    tx.commit().await?;
+    app.sessions.forget(&hash);
+    app.live.changed(&changed);
     Ok(())
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    seen_ms: i64,
-    expires_ms: i64,
-    person_id: Option<String>,
-    person_name: Option<String>,
-    person_kind: Option<String>,
-    staff_id: Option<String>,
-    staff_name: Option<String>,
-    staff_role: Option<String>,
 }
 
 /// Who holds `token`; [`Caller::Nobody`] when the session is over.
 pub(super) async fn caller(app: &App, token: &str) -> Result<Caller> {
-    let now = app.clock.now();
-    let mut tx = app.db.read().await?;
-    let row: Option<Row> = fetch!(
-        tx,
-        fetch_optional,
-        "select s.seen_ms, s.expires_ms, p.id as person_id, p.name as person_name, p.kind as person_kind,
-                f.id as staff_id, f.name as staff_name, f.role as staff_role
-         from session s
-         left join person p on p.id = s.person_id
-         left join staff f on f.id = s.staff_id and f.disabled_ms is null
-         where s.token_hash = $1",
-        hash(token),
-    )?;
-    drop(tx);
-    let Some(row) = row else { return Ok(Caller::Nobody) };
+    let (now, hash) = (app.clock.now(), hash(token));
+    let Some(row) = app.sessions.row(&hash).await? else { return Ok(Caller::Nobody) };
     let idle = row.staff_id.is_some() && now.since(Millis(row.seen_ms)) > STAFF_IDLE_MS;
     if now.0 >= row.expires_ms || idle {
         return Ok(Caller::Nobody);
     }
     if now.since(Millis(row.seen_ms)) > SEEN_EVERY_MS {
-        let mut tx = app.db.write().await?;
-        execute!(tx, "update session set seen_ms = $1 where token_hash = $2", now.0, hash(token))?;
-        tx.commit().await?;
+        app.sessions.seen(hash, now);
     }
     Ok(match row {
         Row { person_id: Some(id), person_name, person_kind, .. } => Caller::Person(Person {

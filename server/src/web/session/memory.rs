@@ -1,0 +1,246 @@
+//! Sessions in memory: who is signed in is looked up once in a few seconds, and whoever waits for that is looked up
+//! together with the others who wait.
+//!
+//! A session that ends here is forgotten at once, one that ends on another server process when the news of it comes, or
+//! after [`KEPT`] when it is lost.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use admission::Millis;
+use data_encoding::HEXLOWER;
+use tokio::{
+    sync::{broadcast::error::RecvError, mpsc, oneshot},
+    time::Instant,
+};
+
+use crate::{
+    db::Db,
+    error::{Error, Result},
+    execute_rows, fetch_rows,
+    live::{Live, News},
+};
+
+/// How long a session is believed without looking again.
+const KEPT: Duration = Duration::from_secs(5);
+/// "Last seen" is written together for all, and before a session is looked up again.
+const WRITE_SEEN_EVERY: Duration = Duration::from_secs(2);
+/// How many sessions are remembered at most.
+const SESSIONS: usize = 20_000;
+/// How many look-ups wait at most.
+const QUEUE: usize = 8_192;
+/// How many are looked up together at most.
+const BATCH: usize = 256;
+
+/// A session and its holder, as the database has them.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct Row {
+    token_hash: Vec<u8>,
+    pub(super) seen_ms: i64,
+    pub(super) expires_ms: i64,
+    pub(super) person_id: Option<String>,
+    pub(super) person_name: Option<String>,
+    pub(super) person_kind: Option<String>,
+    pub(super) staff_id: Option<String>,
+    pub(super) staff_name: Option<String>,
+    pub(super) staff_role: Option<String>,
+}
+
+/// What is said when the session of that hash is over.
+pub(super) fn topic(hash: &[u8]) -> String {
+    format!("session {}", HEXLOWER.encode(hash))
+}
+
+type Waiting = (Vec<u8>, oneshot::Sender<Result<Option<Row>>>);
+
+/// The memory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    known: Arc<Mutex<Known>>,
+    lookups: mpsc::Sender<Waiting>,
+    read: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    sessions: HashMap<Vec<u8>, (Row, Instant)>,
+    /// Sessions seen since that was last written, and when.
+    seen: HashMap<Vec<u8>, Millis>,
+    news: News,
+}
+
+impl Sessions {
+    /// Starts looking sessions up in `db` and listening to which are over.
+    #[must_use]
+    pub fn start(db: Db, live: &Live) -> Self {
+        let (lookups, waiting) = mpsc::channel(QUEUE);
+        let sessions = Self { known: Arc::default(), lookups, read: Arc::default() };
+        let (known, mut changes) = (Arc::downgrade(&sessions.known), live.watch());
+        tokio::spawn(async move {
+            loop {
+                let changed = changes.recv().await;
+                let Some(known) = known.upgrade() else { return };
+                match changed {
+                    Ok(what) => lock(&known).heard(&what),
+                    Err(RecvError::Lagged(_)) => lock(&known).missed(),
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        let known = Arc::clone(&sessions.known);
+        tokio::spawn(look_up(db.clone(), known, Arc::clone(&sessions.read), waiting));
+        tokio::spawn(write_seen(db, Arc::downgrade(&sessions.known)));
+        sessions
+    }
+
+    /// How many sessions were looked up in the database.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// The session of that hash.
+    pub(super) async fn row(&self, hash: &[u8]) -> Result<Option<Row>> {
+        if let Some((row, until)) = lock(&self.known).sessions.get(hash)
+            && Instant::now() < *until
+        {
+            return Ok(Some(row.clone()));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.lookups.try_send((hash.to_vec(), reply)).map_err(|_| Error::Busy)?;
+        answer.await.map_err(|_| Error::Busy)?
+    }
+
+    /// The session of that hash is over.
+    pub(super) fn forget(&self, hash: &[u8]) {
+        lock(&self.known).heard(&topic(hash));
+    }
+
+    /// Notes that the session of that hash is in use; it is written a little later.
+    pub(super) fn seen(&self, hash: Vec<u8>, now: Millis) {
+        let mut known = lock(&self.known);
+        if let Some((row, _)) = known.sessions.get_mut(&hash) {
+            row.seen_ms = now.0;
+        }
+        known.seen.insert(hash, now);
+    }
+}
+
+impl Known {
+    fn heard(&mut self, what: &str) {
+        if let Some(hash) = what.strip_prefix("session ") {
+            self.news.heard(what);
+            if let Ok(hash) = HEXLOWER.decode(hash.as_bytes()) {
+                self.sessions.remove(&hash);
+            }
+        }
+    }
+
+    /// Some news was missed; it may have been about any of them.
+    fn missed(&mut self) {
+        self.news.missed();
+        self.sessions.clear();
+    }
+
+    /// Keeps rows that were read since `mark`, apart from those of which there is news.
+    fn keep(&mut self, rows: &[Row], until: Instant, mark: u64) {
+        if self.sessions.len() + rows.len() > SESSIONS {
+            let now = Instant::now();
+            self.sessions.retain(|_, (_, until)| now < *until);
+            if self.sessions.len() + rows.len() > SESSIONS {
+                self.sessions.clear();
+            }
+        }
+        for row in rows {
+            if !self.news.since(mark, &topic(&row.token_hash)) {
+                self.sessions.insert(row.token_hash.clone(), (row.clone(), until));
+            }
+        }
+    }
+}
+
+/// Looks up whatever waits, together.
+async fn look_up(
+    db: Db,
+    known: Arc<Mutex<Known>>,
+    count: Arc<AtomicU64>,
+    mut waiting: mpsc::Receiver<Waiting>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        count.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        let (until, mark) = (Instant::now() + KEPT, lock(&known).news.mark());
+        let rows = match read(&db, &batch).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::error!(cause = %error, "sessions cannot be looked up");
+                for (_, reply) in batch.drain(..) {
+                    drop(reply.send(Err(Error::Busy)));
+                }
+                continue;
+            }
+        };
+        lock(&known).keep(&rows, until, mark);
+        let rows: HashMap<&[u8], &Row> =
+            rows.iter().map(|row| (row.token_hash.as_slice(), row)).collect();
+        for (hash, reply) in batch.drain(..) {
+            // The asker may have gone away.
+            drop(reply.send(Ok(rows.get(hash.as_slice()).map(|row| (*row).clone()))));
+        }
+    }
+}
+
+async fn read(db: &Db, batch: &[Waiting]) -> Result<Vec<Row>> {
+    let mut tx = db.read().await?;
+    Ok(fetch_rows!(
+        tx,
+        "select s.token_hash, s.seen_ms, s.expires_ms, p.id as person_id, p.name as person_name,
+                p.kind as person_kind, f.id as staff_id, f.name as staff_name, f.role as staff_role
+         from session s
+         left join person p on p.id = s.person_id
+         left join staff f on f.id = s.staff_id and f.disabled_ms is null
+         where s.token_hash in (",
+        batch,
+        |(hash, _)| [hash.as_slice()],
+        ")",
+    )?)
+}
+
+/// Writes now and then which sessions were seen. What a full disk does not take is not missed.
+async fn write_seen(db: Db, known: std::sync::Weak<Mutex<Known>>) {
+    loop {
+        tokio::time::sleep(WRITE_SEEN_EVERY).await;
+        let Some(known) = known.upgrade() else { return };
+        let seen: Vec<_> = std::mem::take(&mut lock(&known).seen).into_iter().collect();
+        drop(known);
+        for seen in seen.chunks(BATCH) {
+            if let Err(error) = write(&db, seen).await {
+                tracing::warn!(cause = %error, "it is not noted when sessions were last seen");
+                break;
+            }
+        }
+    }
+}
+
+async fn write(db: &Db, seen: &[(Vec<u8>, Millis)]) -> Result<()> {
+    let mut tx = db.write().await?;
+    execute_rows!(
+        tx,
+        "with v (token_hash, seen_ms) as (",
+        seen,
+        |(hash, now)| [hash, now.0],
+        ") update session set seen_ms = v.seen_ms from v where session.token_hash = v.token_hash",
+    )?;
+    Ok(tx.commit().await?)
+}
+
+/// A panic elsewhere leaves nothing half done in it.
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
