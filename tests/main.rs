@@ -7,6 +7,7 @@ mod archive;
 mod ballot;
 mod booking;
 mod checkin;
+mod contest_play;
 mod contrast;
 mod end_to_end;
 mod import;

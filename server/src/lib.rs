@@ -135,6 +135,7 @@ pub fn router(app: App) -> Router {
         .merge(checkin::api())
         .merge(kiosk::api())
         .merge(account::api())
+        .merge(contest::play::api())
         .split_for_parts();
     let openapi = Arc::new(described(openapi));
     let api = api.route("/openapi.json", get(move || async move { Json((*openapi).clone()) }));
@@ -151,6 +152,7 @@ pub fn router(app: App) -> Router {
         .merge(checkin::desk())
         .merge(kiosk::desk())
         .merge(people::import::pages::routes())
+        .merge(contest::play::routes())
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 36] = [
+pub const TABLES: [&str; 42] = [
     "organisation",
     "person",
     "roster",
@@ -43,6 +43,12 @@ pub const TABLES: [&str; 36] = [
     "match_player",
     "game",
     "match_change",
+    "on_court",
+    "match_first",
+    "umpire",
+    "play_request",
+    "entry_standing",
+    "place_points",
 ];
 
 /// What a column holds; migrations use no other types.

@@ -4,6 +4,7 @@
 //! is closed, who is not there is out, and the draw makes the matches.
 
 pub mod draw;
+pub mod play;
 pub mod queries;
 mod rule;
 pub mod score;

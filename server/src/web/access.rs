@@ -29,6 +29,8 @@ pub enum Caller {
     Staff(Staff),
     /// An enrolled kiosk, by its signature.
     Kiosk(Kiosk),
+    /// Somebody who scores by a personal link.
+    Umpire(crate::contest::play::Umpire),
 }
 
 /// A signed-in member or guest.
@@ -120,6 +122,8 @@ pub enum Access {
     Volunteer,
     /// A kiosk, by its signature.
     Kiosk,
+    /// Whoever scores: volunteers, organizers, administrators, and umpires by a personal link.
+    Umpire,
 }
 
 impl Access {
@@ -136,6 +140,7 @@ impl Access {
                 matches!(role, Some(Role::Admin | Role::Organizer | Role::Volunteer))
             }
             Self::Kiosk => matches!(caller, Caller::Kiosk(_)),
+            Self::Umpire => matches!(caller, Caller::Umpire(_)) || Self::Volunteer.admits(caller),
         }
     }
 }
@@ -223,6 +228,31 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/admin/events/{event}/kiosks", Access::Organizer),
     ("GET", "/admin/events/{event}/kiosks/{kiosk}/revocation", Access::Organizer),
     ("POST", "/admin/events/{event}/kiosks/{kiosk}/revocation", Access::Organizer),
+    // Playing a contest.
+    ("GET", "/events/{event}/play", Access::Public),
+    ("GET", "/events/{event}/umpire", Access::Public),
+    ("GET", "/disciplines/{discipline}/standings", Access::Public),
+    ("GET", "/api/v1/events/{event}/changes", Access::Public),
+    ("GET", "/api/v1/events/{event}/play", Access::Umpire),
+    ("GET", "/api/v1/matches/{match}", Access::Umpire),
+    ("POST", "/api/v1/matches/{match}/report", Access::Umpire),
+    ("POST", "/api/v1/matches/{match}/call", Access::Volunteer),
+    ("POST", "/api/v1/matches/{match}/correction", Access::Organizer),
+    ("POST", "/api/v1/events/{event}/calls", Access::Volunteer),
+    ("POST", "/api/v1/events/{event}/courts", Access::Organizer),
+    ("POST", "/api/v1/events/{event}/umpires", Access::Organizer),
+    ("POST", "/api/v1/entries/{entry}/conduct", Access::Organizer),
+    ("GET", "/admin/events/{event}/play", Access::Volunteer),
+    ("POST", "/admin/events/{event}/play/calls", Access::Volunteer),
+    ("POST", "/admin/events/{event}/play/courts", Access::Organizer),
+    ("POST", "/admin/events/{event}/play/courts/{court}", Access::Organizer),
+    ("POST", "/admin/events/{event}/play/umpires", Access::Organizer),
+    ("POST", "/admin/events/{event}/play/umpires/{umpire}", Access::Organizer),
+    ("GET", "/admin/matches/{match}", Access::Volunteer),
+    ("POST", "/admin/matches/{match}", Access::Volunteer),
+    ("POST", "/admin/matches/{match}/call", Access::Volunteer),
+    ("POST", "/admin/matches/{match}/first", Access::Volunteer),
+    ("POST", "/admin/groups/{group}/lots", Access::Organizer),
     ("GET", "/admin/import", Access::Organizer),
     ("POST", "/admin/import", Access::Organizer),
     ("GET", "/admin/import/{import}", Access::Organizer),
@@ -278,6 +308,12 @@ async fn caller_of(app: &App, request: &mut Request, access: Access) -> Result<C
         let kiosk = crate::kiosk::signed_by(app, &head, &body).await;
         *request = Request::from_parts(head, Body::from(body));
         return Ok(Caller::Kiosk(kiosk?));
+    }
+    if access == Access::Umpire
+        && let Some(umpire) =
+            crate::contest::play::scorer::umpire_of(app, request.headers()).await?
+    {
+        return Ok(Caller::Umpire(umpire));
     }
     if let Some(token) = session::bearer(request.headers()) {
         return session::caller(app, &token).await;

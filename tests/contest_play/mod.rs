@@ -1,0 +1,6 @@
+//! Playing a contest through HTTP: calls, umpires' phones, results, groups that fill a knock-out, corrections.
+
+mod day;
+mod desk;
+mod phone;
+mod world;

@@ -1,0 +1,92 @@
+//! The umpire's phone and the organizer's desk in a real browser.
+
+use serde_json::json;
+
+use super::world::{Contest, Feed};
+use crate::support::{Engine, TestApp, browser::Browser};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_umpire_scores_a_match_on_a_phone_through_a_cut() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    let contest = Contest::new(&app, 1).await;
+    let field = contest.field("女单", "knock_out", 2, &[]).await;
+    let rounds = contest
+        .knock_out(&field, 2, |_| [0, 1].map(|side| Feed::Entry(field.entries[side].clone())))
+        .await;
+    let id = &rounds[0][0];
+    contest.fill().await;
+    let secret = contest.umpire(None).await;
+    let phone = Browser::phone().await;
+    phone.go(&format!("{}/events/{}/umpire#{secret}", app.url, contest.event)).await;
+    phone.sees("#matches", "1号台").await;
+    let address = phone.client.current_url().await.expect("an address");
+    assert!(!address.as_str().contains(&secret), "the secret does not stay in the address");
+    phone.click(&format!("[data-match=\"{id}\"]")).await;
+    phone.sees("#pad-a", "女单0").await;
+    let tap = async |side: &str, times: usize| {
+        for _ in 0..times {
+            phone.click(&format!("#pad-{side}")).await;
+        }
+    };
+    tap("b", 7).await;
+    tap("a", 12).await;
+    phone.sees("#pad-a b", "11").await;
+    phone.click("#undo").await;
+    phone.sees("#pad-a b", "10").await;
+    tap("a", 1).await;
+    phone.picture("umpire", app.folder.path()).await;
+    phone.sees("#next", "11:7").await;
+    phone.click("#next").await;
+    // The network goes; the umpire plays on, closes the page, opens it again.
+    phone
+        .script("window.kept = window.fetch; window.fetch = () => Promise.reject(new Error('cut'))")
+        .await;
+    tap("a", 11).await;
+    phone.sees("#sync", "没有网络").await;
+    phone.click("#next").await;
+    tap("a", 11).await;
+    phone.sees("#next", "3:0").await;
+    phone.script("location.reload()").await;
+    phone.sees("#matches", "1号台").await;
+    phone.click(&format!("[data-match=\"{id}\"]")).await;
+    phone.sees("#next", "3:0").await;
+    phone.click("#next").await;
+    phone.sees("#say", "比赛结束").await;
+    let shown = contest.show(id).await;
+    assert_eq!(
+        (shown["winner"].as_str(), &shown["games"]),
+        (Some("a"), &json!([[11, 7], [11, 0], [11, 0]]))
+    );
+    phone.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organizer_runs_the_desk_on_a_laptop() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    let contest = Contest::new(&app, 0).await;
+    let field = contest.field("男单", "knock_out", 4, &[]).await;
+    let rounds = contest
+        .knock_out(&field, 4, |at| {
+            [0, 1].map(|side| Feed::Entry(field.entries[2 * at + side].clone()))
+        })
+        .await;
+    let laptop = Browser::laptop().await;
+    laptop.go(&format!("{}/healthz", app.url)).await;
+    laptop.script(&format!("document.cookie = 'turnout={}; path=/'", contest.organizer)).await;
+    let desk = format!("{}/admin/events/{}/play", app.url, contest.event);
+    laptop.go(&desk).await;
+    laptop.sees("main", "先添加球台或场地").await;
+    laptop.fill("#count", "2").await;
+    laptop.click("#add-courts").await;
+    laptop.sees(".courts", "2号台").await;
+    laptop.click("#fill").await;
+    laptop.sees("#playing", "2").await;
+    laptop.picture("contest-desk", app.folder.path()).await;
+    // Somebody scores elsewhere; the desk shows it without a reload.
+    contest.result(&rounds[0][0], json!([[11, 5], [11, 6], [11, 7]])).await;
+    laptop.sees("[data-live=ended]", "3:0").await;
+    laptop.fill("#umpire", "李裁判").await;
+    laptop.click("#invite").await;
+    laptop.sees("#umpire-link", "/umpire#").await;
+    laptop.close().await;
+}
