@@ -69,7 +69,7 @@ struct Shut {
     until: Instant,
 }
 
-/// A person's own refusal: a limit, not eligible.
+/// A person's own refusal: they hold as much as they may.
 #[derive(Debug)]
 struct Told {
     refused: Refused,
@@ -207,9 +207,9 @@ impl Told {
     }
 }
 
-/// Whether it is about the person, rather than about the offer or the request.
+/// Whether it is about what the person holds. (Who is eligible can change without any news of the event.)
 fn is_own(refused: &Refused) -> bool {
-    matches!(refused.code, "limit_reached" | "not_eligible")
+    refused.code == "limit_reached"
 }
 
 /// Whether it is about the offer, for everybody.

@@ -3,7 +3,10 @@
 
 use std::collections::HashSet;
 
-use admission::{Millis, ticket::TicketId};
+use admission::{
+    Millis,
+    ticket::{TicketFact, TicketId},
+};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -12,7 +15,8 @@ use utoipa::ToSchema;
 use super::{
     Booking, Status,
     change::{self, Cause, Outcome},
-    queries, tickets,
+    queries,
+    tickets::{self, Stamps},
 };
 use crate::{
     App,
@@ -71,10 +75,11 @@ pub struct BookedTicket {
 /// [`Error::Busy`] when too many are waiting.
 pub async fn book(app: &App, person: &Person, request: Request, key: &str) -> Result<Booked> {
     app.bookings.pace(&person.id)?;
-    let attempt = Attempt::new(app, person, request, key)?;
+    let mut attempt = Attempt::new(app, person, request, key)?;
     if let Some(refused) = app.bookings.refusal(&attempt) {
         return Err(refused.into());
     }
+    attempt.sign_ahead();
     let (booked, event_id) = app.bookings.write(attempt).await??;
     app.live.changed(&event_id);
     Ok(booked)
@@ -91,6 +96,9 @@ pub(super) struct Attempt {
     /// One per person, the holder's own first.
     pub(super) ticket_ids: Vec<TicketId>,
     pub(super) keys: Keys,
+    pub(super) stamps: Stamps,
+    /// Codes that were signed ahead, and what they say, in the order of the ids.
+    codes: Vec<(TicketFact, String)>,
     pub(super) now: Millis,
 }
 
@@ -138,8 +146,25 @@ impl Attempt {
             ticket_ids: (0..=guests.len()).map(|_| tickets::random_id()).collect(),
             guests,
             keys: app.keys.clone(),
+            stamps: app.bookings.stamps.clone(),
+            codes: Vec::new(),
             now,
         })
+    }
+
+    /// Signs what its tickets will most likely say.
+    fn sign_ahead(&mut self) {
+        let Some(last) = self.stamps.of(&self.offer_id) else { return };
+        let facts = self.ticket_ids.iter().map(|id| TicketFact { id: *id, ..last });
+        self.codes = facts.map(|fact| (fact, fact.sign(self.keys.issuer()))).collect();
+    }
+
+    /// The code of its n-th ticket.
+    pub(super) fn code(&self, n: usize, fact: &TicketFact) -> String {
+        match self.codes.get(n) {
+            Some((signed, code)) if signed == fact => code.clone(),
+            _ => fact.sign(self.keys.issuer()),
+        }
     }
 
     /// Names of the companions, as a booking keeps them.

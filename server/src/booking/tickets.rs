@@ -1,6 +1,14 @@
 //! Tickets that come after their booking, and what they are worth.
 
-use admission::{Millis, ticket::TicketId};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use admission::{
+    Millis,
+    ticket::{TicketFact, TicketId},
+};
 
 use super::{
     Booking,
@@ -19,6 +27,30 @@ pub(super) fn random_id() -> TicketId {
     let mut bytes = [0; 12];
     getrandom::fill(&mut bytes).expect("the system has randomness");
     TicketId(bytes)
+}
+
+/// What the codes of an offer's tickets said last, so that those of the next attempts are signed before they come to the
+/// ledger: signing is most of the work of a booking, and the ledger does one thing at a time. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stamps(Arc<Mutex<HashMap<String, TicketFact>>>);
+
+impl Stamps {
+    /// How many offers are remembered.
+    const OFFERS: usize = 1_000;
+
+    /// Remembers what a ticket of the offer says.
+    pub(super) fn note(&self, offer_id: &str, fact: TicketFact) {
+        let mut stamps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if stamps.len() >= Self::OFFERS {
+            stamps.clear();
+        }
+        stamps.insert(offer_id.to_owned(), fact);
+    }
+
+    /// What a ticket of the offer would say, as far as is known.
+    pub(super) fn of(&self, offer_id: &str) -> Option<TicketFact> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(offer_id).copied()
+    }
 }
 
 /// Issues the tickets of a booking that has none yet, the holder's own first, in `state`.

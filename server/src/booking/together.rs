@@ -18,6 +18,7 @@ use super::{
     queries::{self, NewTicket},
     rules::{self, Attempt, Booked, BookedTicket, Decision},
     rush::{Figures, Queue},
+    tickets::Stamps,
 };
 use crate::{
     db::{Db, Tx},
@@ -44,6 +45,8 @@ pub struct Bookings {
     pub(super) figures: Figures,
     /// Who waits here.
     pub(super) queue: Queue,
+    /// What codes of tickets say.
+    pub(super) stamps: Stamps,
 }
 
 impl Bookings {
@@ -53,7 +56,14 @@ impl Bookings {
         let (attempts, waiting) = mpsc::channel(QUEUE);
         let (memory, queue) = (Memory::start(db.clone(), live), Queue::default());
         tokio::spawn(keep(ledger, memory.clone(), queue.clone(), waiting));
-        Self { attempts, memory, pace: Pace::new(), figures: Figures::start(db, live), queue }
+        Self {
+            attempts,
+            memory,
+            pace: Pace::new(),
+            figures: Figures::start(db, live),
+            queue,
+            stamps: Stamps::default(),
+        }
     }
 
     /// Counts a try of `person_id`; refuses when there were too many of late.
@@ -372,7 +382,9 @@ async fn write_bookings<'a>(
                 created: attempt.now,
                 state: given.tickets.unwrap_or("valid"),
             };
-            let code = ticket.fact(event, offer)?.sign(issuer);
+            let fact = ticket.fact(event, offer)?;
+            let code = attempt.code(n, &fact);
+            attempt.stamps.note(&offer.id, fact);
             booked.push(BookedTicket { id: ticket.id.to_string(), code });
             tickets.push(ticket);
         }
