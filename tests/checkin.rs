@@ -99,7 +99,7 @@ on_both! {
         east.upload().await;
         west.upload().await;
         let row = east.feed(0).await.tickets.remove(0);
-        let used = row.used.expect("admitted");
+        let used = row.uses.first().cloned().expect("admitted");
         assert_eq!((used.station.as_str(), used.at), ("西门", app.now().plus(-MINUTE)));
         assert_eq!(attendance(&app, &event).await["admitted"], 1, "people, not entries");
     }

@@ -20,13 +20,48 @@ pub struct Ticket {
     pub state: TicketState,
     /// The reissue number in force; codes below it are revoked.
     pub reissue: u8,
+    /// How often and how it may be used.
+    pub terms: Terms,
 }
 
 impl Ticket {
     /// A ticket of which nothing but its signed code is known.
     #[must_use]
     pub const fn from_code(fact: TicketFact) -> Self {
-        Self { fact, state: TicketState::Valid, reissue: fact.reissue }
+        Self { fact, state: TicketState::Valid, reissue: fact.reissue, terms: Terms::ONCE }
+    }
+
+    /// The same ticket under `terms`, which are its offer's.
+    #[must_use]
+    pub const fn under(self, terms: Terms) -> Self {
+        Self { terms, ..self }
+    }
+}
+
+/// How often and how the tickets of an offer may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// How often it may be redeemed at counters.
+    pub uses: u8,
+    /// Whether its holder may go out and come in again.
+    pub reentry: bool,
+}
+
+impl Terms {
+    /// Redeemed once, in once.
+    pub const ONCE: Self = Self { uses: 1, reentry: false };
+
+    /// How often it may still be redeemed after `history`.
+    #[must_use]
+    pub fn uses_left(self, history: &[Use]) -> u8 {
+        let used = history.iter().filter(|used| used.kind == StationKind::Counter).count();
+        u8::try_from(used).map_or(0, |used| self.uses.saturating_sub(used))
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self::ONCE
     }
 }
 
@@ -98,13 +133,45 @@ pub struct Station {
     pub event_cancelled: bool,
 }
 
-/// One earlier admission on a ticket.
+/// One earlier scan of a ticket that a station let pass: in, out, redeemed, visited, past a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Use {
     /// When, by the best estimate of true time.
     pub at: Millis,
     /// The station's name.
     pub station: String,
+    /// What is done there.
+    #[serde(default = "gate", skip_serializing_if = "is_gate")]
+    pub kind: StationKind,
+}
+
+impl Use {
+    /// An admission at a gate.
+    #[must_use]
+    pub const fn entry(at: Millis, station: String) -> Self {
+        Self { at, station, kind: StationKind::Gate }
+    }
+}
+
+const fn gate() -> StationKind {
+    StationKind::Gate
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_gate(kind: &StationKind) -> bool {
+    matches!(kind, StationKind::Gate)
+}
+
+/// Whether somebody with this history is inside: came in, and was not seen to go out since.
+#[must_use]
+pub fn is_inside(history: &[Use]) -> bool {
+    last_move(history).is_some_and(|used| used.kind == StationKind::Gate)
+}
+
+fn last_move(history: &[Use]) -> Option<&Use> {
+    let moves = history.iter().filter(|u| matches!(u.kind, StationKind::Gate | StationKind::Exit));
+    // Of two at the same moment the later recorded one.
+    moves.max_by_key(|used| used.at)
 }
 
 /// What a scan led to.
@@ -300,7 +367,12 @@ impl Reason {
     }
 }
 
-/// Decides whether `ticket` lets its holder in at `station` now, after the admissions in `history`.
+/// Decides whether `station` lets the holder of `ticket` pass now, after `history`: in at a gate, out at an exit, to
+/// redeem at a counter, to visit a booth or desk, past a checkpoint.
+///
+/// Nobody is kept inside: an exit sees everybody out who has a ticket of this event, at any hour. A gate lets in once,
+/// or again after an exit when the offer allows; a counter redeems as often as the offer says; a checkpoint counts once;
+/// a booth and a desk take any number of visits.
 ///
 /// The order of the checks is the order of helpfulness: a person at the wrong door is told so before
 /// anything else, and "already used" comes last because it accuses.
@@ -309,6 +381,8 @@ pub fn decide(ticket: &Ticket, station: &Station, history: &[Use], now: Millis) 
     let fact = &ticket.fact;
     let refusal = if fact.event != station.event {
         Refusal::WrongEvent
+    } else if station.kind == StationKind::Exit {
+        return Verdict::Admitted;
     } else if station.event_cancelled {
         Refusal::Cancelled
     } else if let Some(refusal) = refusal_of(ticket) {
@@ -317,15 +391,37 @@ pub fn decide(ticket: &Ticket, station: &Station, history: &[Use], now: Millis) 
         Refusal::TooEarly { opens_at: fact.valid_from }
     } else if now >= fact.valid_to.plus(TOLERANCE_MS) {
         Refusal::TooLate { closed_at: fact.valid_to }
-    } else if let Some(first) = history.iter().min_by_key(|used| used.at) {
-        Refusal::AlreadyUsed { at: first.at, station: first.station.clone() }
+    } else if let Some(used) = spent(ticket.terms, station, history) {
+        Refusal::AlreadyUsed { at: used.at, station: used.station.clone() }
     } else {
         return Verdict::Admitted;
     };
     Verdict::Refused(refusal)
 }
 
-/// Decides for a card: whichever of the holder's tickets admits, or else the most telling refusal.
+/// The earlier use that stands against one more at `station`.
+fn spent<'a>(terms: Terms, station: &Station, history: &'a [Use]) -> Option<&'a Use> {
+    let of = |kind| history.iter().filter(move |used| used.kind == kind);
+    match station.kind {
+        StationKind::Exit | StationKind::Booth | StationKind::Desk => None,
+        StationKind::Checkpoint => of(StationKind::Checkpoint)
+            .filter(|used| used.station == station.name)
+            .min_by_key(|used| used.at),
+        StationKind::Counter if terms.uses_left(history) > 0 => None,
+        StationKind::Counter => of(StationKind::Counter).max_by_key(|used| used.at),
+        StationKind::Gate => {
+            let last = last_move(history)?;
+            if terms.reentry {
+                return Some(last).filter(|last| last.kind == StationKind::Gate);
+            }
+            // Whoever was seen to go out had come in, seen or not.
+            of(StationKind::Gate).min_by_key(|used| used.at).or(Some(last))
+        }
+    }
+}
+
+/// Decides for a card: whichever of the holder's tickets admits, or else the most telling refusal. At a counter the
+/// holder says which, when several could be redeemed; at an exit it is the one that is inside.
 /// `tickets` are those of this holder for this event, each with its history; none at all is `not_booked`.
 ///
 /// Returns the verdict and the place of the ticket it is about.
@@ -337,8 +433,18 @@ pub fn decide_for_card(
 ) -> (Verdict, Option<usize>) {
     let verdicts: Vec<Verdict> =
         tickets.iter().map(|(ticket, history)| decide(ticket, station, history, now)).collect();
-    if let Some(at) = verdicts.iter().position(Verdict::is_admitted) {
-        return (Verdict::Admitted, Some(at));
+    let mut admitting = (0..tickets.len()).filter(|&at| verdicts[at].is_admitted());
+    if let Some(first) = admitting.next() {
+        return match station.kind {
+            StationKind::Counter if admitting.next().is_some() => {
+                (Verdict::Attention(Refusal::Ambiguous), None)
+            }
+            StationKind::Exit => {
+                let inside = tickets.iter().position(|(_, history)| is_inside(history));
+                (Verdict::Admitted, inside.or(Some(first)))
+            }
+            _ => (Verdict::Admitted, Some(first)),
+        };
     }
     let telling = |verdict: &Verdict| match verdict.reason() {
         Some(Reason::AlreadyUsed) => 0,
@@ -350,6 +456,52 @@ pub fn decide_for_card(
     match verdicts.iter().enumerate().min_by_key(|(_, verdict)| telling(verdict)) {
         Some((at, verdict)) => (verdict.clone(), Some(at)),
         None => (Verdict::Refused(Refusal::NotBooked), None),
+    }
+}
+
+/// Places that a kiosk may give by itself to members without a ticket: what is left of an allotment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spare {
+    /// Admission on the offer begins.
+    pub valid_from: Millis,
+    /// Admission on the offer ends.
+    pub valid_to: Millis,
+    /// The allotment is given until then.
+    pub until: Millis,
+    /// How many places are left.
+    pub left: u32,
+}
+
+/// Decides whether a member who has no ticket is given a place at `station` now, from one of its `spares`.
+///
+/// Returns the verdict and the place of the spare that it is from. Where nobody gives places it is `not_booked`.
+#[must_use]
+pub fn decide_walk_in(
+    station: &Station,
+    spares: &[Spare],
+    now: Millis,
+) -> (Verdict, Option<usize>) {
+    let refused = |refusal| (Verdict::Refused(refusal), None);
+    if station.kind != StationKind::Gate || spares.is_empty() {
+        return refused(Refusal::NotBooked);
+    }
+    if station.event_cancelled {
+        return refused(Refusal::Cancelled);
+    }
+    let begun = |spare: &&Spare| now >= spare.valid_from.plus(-TOLERANCE_MS);
+    let on = |spare: &&Spare| begun(spare) && now < spare.valid_to.plus(TOLERANCE_MS);
+    let has = |spare: &Spare| on(&spare) && spare.left > 0 && now < spare.until;
+    if let Some(at) = spares.iter().position(has) {
+        return (Verdict::Admitted, Some(at));
+    }
+    if spares.iter().any(|spare| on(&spare)) {
+        return refused(Refusal::Full);
+    }
+    let ahead = spares.iter().filter(|spare| !begun(spare)).map(|spare| spare.valid_from).min();
+    match (ahead, spares.iter().map(|spare| spare.valid_to).max()) {
+        (Some(opens_at), _) => refused(Refusal::TooEarly { opens_at }),
+        (None, Some(closed_at)) => refused(Refusal::TooLate { closed_at }),
+        (None, None) => refused(Refusal::NotBooked),
     }
 }
 
@@ -394,8 +546,8 @@ mod tests {
     #[test]
     fn a_valid_ticket_is_admitted_once() {
         assert_eq!(decide(&ticket(), &gate(), &[], NOON), Verdict::Admitted);
-        let first = Use { at: NOON, station: "东门".into() };
-        let second = Use { at: NOON.plus(MINUTE), station: "西门".into() };
+        let first = Use::entry(NOON, "东门".into());
+        let second = Use::entry(NOON.plus(MINUTE), "西门".into());
         assert_eq!(
             decide(&ticket(), &gate(), &[second, first], NOON.plus(2 * MINUTE)),
             Verdict::Refused(Refusal::AlreadyUsed { at: NOON, station: "东门".into() })
@@ -439,7 +591,7 @@ mod tests {
 
     #[test]
     fn a_card_is_let_in_by_whichever_ticket_admits() {
-        let used = (ticket(), vec![Use { at: NOON, station: "东门".into() }]);
+        let used = (ticket(), vec![Use::entry(NOON, "东门".into())]);
         let fresh = (ticket(), vec![]);
         assert_eq!(
             decide_for_card(&[used.clone(), fresh], &gate(), NOON),
@@ -449,6 +601,130 @@ mod tests {
         let (verdict, at) = decide_for_card(&[cancelled, used], &gate(), NOON);
         assert_eq!((refused(&verdict), at), (Some(Reason::AlreadyUsed), Some(1)));
         assert_eq!(decide_for_card(&[], &gate(), NOON).0, Verdict::Refused(Refusal::NotBooked));
+    }
+
+    fn at(kind: StationKind) -> Station {
+        Station { kind, name: "这里".into(), ..gate() }
+    }
+
+    fn used(kind: StationKind, minute: i64) -> Use {
+        Use { at: NOON.plus(minute * MINUTE), station: "这里".into(), kind }
+    }
+
+    fn admits(ticket: &Ticket, kind: StationKind, history: &[Use]) -> bool {
+        decide(ticket, &at(kind), history, NOON.plus(30 * MINUTE)).is_admitted()
+    }
+
+    #[test]
+    fn in_again_after_an_exit_only_when_the_offer_allows_it() {
+        use StationKind::{Exit, Gate};
+        let (once, again) = (ticket(), ticket().under(Terms { uses: 1, reentry: true }));
+        let (first, out, second) = (used(Gate, 1), used(Exit, 2), used(Gate, 3));
+        let inside = [first.clone()];
+        let outside = [first.clone(), out.clone()];
+        let back = [second, out.clone(), first];
+        for (history, inside_now, admits_once, admits_again) in [
+            (&[][..], false, true, true),
+            (&inside, true, false, false),
+            (&outside, false, false, true),
+            (&back, true, false, false),
+            (&[out], false, false, true),
+        ] {
+            assert_eq!(is_inside(history), inside_now, "{history:?}");
+            assert_eq!(admits(&once, Gate, history), admits_once, "{history:?}");
+            assert_eq!(admits(&again, Gate, history), admits_again, "{history:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_kept_inside() {
+        let late = NOON.plus(300 * MINUTE);
+        let cancelled = Ticket { state: TicketState::Cancelled, ..ticket() };
+        for ticket in [ticket(), cancelled] {
+            assert!(decide(&ticket, &at(StationKind::Exit), &[], late).is_admitted());
+        }
+        let elsewhere = Station { event: 5, ..at(StationKind::Exit) };
+        assert_eq!(refused(&decide(&ticket(), &elsewhere, &[], NOON)), Some(Reason::WrongEvent));
+    }
+
+    #[test]
+    fn a_counter_redeems_as_often_as_the_offer_says_whoever_came_in_at_a_gate() {
+        use StationKind::{Counter, Gate};
+        let thrice = ticket().under(Terms { uses: 3, reentry: false });
+        let mut history = vec![used(Gate, 1)];
+        for left in [3, 2, 1] {
+            assert_eq!(thrice.terms.uses_left(&history), left);
+            assert!(admits(&thrice, Counter, &history));
+            history.push(used(Counter, 10 - i64::from(left)));
+        }
+        assert_eq!(thrice.terms.uses_left(&history), 0);
+        let last = history.last().cloned().expect("the third");
+        assert_eq!(
+            decide(&thrice, &at(Counter), &history, NOON.plus(30 * MINUTE)),
+            Verdict::Refused(Refusal::AlreadyUsed { at: last.at, station: last.station })
+        );
+        assert!(!admits(&thrice, Gate, &history), "redeeming is not going out");
+    }
+
+    #[test]
+    fn visits_have_no_number_and_a_checkpoint_counts_once() {
+        use StationKind::{Booth, Checkpoint, Desk};
+        for kind in [Booth, Desk] {
+            assert!(admits(&ticket(), kind, &[used(kind, 1), used(kind, 2)]));
+        }
+        assert!(!admits(&ticket(), Checkpoint, &[used(Checkpoint, 1)]));
+        let elsewhere = Use { station: "别处".into(), ..used(Checkpoint, 1) };
+        assert!(admits(&ticket(), Checkpoint, &[elsewhere]));
+    }
+
+    #[test]
+    fn at_a_counter_the_holder_chooses_and_at_an_exit_the_one_inside_goes_out() {
+        let now = NOON.plus(30 * MINUTE);
+        let (fresh, redeemed) =
+            ((ticket(), vec![]), (ticket(), vec![used(StationKind::Counter, 1)]));
+        let counter = at(StationKind::Counter);
+        let both = [fresh.clone(), fresh.clone()];
+        let (verdict, which) = decide_for_card(&both, &counter, now);
+        assert_eq!((verdict, which), (Verdict::Attention(Refusal::Ambiguous), None));
+        let one_left = [redeemed, fresh.clone()];
+        assert_eq!(decide_for_card(&one_left, &counter, now), (Verdict::Admitted, Some(1)));
+        let inside = [fresh, (ticket(), vec![used(StationKind::Gate, 1)])];
+        assert_eq!(
+            decide_for_card(&inside, &at(StationKind::Exit), now),
+            (Verdict::Admitted, Some(1))
+        );
+    }
+
+    #[test]
+    fn a_walk_in_is_given_a_place_while_there_is_one_and_its_time_is() {
+        let spare = Spare {
+            valid_from: NOON,
+            valid_to: NOON.plus(60 * MINUTE),
+            until: NOON.plus(40 * MINUTE),
+            left: 1,
+        };
+        let none_left = Spare { left: 0, ..spare };
+        let at = |minute| NOON.plus(minute * MINUTE);
+        let reason =
+            |spares: &[Spare], minute| refused(&decide_walk_in(&gate(), spares, at(minute)).0);
+        assert_eq!(
+            decide_walk_in(&gate(), &[none_left, spare], NOON),
+            (Verdict::Admitted, Some(1))
+        );
+        assert_eq!(reason(&[none_left], 0), Some(Reason::Full));
+        assert_eq!(reason(&[spare], 40), Some(Reason::Full), "lent until then");
+        assert_eq!(reason(&[spare], -10), Some(Reason::TooEarly));
+        assert_eq!(reason(&[spare], 70), Some(Reason::TooLate));
+        assert_eq!(reason(&[], 0), Some(Reason::NotBooked));
+        let desk = Station { kind: StationKind::Desk, ..gate() };
+        assert_eq!(refused(&decide_walk_in(&desk, &[spare], NOON).0), Some(Reason::NotBooked));
+    }
+
+    #[test]
+    fn a_use_of_an_older_journal_was_at_a_gate() {
+        let read: Use = serde_json::from_str(r#"{"at":7,"station":"东门"}"#).expect("plain data");
+        assert_eq!(read, Use::entry(Millis(7), "东门".into()));
+        assert_eq!(serde_json::to_string(&read).expect("plain"), r#"{"at":7,"station":"东门"}"#);
     }
 
     #[test]
@@ -471,7 +747,7 @@ mod tests {
             let mut ticket = ticket();
             ticket.fact.valid_from = Millis::from_seconds(from);
             ticket.fact.valid_to = Millis::from_seconds(from + length);
-            let history = vec![Use { at: Millis(1), station: "门".into() }; uses];
+            let history = vec![Use::entry(Millis(1), "门".into()); uses];
             let now = Millis(now);
             if decide(&ticket, &gate(), &history, now).is_admitted() {
                 prop_assert!(uses == 0);

@@ -4,7 +4,7 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decide::{Reason, Refusal, Verdict},
+    decide::{Reason, Refusal, StationKind, Verdict},
     time::{DAY, HOUR, MINUTE, Millis},
 };
 
@@ -49,12 +49,24 @@ pub struct Words {
 #[must_use]
 pub fn tell(verdict: &Verdict, lang: Lang, now: Millis, zone: &TimeZone) -> Words {
     let (headline, next) = match verdict {
-        Verdict::Admitted => (lang.pick("请进", "Welcome").to_owned(), String::new()),
+        Verdict::Admitted => (passed(StationKind::Gate, lang).to_owned(), String::new()),
         Verdict::Refused(refusal) | Verdict::Attention(refusal) => {
             (headline(refusal.reason(), lang).to_owned(), next_step(refusal, lang, now, zone))
         }
     };
     Words { headline, next }
+}
+
+/// What somebody is told whom a station of that kind let pass.
+#[must_use]
+pub const fn passed(kind: StationKind, lang: Lang) -> &'static str {
+    match kind {
+        StationKind::Gate => lang.pick("请进", "Welcome"),
+        StationKind::Exit => lang.pick("慢走", "Goodbye"),
+        StationKind::Counter => lang.pick("核销成功", "Redeemed"),
+        StationKind::Booth | StationKind::Desk => lang.pick("已登记", "Noted"),
+        StationKind::Checkpoint => lang.pick("已打卡", "Passed"),
+    }
 }
 
 /// The short name of a reason, also for tables and charts.
@@ -101,7 +113,7 @@ fn next_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> Str
             let at = at(*used, lang, now, zone);
             match lang {
                 Lang::Zh => {
-                    format!("此票已于{at} 在「{station}」入场。如非本人，请到服务台核对身份。")
+                    format!("此票已于{at} 在「{station}」使用。如非本人，请到服务台核对身份。")
                 }
                 Lang::En => format!(
                     "Used {at} at {station}. If that was not you, please go to the service desk."
@@ -217,7 +229,7 @@ mod tests {
             Verdict::Refused(Refusal::AlreadyUsed { at: NOW.plus(-DAY), station: "东门".into() });
         assert_eq!(
             tell(&verdict, Lang::Zh, NOW, &beijing()).next,
-            "此票已于昨天 13:25 在「东门」入场。如非本人，请到服务台核对身份。"
+            "此票已于昨天 13:25 在「东门」使用。如非本人，请到服务台核对身份。"
         );
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    decide::{StationKind, Verdict},
+    decide::{Reason, StationKind, Verdict},
     say::{Lang, lasting},
     ticket::TicketId,
     time::{MINUTE, Millis},
@@ -36,6 +36,9 @@ pub struct Scan {
     pub at: Millis,
     /// How far the server's clock was ahead of the kiosk's when last measured.
     pub skew: Option<Skew>,
+    /// What people did beside showing a code or card.
+    #[serde(default, skip_serializing_if = "Deed::is_plain")]
+    pub deed: Deed,
 }
 
 impl Scan {
@@ -43,6 +46,85 @@ impl Scan {
     #[must_use]
     pub fn true_at(&self) -> Millis {
         self.at.plus(self.skew.map_or(0, |skew| skew.ms))
+    }
+}
+
+/// What people did beside showing a code or card. Names nobody but staff, by the label they gave themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// What it was.
+    #[serde(default)]
+    pub act: Act,
+    /// The place of the earlier entry that it is about: what is taken back, or which visit is consented to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<u64>,
+    /// The reason that a supervisor overrode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Reason>,
+    /// Why, in the words of the button that was tapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Who stood at the kiosk, as they called themselves: 甲, 小李.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// Whether the holder lets the stand have their name and phone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<bool>,
+    /// For a walk-in: whose card it was, and from which allotment the place is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walk_in: Option<WalkIn>,
+}
+
+impl Deed {
+    /// Nothing but a scan.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A place given at the door to a member without a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WalkIn {
+    /// The person's id, a UUID.
+    pub person: String,
+    /// The number of the allotment that the place is from.
+    pub allotment: i64,
+    /// The offer's class.
+    pub class: u8,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Somebody showed a code or card, and the rule decided.
+    #[default]
+    Scan,
+    /// Staff found the holder in the list, and the rule decided.
+    Hand,
+    /// A supervisor let the holder pass whom the rule refused.
+    Override,
+    /// An earlier admission is taken back. The entry lets nobody in.
+    Undo,
+    /// The holder of an earlier visit said whether the stand may have their name and phone.
+    Consent,
+    /// A member without a ticket was given a place.
+    WalkIn,
+}
+
+impl Act {
+    /// The word in SQL.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Hand => "hand",
+            Self::Override => "override",
+            Self::Undo => "undo",
+            Self::Consent => "consent",
+            Self::WalkIn => "walk_in",
+        }
     }
 }
 
@@ -231,6 +313,7 @@ mod tests {
             trust: Trust::Local { age_ms: 5 },
             at: Millis(1_000),
             skew: Some(Skew { ms: -250, error_ms: 3 }),
+            deed: Deed::default(),
         }
     }
 
@@ -239,6 +322,17 @@ mod tests {
         let entry = Entry::of(&scan(1));
         assert_eq!(entry.scan().expect("own text"), scan(1));
         assert_eq!(scan(1).true_at(), Millis(750));
+    }
+
+    #[test]
+    fn a_deed_reads_back_and_a_plain_scan_has_none() {
+        assert!(!Entry::of(&scan(1)).0.contains("deed"));
+        let deed =
+            Deed {
+                act: Act::Undo, about: Some(1), why: Some("扫错了".into()), ..Deed::default()
+            };
+        let scan = Scan { deed, ..scan(2) };
+        assert_eq!(Entry::of(&scan).scan().expect("own text"), scan);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     card::Fingerprint,
-    decide::{Station, StationKind, Ticket, TicketState, Use, Verdict},
+    decide::{Station, StationKind, Terms, Ticket, TicketState, Use, Verdict},
     scan::{Chain, Entry, Medium},
     ticket::{TicketFact, TicketId, TrustedKeys},
     time::Millis,
@@ -121,6 +121,22 @@ pub struct Post {
     pub card_bins: Vec<String>,
     /// What the kiosk holds expires then, without further contact.
     pub lease_until: Millis,
+    /// Places that this kiosk may give to members without a ticket.
+    #[serde(default)]
+    pub allotments: Vec<Allotment>,
+}
+
+/// Places of an offer's quota that one kiosk may give away by itself, however long it is alone: nobody else gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allotment {
+    /// Its number among the kiosk's allotments.
+    pub number: i64,
+    /// The offer's class.
+    pub class: u8,
+    /// How many places, those already given included.
+    pub places: u32,
+    /// It may give places until then, by true time.
+    pub until: Millis,
 }
 
 impl Post {
@@ -166,8 +182,46 @@ pub struct EventInfo {
     pub ends_at: Millis,
     /// Cancelled as a whole.
     pub cancelled: bool,
-    /// Offer names by class.
-    pub offers: Vec<(u8, String)>,
+    /// What can be booked at it.
+    pub offers: Vec<OfferInfo>,
+}
+
+impl EventInfo {
+    /// The offer of that class.
+    #[must_use]
+    pub fn offer(&self, class: u8) -> Option<&OfferInfo> {
+        self.offers.iter().find(|offer| offer.class == class)
+    }
+
+    /// How the tickets of that class may be used; once, when it is not known.
+    #[must_use]
+    pub fn terms(&self, class: u8) -> Terms {
+        self.offer(class).map_or(Terms::ONCE, |offer| offer.terms)
+    }
+}
+
+/// An offer as a kiosk knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferInfo {
+    /// Its number within the event, as ticket codes carry it.
+    pub class: u8,
+    /// What it is called.
+    pub name: String,
+    /// How often and how its tickets may be used.
+    pub terms: Terms,
+    /// Admission begins.
+    pub valid_from: Millis,
+    /// Admission ends.
+    pub valid_to: Millis,
+}
+
+impl OfferInfo {
+    /// An offer whose tickets are used once, at any time.
+    #[must_use]
+    pub const fn once(class: u8, name: String) -> Self {
+        let (valid_from, valid_to) = (Millis(0), Millis(i64::MAX));
+        Self { class, name, terms: Terms::ONCE, valid_from, valid_to }
+    }
 }
 
 /// A public key that signs tickets.
@@ -190,8 +244,9 @@ pub struct TicketRow {
     pub person: Option<String>,
     /// The holder's name, masked.
     pub holder: String,
-    /// The first admission that the server counts, if any.
-    pub used: Option<Use>,
+    /// What the server knows of its uses, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<Use>,
     /// The event's revision at its last change.
     pub revision: i64,
 }
@@ -200,15 +255,15 @@ impl TicketRow {
     /// This ticket as a code with reissue number `reissue` shows it. The times are those of the row, which
     /// are newer than the code's when an event was moved.
     #[must_use]
-    pub const fn shown_by_code(&self, reissue: u8) -> Ticket {
+    pub const fn shown_by_code(&self, reissue: u8, terms: Terms) -> Ticket {
         let fact = TicketFact { reissue, ..self.fact };
-        Ticket { fact, state: self.state, reissue: self.fact.reissue }
+        Ticket { fact, state: self.state, reissue: self.fact.reissue, terms }
     }
 
     /// This ticket as its holder's card shows it: in force whatever the reissue.
     #[must_use]
-    pub const fn shown_by_card(&self) -> Ticket {
-        self.shown_by_code(self.fact.reissue)
+    pub const fn shown_by_card(&self, terms: Terms) -> Ticket {
+        self.shown_by_code(self.fact.reissue, terms)
     }
 }
 
@@ -273,8 +328,42 @@ pub struct Checked {
     pub verdict: Verdict,
     /// The ticket it found.
     pub ticket: Option<TicketRow>,
+    /// Its uses as the server decided by them: all it knows but what it only believes this kiosk to have done.
+    #[serde(default)]
+    pub uses: Vec<Use>,
+    /// The server has the kiosk's journal through this place; what was done after it is not among `uses`.
+    #[serde(default)]
+    pub have_through: u64,
     /// The server's clock.
     pub server_now: Millis,
+}
+
+/// What `GET /kiosk/people?after=REVISION` answers: who holds tickets, for the list at a staffed kiosk. Kept sealed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct People {
+    /// In order of revision.
+    pub people: Vec<PersonRow>,
+    /// Ask on from this revision.
+    pub revision: i64,
+    /// Whether there is more to fetch at once.
+    pub more: bool,
+}
+
+/// Who holds a ticket, as staff look for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonRow {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The holder's name in full.
+    pub name: String,
+    /// For a companion: who booked.
+    pub booker: Option<String>,
+    /// The last four digits of the phone of who booked.
+    pub phone4: Option<String>,
+    /// The last four digits of the holder's cards.
+    pub cards4: Vec<String>,
+    /// The firm, or the union.
+    pub organisation: Option<String>,
 }
 
 /// `GET /kiosk/card-key`: the secret under which cards are fingerprinted. Kept in memory, on disk only sealed.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use admission::sync::{
-    CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, KIOSK_HEADER, Receipt,
+    CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, KIOSK_HEADER, People, Receipt,
     SIGNATURE_HEADER, Upload, sign_request,
 };
 use ed25519_dalek::SigningKey;
@@ -82,6 +82,15 @@ impl Api {
     pub async fn feed(&self, cursors: Cursors) -> Result<Feed, Failure> {
         let Cursors { revision, cards_revision } = cursors;
         let path = format!("/api/v1/kiosk/feed?after={revision}&cards_after={cards_revision}");
+        self.send(Method::GET, &path, Vec::new()).await
+    }
+
+    /// `GET /kiosk/people`: the next page of who holds tickets that changed after `revision`.
+    ///
+    /// # Errors
+    /// When the server gives none.
+    pub async fn people(&self, revision: i64) -> Result<People, Failure> {
+        let path = format!("/api/v1/kiosk/people?after={revision}");
         self.send(Method::GET, &path, Vec::new()).await
     }
 

@@ -6,17 +6,19 @@ use std::{
 };
 
 use admission::{
-    Clock, Millis,
+    Clock, Millis, Verdict,
     card::CardKey,
     scan::Skew,
     sync::{CHECK_TIMEOUT_MS, Post},
+    ticket::TicketId,
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::{
     api::{Api, Failure},
-    door::{Door, Effect, Input, Line, Trigger},
+    desk::Desk,
+    door::{Cannot, Door, Effect, Found, Input, Line, Lookup, Order, Trigger, What},
     identity::Folder,
     shown::Shown,
     status::{Phase, Status, Trouble},
@@ -40,8 +42,35 @@ pub enum Message {
         /// Told what is shown. Dropped when the read was empty.
         reply: oneshot::Sender<Shown>,
     },
+    /// Staff or the holder tapped something.
+    Order {
+        /// What.
+        order: Order,
+        /// Told what is shown, or why it cannot be done.
+        reply: oneshot::Sender<Result<Shown, Cannot>>,
+    },
+    /// How these tickets stand here now.
+    Stand {
+        /// Which.
+        tickets: Vec<TicketId>,
+        /// Told of those that the copy has, in the same order.
+        reply: oneshot::Sender<Vec<Standing>>,
+    },
     /// From the server.
     News(News),
+}
+
+/// How a ticket stands at this kiosk now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Which.
+    pub ticket: TicketId,
+    /// What the rule would say.
+    pub verdict: Verdict,
+    /// What was booked.
+    pub offer: String,
+    /// Whether an admission of it here could be taken back.
+    pub undoable: bool,
 }
 
 /// What the sync brings.
@@ -86,6 +115,22 @@ impl Kiosk {
         answer.await.ok()
     }
 
+    /// Has something done that was tapped. None at the very end.
+    pub async fn order(&self, order: Order) -> Option<Result<Shown, Cannot>> {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(Message::Order { order, reply }).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// How these tickets stand here now; those that the copy does not have are left out.
+    pub async fn stand(&self, tickets: Vec<TicketId>) -> Vec<Standing> {
+        let (reply, answer) = oneshot::channel();
+        if self.messages.send(Message::Stand { tickets, reply }).await.is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
     /// Waits until scans can be decided, or never will be.
     pub async fn started(&self) {
         let mut status = self.status.clone();
@@ -105,6 +150,7 @@ pub(crate) struct Doorkeeper {
     door: Door,
     store: Store,
     folder: Folder,
+    desk: Arc<Desk>,
     api: Option<Api>,
     clock: Arc<dyn Clock>,
     messages: mpsc::Receiver<Message>,
@@ -125,6 +171,7 @@ pub(crate) struct Tools {
     pub(crate) door: Door,
     pub(crate) store: Store,
     pub(crate) folder: Folder,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) api: Option<Api>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) acknowledged: u64,
@@ -133,7 +180,7 @@ pub(crate) struct Tools {
 impl Doorkeeper {
     /// A doorkeeper, and the line to them.
     pub(crate) fn new(tools: Tools) -> (Self, Kiosk) {
-        let Tools { kiosk, door, store, folder, api, clock, acknowledged } = tools;
+        let Tools { kiosk, door, store, folder, desk, api, clock, acknowledged } = tools;
         let (sender, messages) = mpsc::channel(64);
         let (shown, _) = broadcast::channel(64);
         let recorded = Arc::new(Notify::new());
@@ -150,6 +197,7 @@ impl Doorkeeper {
             door,
             store,
             folder,
+            desk,
             api,
             clock,
             messages,
@@ -179,6 +227,12 @@ impl Doorkeeper {
                             drop(reply.send(shown));
                         }
                     }
+                    Some(Message::Order { order, reply }) => {
+                        drop(reply.send(self.obey(order).await));
+                    }
+                    Some(Message::Stand { tickets, reply }) => {
+                        drop(reply.send(self.stand(tickets).await));
+                    }
                     Some(Message::News(news)) => self.hear(news).await,
                     None => return,
                 },
@@ -190,8 +244,25 @@ impl Doorkeeper {
 
     /// One scan, from the text to what is shown.
     async fn scan(&mut self, text: Zeroizing<String>, trigger: Trigger) -> Option<Shown> {
+        let shown = self.drive(Input::Scanned(text, trigger)).await?.ok()?;
+        // No screen need be open.
+        drop(self.shown.send(shown.clone()));
+        Some(shown)
+    }
+
+    /// Something tapped, from the order to what is shown.
+    async fn obey(&mut self, order: Order) -> Result<Shown, Cannot> {
+        let for_the_holder = !matches!(order.what, What::Undo(..) | What::Consent(_));
+        let shown = self.drive(Input::Ordered(order)).await.unwrap_or(Err(Cannot::TooLate))?;
+        if for_the_holder {
+            drop(self.shown.send(shown.clone()));
+        }
+        Ok(shown)
+    }
+
+    /// None for an empty read.
+    async fn drive(&mut self, mut input: Input) -> Option<Result<Shown, Cannot>> {
         let begun = Instant::now();
-        let mut input = Input::Scanned(text, trigger);
         let mut shown = loop {
             let now = self.clock.now();
             input = match self.door.handle(input, now) {
@@ -207,15 +278,35 @@ impl Doorkeeper {
                 Effect::Record(line) => Input::Recorded(self.record(&line).await),
                 Effect::Show(shown) => break shown,
                 Effect::Ignore => return None,
+                Effect::Cannot(why) => return Some(Err(why)),
             };
         };
         if shown.scan.is_some() {
             shown.decide_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.recorded.notify_one();
         }
-        // No screen need be open.
-        drop(self.shown.send(shown.clone()));
-        Some(shown)
+        Some(Ok(shown))
+    }
+
+    async fn stand(&mut self, tickets: Vec<TicketId>) -> Vec<Standing> {
+        let now = self.clock.now();
+        let mut standings = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            let Ok(Found::Admission(known, last)) =
+                self.store.look(Lookup::Admission(ticket)).await
+            else {
+                continue;
+            };
+            let judged = self.door.judge(&known, now);
+            if let (Some((verdict, _)), Some(row), Some(post)) =
+                (judged, &known.row, self.door.post())
+            {
+                let offer = post.event.offer(row.fact.class).map(|offer| offer.name.clone());
+                let offer = offer.unwrap_or_default();
+                standings.push(Standing { ticket, verdict, offer, undoable: last.is_some() });
+            }
+        }
+        standings
     }
 
     async fn ask(
@@ -299,6 +390,7 @@ impl Doorkeeper {
                 "the lease is over: names and cards are wiped until the server is heard again"
             );
             self.door.forget_copy();
+            self.desk.forget();
             self.wipe(Wipe::LeaseEnded).await;
         }
     }
@@ -306,6 +398,7 @@ impl Doorkeeper {
     async fn lock(&mut self) {
         tracing::error!("the organizer has revoked this kiosk: tickets, cards and keys are wiped");
         self.door.lock();
+        self.desk.forget();
         self.api = None;
         self.wipe(Wipe::Revoked).await;
     }

@@ -13,8 +13,8 @@ use admission::{
     scan::{Chain, Entry, Scan},
     sync::{
         CardKeyAnswer, CardRow, Check, Checked, Enrolled, Enrolment, EventInfo, Feed,
-        IssuerPublicKey, KIOSK_HEADER, Post, Receipt, SIGNATURE_HEADER, TicketRow, Upload,
-        request_is_signed,
+        IssuerPublicKey, KIOSK_HEADER, OfferInfo, People, PersonRow, Post, Receipt,
+        SIGNATURE_HEADER, TicketRow, Upload, request_is_signed,
     },
     ticket::{IssuerKey, TicketFact, TicketId},
     time::{DAY, HOUR},
@@ -36,6 +36,9 @@ pub(crate) const NOW: Millis = Millis(1_800_000_000_000);
 pub(crate) const KIOSK: &str = "0198c0de-0000-7000-8000-000000000001";
 /// A synthetic card whose holder has person id `p1`.
 pub(crate) const CARD: &str = ";6210300000000007=30122200000000000000?";
+
+/// Whoever holds a ticket here.
+pub(crate) const NAME: &str = "欧阳小明";
 
 /// How the server behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +96,7 @@ pub(crate) fn ticket(id: u8, revision: i64) -> TicketRow {
         state: TicketState::Valid,
         person: Some(format!("p{id}")),
         holder: "欧**明".to_owned(),
-        used: None,
+        uses: Vec::new(),
         revision,
     }
 }
@@ -129,7 +132,7 @@ impl FakeServer {
                     starts_at: NOW,
                     ends_at: NOW.plus(HOUR),
                     cancelled: false,
-                    offers: vec![(0, "男子单打".into())],
+                    offers: vec![OfferInfo::once(0, "男子单打".into())],
                 },
                 keys: vec![IssuerPublicKey {
                     id: 1,
@@ -137,6 +140,7 @@ impl FakeServer {
                 }],
                 card_bins: vec!["621030".into()],
                 lease_until: NOW.plus(DAY),
+                allotments: Vec::new(),
             },
             public: [0; 32],
         };
@@ -147,6 +151,7 @@ impl FakeServer {
             .route("/api/v1/kiosk/scans", post(scans))
             .route("/api/v1/kiosk/check", post(check))
             .route("/api/v1/kiosk/card-key", get(key))
+            .route("/api/v1/kiosk/people", get(people))
             .with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.expect("served") });
         fake
@@ -260,8 +265,9 @@ async fn scans(
         let newest = state.tickets.iter().map(|row| row.revision).max().unwrap_or(0);
         let admits = scan.verdict.is_admitted();
         let row = state.tickets.iter_mut().find(|row| Some(row.fact.id) == scan.ticket);
-        if let Some(row) = row.filter(|row| admits && row.used.is_none()) {
-            row.used = Some(Use { at: scan.true_at(), station: scan.station });
+        if let Some(row) = row.filter(|_| admits) {
+            let kind = scan.station_kind;
+            row.uses.push(Use { at: scan.true_at(), station: scan.station, kind });
             row.revision = newest + 1;
         }
     }
@@ -279,6 +285,7 @@ async fn check(
         return refusal;
     }
     let check: Check = serde_json::from_slice(&body).expect("a check");
+    let have_through = fake.state().entries.len() as u64;
     let row = {
         let mut state = fake.state();
         state.checks += 1;
@@ -292,13 +299,31 @@ async fn check(
     }
     let verdict = match &row {
         None => Verdict::Refused(admission::Refusal::NotBooked),
-        Some(TicketRow { used: Some(used), .. }) => {
+        Some(row) => row.uses.first().map_or(Verdict::Admitted, |used| {
             let station = used.station.clone();
             Verdict::Refused(admission::Refusal::AlreadyUsed { at: used.at, station })
-        }
-        Some(_) => Verdict::Admitted,
+        }),
     };
-    Json(Checked { verdict, ticket: row, server_now: NOW }).into_response()
+    let uses = row.as_ref().map(|row| row.uses.clone()).unwrap_or_default();
+    Json(Checked { verdict, ticket: row, uses, have_through, server_now: NOW }).into_response()
+}
+
+async fn people(State(fake): State<FakeServer>, uri: Uri, headers: HeaderMap) -> Response {
+    if let Some(refusal) = fake.refusal(&Method::GET, &uri, &headers, b"") {
+        return refusal;
+    }
+    let state = fake.state();
+    let person = |row: &TicketRow| PersonRow {
+        ticket: row.fact.id,
+        name: NAME.to_owned(),
+        booker: None,
+        phone4: Some("4321".to_owned()),
+        cards4: vec!["0007".to_owned()],
+        organisation: Some("千灵山公园".to_owned()),
+    };
+    let revision = state.tickets.iter().map(|row| row.revision).max().unwrap_or(0);
+    let people = state.tickets.iter().map(person).collect();
+    Json(People { people, revision, more: false }).into_response()
 }
 
 async fn key(State(fake): State<FakeServer>, uri: Uri, headers: HeaderMap) -> Response {

@@ -33,6 +33,12 @@ impl Folder {
         Self(path.to_owned())
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The store.
     #[must_use]
     pub fn store(&self) -> PathBuf {
@@ -98,15 +104,15 @@ impl Folder {
     /// When a file cannot be removed.
     pub fn wipe_secrets(&self) -> io::Result<()> {
         remove_if_there(&self.key_file())?;
-        self.wipe_card_key()
+        remove_if_there(&self.sealed_card_key())
     }
 
-    /// Removes the sealed card key.
+    /// Removes the sealed card key. The PIN that it was sealed under stays, so that nobody sets another.
     ///
     /// # Errors
-    /// When the file cannot be removed.
+    /// When the file cannot be written.
     pub fn wipe_card_key(&self) -> io::Result<()> {
-        remove_if_there(&self.sealed_card_key())
+        crate::seal::forget_card_key(&self.sealed_card_key())
     }
 
     /// Puts a revoked kiosk's store aside, so that a new enrolment begins a new journal and nothing is lost.

@@ -2,11 +2,12 @@
 //!
 //! In reading order: [`door`] (the decision, a state machine without I/O) and [`courier`] (the sync, likewise);
 //! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`device`] (the edges);
-//! [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`] and
+//! [`desk`] (who holds the tickets, sealed under a PIN); [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`] and
 //! [`journal`] (what the program does).
 
 pub mod api;
 pub mod courier;
+pub mod desk;
 pub mod device;
 pub mod door;
 pub mod doorkeeper;
@@ -16,6 +17,7 @@ mod fake_server;
 pub mod identity;
 pub mod journal;
 pub mod page;
+pub mod ready;
 pub mod run;
 pub mod seal;
 pub mod shown;

@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use turnout_kiosk::{
     device::Scanner,
     enroll, journal,
+    ready::{self, Grade},
     run::{self, Options, SystemClock},
 };
 use zeroize::Zeroizing;
@@ -61,6 +62,11 @@ enum Command {
         /// Keeps the card key on disk, sealed under this PIN, so that cards work offline after a restart.
         #[arg(long, env = "TURNOUT_PIN", hide_env_values = true)]
         pin: Option<String>,
+    },
+    /// Says whether this kiosk is ready: data, clock, keys, event hours, disk, battery, devices.
+    Check {
+        #[command(flatten)]
+        data: Data,
     },
     /// Looks into the journal.
     Journal {
@@ -113,6 +119,20 @@ async fn obey(command: Command) -> anyhow::Result<()> {
         Command::Run { data, listen, scanners, offline, pin } => {
             let pin = pin.map(Zeroizing::new);
             run(Options { data: data.data, listen, scanners, offline, pin }).await
+        }
+        Command::Check { data } => {
+            let findings = ready::check(&data.data, &SystemClock).await?;
+            for finding in &findings {
+                let mark = match finding.grade {
+                    Grade::Good => "✓",
+                    Grade::Note => "·",
+                    Grade::Bad => "✗",
+                };
+                say(&format!("{mark} {}  {}", finding.words.zh, finding.words.en))?;
+            }
+            let bad = findings.iter().filter(|finding| finding.grade == Grade::Bad).count();
+            anyhow::ensure!(bad == 0, "not ready (还没有准备好): {bad} to see to");
+            say("准备好了 Ready")
         }
         Command::Journal { what: Journal::Verify { data } } => {
             let (entries, acknowledged) = journal::verify(&data.data).await?;

@@ -3,17 +3,18 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use admission::{Clock, Millis};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use tokio::{net::TcpListener, runtime::Handle, sync::watch, task::JoinHandle};
 use zeroize::Zeroizing;
 
 use crate::{
     api::Api,
+    desk::{Desk, Shut},
     device::{self, Scanner},
     door::{Door, Knowledge},
     doorkeeper::{Doorkeeper, Kiosk, Tools},
     identity::{Enrolment, Folder},
-    page, seal,
+    page,
     store::{Memory, Store},
     sync::{CardKeyNews, Sync},
 };
@@ -50,6 +51,8 @@ pub struct Running {
     pub page: SocketAddr,
     /// The line to its door.
     pub kiosk: Kiosk,
+    /// Its staffed side.
+    pub desk: Arc<Desk>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     store: Store,
@@ -99,14 +102,18 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     getrandom::fill(&mut salt).context("the system gives no randomness")?;
     let known = Knowledge { head, post, complete_at, skew, locked };
     let mut door = Door::new(enrolment.kiosk.clone(), salt, known);
+    let desk = Desk::new(&enrolment.kiosk, folder.clone(), store.clone(), clock.clone());
+    let desk = Arc::new(desk);
     if let Some(pin) = &options.pin {
-        door.take_card_key(seal::open(&folder.sealed_card_key(), &enrolment.kiosk, pin)?);
+        let card_key = desk.open(pin).await.map_err(|shut| anyhow!("{}", in_words(&shut)))?;
+        door.take_card_key(card_key);
     }
     let (keeper, kiosk) = Doorkeeper::new(Tools {
         kiosk: enrolment.kiosk.clone(),
         door,
         store: store.clone(),
-        folder: folder.clone(),
+        folder,
+        desk: desk.clone(),
         api: api.clone(),
         clock: clock.clone(),
         acknowledged,
@@ -114,18 +121,21 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![
         tokio::spawn(keeper.work(stopped.clone())),
-        tokio::spawn(page::serve(listener, kiosk.clone(), clock.clone(), stopped.clone())),
+        tokio::spawn(page::serve(
+            listener,
+            page::router(kiosk.clone(), desk.clone(), clock.clone()),
+            stopped.clone(),
+        )),
     ];
     if let Some(api) = api {
         let sync = Sync {
             kiosk: enrolment.kiosk.clone(),
             api,
             store: store.clone(),
-            folder,
+            desk: desk.clone(),
             clock,
             door: kiosk.messages.clone(),
             recorded: kiosk.recorded.clone(),
-            pin: options.pin,
             skew,
             status: kiosk.status.clone(),
             card_key: CardKeyNews::None,
@@ -137,7 +147,21 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         read_stdin(kiosk.clone())?;
     }
     tracing::info!(kiosk = %enrolment.name, journal = head.seq, "the kiosk's page is at http://{page}/");
-    Ok(Running { page, kiosk, stop, tasks, store })
+    Ok(Running { page, kiosk, desk, stop, tasks, store })
+}
+
+fn in_words(shut: &Shut) -> String {
+    match shut {
+        Shut::WrongPin { .. } => {
+            "the PIN does not open this kiosk (PIN 不正确): check --pin or TURNOUT_PIN".to_owned()
+        }
+        Shut::TooSoon { wait_ms } => format!(
+            "too many wrong PINs (PIN 输错太多次): try again in {} s, or start without --pin",
+            wait_ms / 1_000 + 1
+        ),
+        Shut::NoPin => "a PIN has 6 to 12 digits (PIN 为 6 到 12 位数字)".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn enrolment(folder: &Folder, options: &Options) -> anyhow::Result<Enrolment> {
@@ -194,7 +218,7 @@ mod tests {
     use crate::{
         door::Trigger,
         enroll,
-        fake_server::{CARD, FakeServer, KIOSK, Mood, NOW, code, ticket},
+        fake_server::{CARD, FakeServer, KIOSK, Mood, NOW, code, fact, ticket},
         shown::Shown,
         status::{Phase, Status, Trouble},
     };
@@ -411,7 +435,8 @@ mod tests {
     async fn the_page_scans_shows_and_guards() {
         let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
         let running = synced(&server, temp.path()).await;
-        let page = page::router(running.kiosk.clone(), Arc::new(StandingClock));
+        let page =
+            page::router(running.kiosk.clone(), running.desk.clone(), Arc::new(StandingClock));
         let ask = async |method: &str, path: &str, origin: Option<&str>, body: String| {
             let mut request =
                 Request::builder().method(method).uri(path).header("host", "127.0.0.1:8081");
@@ -446,6 +471,131 @@ mod tests {
         }
         assert_eq!(ask("GET", "/assets/..%2fmod.rs", None, String::new()).await.0.status, 404);
         assert_eq!(ask("GET", "/healthz", None, String::new()).await.0.status, StatusCode::OK);
+        running.stop().await;
+    }
+
+    /// A browser at the desk: sends JSON, keeps the cookie.
+    struct Staff {
+        page: axum::Router,
+        cookie: String,
+    }
+
+    impl Staff {
+        async fn send(&mut self, path: &str, body: serde_json::Value) -> (u16, serde_json::Value) {
+            let request = Request::builder()
+                .method(if body.is_null() { "GET" } else { "POST" })
+                .uri(path)
+                .header("host", "127.0.0.1:8081")
+                .header("content-type", "application/json")
+                .header("cookie", &self.cookie);
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            let request = request.body(Body::from(body)).expect("a request");
+            let response = self.page.clone().oneshot(request).await.expect("an answer");
+            let status = response.status().as_u16();
+            if let Some(cookie) = response.headers().get("set-cookie") {
+                let cookie = cookie.to_str().expect("text");
+                assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"));
+                self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+            }
+            let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+            (status, serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null))
+        }
+    }
+
+    #[tokio::test]
+    async fn staff_find_people_let_them_in_and_take_it_back_behind_the_pin() {
+        use serde_json::json;
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        let page =
+            || page::router(running.kiosk.clone(), running.desk.clone(), Arc::new(StandingClock));
+        let mut staff = Staff { page: page(), cookie: String::new() };
+        let mut stranger = Staff { page: staff.page.clone(), cookie: "desk=guessed".to_owned() };
+        let ticket = fact(1).id;
+        for (path, body) in [
+            ("/desk/search", json!({ "text": "王" })),
+            ("/desk/admission", json!({ "ticket": ticket })),
+            ("/desk/override", json!({ "ticket": ticket, "why": "x" })),
+            ("/desk/undo", json!({ "ticket": ticket, "why": "x" })),
+            ("/desk/drill", json!({ "what": "forged" })),
+            ("/desk/readiness", serde_json::Value::Null),
+        ] {
+            assert_eq!(stranger.send(path, body).await.0, 401, "{path}");
+        }
+        let opening = json!({ "pin": "246810", "operator": "小李" });
+        assert_eq!(staff.send("/desk/opening", opening).await.0, 204);
+        // Names come with the next round.
+        while running.desk.known() < 5 {
+            tokio::task::yield_now().await;
+        }
+        let (status, found) = staff.send("/desk/search", json!({ "text": "oyxm" })).await;
+        assert_eq!((status, &found["found"]), (200, &json!(5)));
+        let first = &found["rows"][0];
+        assert_eq!((&first["name"], &first["verdict"]), (&json!("欧阳小明"), &json!("admitted")));
+        let tap = json!({ "ticket": ticket, "why": "扫错了人" });
+        let (_, shown) = staff.send("/desk/admission", tap.clone()).await;
+        assert_eq!((&shown["look"], &shown["holder"]), (&json!("admitted"), &json!("欧**明")));
+        let (_, shown) = staff.send("/desk/admission", tap.clone()).await;
+        assert_eq!(shown["look"], "refused", "the rule decides for staff too");
+        let (_, shown) = staff.send("/desk/override", tap.clone()).await;
+        assert_eq!(shown["look"], "admitted");
+        let no_reason = json!({ "ticket": ticket, "why": " " });
+        assert_eq!(staff.send("/desk/undo", no_reason).await.0, 422);
+        assert_eq!(staff.send("/desk/undo", tap.clone()).await.0, 200);
+        assert_eq!(staff.send("/desk/undo", tap.clone()).await.0, 200, "the first one too");
+        assert_eq!(staff.send("/desk/undo", tap.clone()).await.0, 409);
+        assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted", "again");
+        until(&running, |status| status.waiting == 0).await;
+        let deeds: Vec<_> = server.scans().into_iter().map(|scan| scan.deed).collect();
+        let acts: Vec<_> = deeds.iter().map(|deed| deed.act.word()).collect();
+        assert_eq!(acts, ["hand", "hand", "override", "undo", "undo", "scan"]);
+        assert!(deeds[..5].iter().all(|deed| deed.operator.as_deref() == Some("小李")));
+        assert_eq!((deeds[3].about, deeds[4].about), (Some(3), Some(1)));
+
+        // A drill leaves no trace, and the kiosk says how ready it is.
+        let before = running.store.head(KIOSK).await.expect("readable");
+        for reason in Reason::ALL {
+            let (status, shown) = staff.send("/desk/drill", json!({ "what": reason.word() })).await;
+            assert_eq!((status, &shown["practice"]), (200, &json!(true)), "{reason:?}");
+        }
+        assert_eq!(running.store.head(KIOSK).await.expect("readable"), before);
+        let (_, ready) = staff.send("/desk/readiness", serde_json::Value::Null).await;
+        assert!(ready["findings"].as_array().is_some_and(|findings| findings.len() > 8), "{ready}");
+
+        assert_eq!(staff.send("/desk/closing", json!({})).await.0, 204);
+        assert_eq!(staff.send("/desk/search", json!({ "text": "王" })).await.0, 401);
+        running.stop().await;
+        let bytes = bytes_of(temp.path());
+        for secret in ["欧阳小明", "千灵山", "4321", "246810"] {
+            assert!(!holds(&bytes, secret), "{secret} is on the disk");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_list_and_the_cards_are_back_after_a_restart_once_the_pin_is_given() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        running.desk.open("246810").await.expect("set");
+        scan(&running, &code(5)).await;
+        while running.desk.known() < 5 {
+            tokio::task::yield_now().await;
+        }
+        running.stop().await;
+        let running = begin(Options { offline: true, ..options(temp.path()) }).await;
+        assert_eq!(
+            (running.desk.known(), scan(&running, CARD).await.verdict_word()),
+            (0, "attention")
+        );
+        let page =
+            page::router(running.kiosk.clone(), running.desk.clone(), Arc::new(StandingClock));
+        let mut staff = Staff { page, cookie: String::new() };
+        let wrong = serde_json::json!({ "pin": "000000" });
+        assert_eq!(staff.send("/desk/opening", wrong).await.0, 401);
+        assert_eq!(
+            staff.send("/desk/opening", serde_json::json!({ "pin": "246810" })).await.0,
+            204
+        );
+        assert_eq!((running.desk.known(), running.desk.find("欧阳", 9).1), (5, 5));
         running.stop().await;
     }
 }

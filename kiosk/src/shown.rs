@@ -2,10 +2,11 @@
 
 use admission::{
     Refusal, Verdict,
-    decide::Reason,
+    decide::{Reason, StationKind},
     say::{self, Lang, Words},
     scan::Trust,
-    time::{Millis, SECOND},
+    ticket::TicketId,
+    time::{MINUTE, Millis, SECOND},
 };
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -15,6 +16,8 @@ use serde::Serialize;
 pub struct Shown {
     /// `<kiosk id>-<seq>`; none when nothing was decided.
     pub scan: Option<String>,
+    /// What is done at the station.
+    pub kind: StationKind,
     /// What happened.
     pub outcome: Outcome,
     /// On what knowledge.
@@ -23,10 +26,77 @@ pub struct Shown {
     pub holder: Option<String>,
     /// The name of what was booked.
     pub offer: Option<String>,
+    /// How often it may still be redeemed; none where that is not counted.
+    pub left: Option<u8>,
+    /// Which tickets the holder may choose from.
+    pub choices: Vec<Choice>,
+    /// Whether the holder is asked to let the stand have their name and phone.
+    pub asks_consent: bool,
     /// The kiosk's clock at the scan.
     pub at: Millis,
     /// Microseconds from the scan to the durable verdict.
     pub decide_us: u64,
+}
+
+/// What people would see whom a gate refuses for the reason of that word, or lets in (`admitted`), in a drill: the real
+/// words for a made-up ticket, under no scan.
+#[must_use]
+pub fn practice(word: &str, now: Millis) -> Option<Shown> {
+    let reason = Reason::from_word(word);
+    let station = || "东门".to_owned();
+    let refusal = reason.map(|reason| match reason {
+        Reason::Unknown => Refusal::Unknown,
+        Reason::Forged => Refusal::Forged,
+        Reason::Revoked => Refusal::Revoked,
+        Reason::Cancelled => Refusal::Cancelled,
+        Reason::Unpaid => Refusal::Unpaid,
+        Reason::Unapproved => Refusal::Unapproved,
+        Reason::WrongEvent => Refusal::WrongEvent,
+        Reason::WrongStation => Refusal::WrongStation,
+        Reason::TooEarly => Refusal::TooEarly { opens_at: now.plus(35 * MINUTE) },
+        Reason::TooLate => Refusal::TooLate { closed_at: now.plus(-35 * MINUTE) },
+        Reason::AlreadyUsed => {
+            Refusal::AlreadyUsed { at: now.plus(-5 * MINUTE), station: station() }
+        }
+        Reason::StaleCode => Refusal::StaleCode,
+        Reason::UnknownCard => Refusal::UnknownCard,
+        Reason::BlockedCard => Refusal::BlockedCard,
+        Reason::NotBooked => Refusal::NotBooked,
+        Reason::Full => Refusal::Full,
+        Reason::Ambiguous => Refusal::Ambiguous,
+    });
+    let verdict = match refusal {
+        Some(refusal @ (Refusal::StaleCode | Refusal::Ambiguous)) => Verdict::Attention(refusal),
+        Some(refusal) => Verdict::Refused(refusal),
+        None if word == "admitted" => Verdict::Admitted,
+        None => return None,
+    };
+    Some(Shown {
+        scan: None,
+        kind: StationKind::Gate,
+        outcome: Outcome::Decided(verdict, None),
+        trust: Trust::Live,
+        holder: Some("演*练".to_owned()),
+        offer: None,
+        left: None,
+        choices: Vec::new(),
+        asks_consent: false,
+        at: now,
+        decide_us: 0,
+    })
+}
+
+/// A ticket that the holder may choose at a counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    /// Which.
+    pub ticket: TicketId,
+    /// What was booked.
+    pub offer: String,
+    /// How often it may still be redeemed.
+    pub left: u8,
+    /// How often in all.
+    pub of: u8,
 }
 
 /// What came of a scan.
@@ -45,6 +115,14 @@ pub enum Note {
     CardsLocked,
     /// A bank card, but no union card.
     NotAUnionCard,
+    /// A member without a ticket was given a place.
+    WalkIn,
+    /// An earlier admission was taken back.
+    TakenBack,
+    /// The holder lets the stand have their name and phone.
+    Consented,
+    /// The holder does not.
+    Declined,
 }
 
 /// Why a kiosk decides nothing.
@@ -125,14 +203,29 @@ impl Shown {
         match &self.outcome {
             Outcome::Closed(closed) => closed.words(lang),
             Outcome::Decided(_, Some(note)) => note.words(lang),
+            Outcome::Decided(Verdict::Admitted, None) => Words {
+                headline: say::passed(self.kind, lang).to_owned(),
+                next: self.left.map_or(String::new(), |left| match lang {
+                    Lang::Zh => format!("还可以使用 {left} 次"),
+                    Lang::En => format!("{left} more"),
+                }),
+            },
             Outcome::Decided(verdict, None) => say::tell(verdict, lang, now, zone),
         }
+    }
+
+    /// Whether it was shown in a drill: decided, but under no scan.
+    #[must_use]
+    pub const fn is_practice(&self) -> bool {
+        self.scan.is_none() && matches!(self.outcome, Outcome::Decided(..))
     }
 
     /// How long it stays on the screen.
     #[must_use]
     pub const fn stays_ms(&self) -> i64 {
         match &self.outcome {
+            // Whoever has to choose needs time to read.
+            _ if self.asks_consent || !self.choices.is_empty() => 20 * SECOND,
             Outcome::Decided(Verdict::Admitted, _) => 3 * SECOND,
             _ => 6 * SECOND,
         }
@@ -174,6 +267,11 @@ impl Note {
         match self {
             Self::CardsLocked => Verdict::Attention(Refusal::UnknownCard),
             Self::NotAUnionCard => Verdict::Refused(Refusal::UnknownCard),
+            Self::WalkIn => Verdict::Admitted,
+            // An entry about another entry decides nothing.
+            Self::TakenBack | Self::Consented | Self::Declined => {
+                Verdict::Attention(Refusal::Unknown)
+            }
         }
     }
 
@@ -193,6 +291,22 @@ impl Note {
                     "Please swipe the union membership card, or show the ticket code.",
                 ),
             ),
+            Self::WalkIn => (
+                lang.pick("请进", "Welcome"),
+                lang.pick("已为您安排现场名额。", "You were given a place at the door."),
+            ),
+            Self::TakenBack => (
+                lang.pick("已撤销", "Taken back"),
+                lang.pick("这张票可以再次使用。", "The ticket can be used again."),
+            ),
+            Self::Consented => (
+                lang.pick("谢谢", "Thank you"),
+                lang.pick("对方可以看到您的姓名和电话。", "They may see your name and phone."),
+            ),
+            Self::Declined => (
+                lang.pick("好的", "All right"),
+                lang.pick("您的姓名和电话不会给对方。", "They get neither name nor phone."),
+            ),
         };
         Words { headline: headline.to_owned(), next: next.to_owned() }
     }
@@ -205,10 +319,14 @@ mod tests {
     fn shown(outcome: Outcome) -> Shown {
         Shown {
             scan: Some("k-7".into()),
+            kind: StationKind::Gate,
             outcome,
             trust: Trust::Live,
             holder: Some("王*明".into()),
             offer: None,
+            left: None,
+            choices: Vec::new(),
+            asks_consent: false,
             at: Millis(1_000),
             decide_us: 840,
         }
@@ -229,6 +347,17 @@ mod tests {
             assert_eq!(shown.verdict_word(), "attention");
             assert_eq!(shown.reason_word(), Some(closed.word()));
         }
+    }
+
+    #[test]
+    fn there_is_practice_for_every_reason() {
+        for reason in Reason::ALL {
+            let shown = practice(reason.word(), Millis(1_000_000_000)).expect("practice");
+            assert_eq!((shown.reason_word(), shown.scan.as_deref()), (Some(reason.word()), None));
+            assert!(shown.is_practice());
+        }
+        assert_eq!(practice("admitted", Millis(0)).expect("practice").verdict_word(), "admitted");
+        assert_eq!(practice("party", Millis(0)), None);
     }
 
     #[test]

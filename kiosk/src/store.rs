@@ -9,7 +9,7 @@ use admission::{
     Verdict,
     card::Fingerprint,
     decide::Use,
-    scan::{Chain, Entry, Skew},
+    scan::{Act, Chain, Entry, Skew},
     sync::{Feed, Post, TicketRow},
     ticket::TicketId,
     time::Millis,
@@ -171,14 +171,53 @@ impl Store {
     pub async fn append(&self, line: &Line) -> Result<()> {
         let mut connection = self.writer.acquire().await?;
         let written =
-            sqlx::query("insert into journal (seq, body, chain, admitted) values ($1, $2, $3, $4)")
+            sqlx::query("insert into journal (seq, body, chain, admitted, undoes, person, allotment) values ($1, $2, $3, $4, $5, $6, $7)")
                 .bind(signed(line.head.seq))
                 .bind(&line.entry.0)
                 .bind(String::from(line.head.chain))
                 .bind(line.admitted.map(String::from))
+                .bind(line.deed.about.filter(|_| line.deed.act == Act::Undo).map(signed))
+                .bind(line.deed.walk_in.as_ref().map(|walk_in| walk_in.person.clone()))
+                .bind(line.deed.walk_in.as_ref().map(|walk_in| walk_in.allotment))
                 .execute(&mut *connection)
                 .await;
         settle(connection, written).map(drop)
+    }
+
+    /// Takes sealed boxes of a page of people, with how far they go then.
+    ///
+    /// # Errors
+    /// When they could not be written; nothing is changed then.
+    pub async fn take_people(&self, boxes: &[(TicketId, Vec<u8>)], through: i64) -> Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        let written = write_people(&mut connection, boxes, through).await;
+        settle(connection, written)
+    }
+
+    /// Every sealed box, by ticket, and how far they go.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn people(&self) -> Result<(Vec<(TicketId, Vec<u8>)>, i64)> {
+        let rows = sqlx::query("select ticket, box from person").fetch_all(&self.readers).await?;
+        let boxes = rows.iter().map(|row| Ok((id_of(row.try_get(0)?)?, row.try_get(1)?)));
+        Ok((boxes.collect::<Result<_>>()?, self.fact("people").await?.unwrap_or_default()))
+    }
+
+    /// How often a wrong PIN was typed in a row, and before when the next is not looked at.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn wrong_pins(&self) -> Result<(u32, Millis)> {
+        Ok(self.fact("wrong_pins").await?.unwrap_or_default())
+    }
+
+    /// Remembers wrong PINs, across restarts and power cuts.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn keep_wrong_pins(&self, wrong: u32, not_before: Millis) -> Result<()> {
+        self.keep("wrong_pins", &(wrong, not_before)).await
     }
 
     /// Tries whether the store can be written.
@@ -305,6 +344,20 @@ impl Store {
                 Ok(Found::Ticket(self.known(id, row.as_ref()).await?))
             }
             Lookup::Card(fingerprint) => self.holder(fingerprint).await,
+            Lookup::Admission(id) => {
+                let Found::Ticket(known) = Box::pin(self.look(Lookup::Ticket(id))).await? else {
+                    return Err(StoreError::Unreadable("ticket".to_owned()));
+                };
+                let row = sqlx::query(
+                    "select max(seq) from journal j where admitted = $1
+                     and not exists (select 1 from journal u where u.undoes = j.seq)",
+                )
+                .bind(String::from(id))
+                .fetch_one(&self.readers)
+                .await?;
+                let last: Option<i64> = row.try_get(0)?;
+                Ok(Found::Admission(known, last.map(i64::unsigned_abs)))
+            }
         }
     }
 
@@ -335,36 +388,74 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         let Some(card) = card else { return Ok(Found::NoCard) };
+        let person: String = card.try_get("person")?;
         let rows =
             sqlx::query("select id, body, settled from ticket where person = $1 order by id")
-                .bind(card.try_get::<String, _>("person")?)
+                .bind(&person)
                 .fetch_all(&self.readers)
                 .await?;
         let mut tickets = Vec::with_capacity(rows.len());
         for row in &rows {
-            let id: String = row.try_get("id")?;
-            let id = id.parse().map_err(|_| StoreError::Unreadable("ticket id".to_owned()))?;
-            tickets.push(self.known(id, Some(row)).await?);
+            tickets.push(self.known(id_of(row.try_get("id")?)?, Some(row)).await?);
         }
-        Ok(Found::Card { blocked: card.try_get("blocked")?, tickets })
+        let mut given = Vec::new();
+        if tickets.is_empty() {
+            // A place given here a moment ago, of which the server has not told yet.
+            let rows = sqlx::query(
+                "select admitted from journal where person = $1 and admitted is not null",
+            )
+            .bind(&person)
+            .fetch_all(&self.readers)
+            .await?;
+            for row in &rows {
+                tickets.push(self.known(id_of(row.try_get(0)?)?, None).await?);
+            }
+            let rows = sqlx::query(
+                "select allotment, count(*) from journal where allotment is not null group by allotment",
+            )
+            .fetch_all(&self.readers)
+            .await?;
+            for row in rows {
+                let count: i64 = row.try_get(1)?;
+                given.push((row.try_get(0)?, u32::try_from(count).unwrap_or(u32::MAX)));
+            }
+        }
+        let mut fresh = [0; 12];
+        getrandom::fill(&mut fresh).map_err(|_| StoreError::Unsafe("no randomness".to_owned()))?;
+        let (blocked, fresh) = (card.try_get("blocked")?, TicketId(fresh));
+        Ok(Found::Card { blocked, person, tickets, given, fresh })
     }
 
     async fn known(&self, id: TicketId, row: Option<&SqliteRow>) -> Result<Known> {
         let settled: i64 = row.map_or(Ok(0), |row| row.try_get("settled"))?;
         let row = row.map(|row| read::<TicketRow>("ticket", row.try_get("body")?)).transpose()?;
-        let entries =
-            sqlx::query("select body from journal where admitted = $1 and seq > $2 order by seq")
-                .bind(String::from(id))
-                .bind(settled)
-                .fetch_all(&self.readers)
-                .await?;
-        let mut own = Vec::with_capacity(entries.len());
+        let entries = sqlx::query(
+            "select j.seq, j.body, (select max(u.seq) from journal u where u.undoes = j.seq) as undone
+             from journal j where j.admitted = $1 order by j.seq",
+        )
+        .bind(String::from(id))
+        .fetch_all(&self.readers)
+        .await?;
+        let (mut own, mut taken_back) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
+            let seq: i64 = entry.try_get("seq")?;
+            let undone: Option<i64> = entry.try_get("undone")?;
+            let pending = if undone.is_some() { undone > Some(settled) } else { seq > settled };
+            // Of everything up to `settled` the row has the last word.
+            if !pending || (undone.is_some() && seq > settled) {
+                continue;
+            }
             let scan: admission::scan::Scan = read("journal", entry.try_get("body")?)?;
             debug_assert_eq!(scan.verdict, Verdict::Admitted);
-            own.push(Use { at: scan.true_at(), station: scan.station });
+            let (at, kind) = (scan.true_at(), scan.station_kind);
+            let used = Use { at, station: scan.station, kind };
+            if undone.is_some() {
+                taken_back.push(used);
+            } else {
+                own.push((seq.unsigned_abs(), used));
+            }
         }
-        Ok(Known { id, row, own })
+        Ok(Known { id, row, own, taken_back })
     }
 
     async fn fact<T: DeserializeOwned>(&self, name: &'static str) -> Result<Option<T>> {
@@ -423,7 +514,9 @@ async fn check_engine(connection: &mut SqliteConnection) -> Result<()> {
 fn migrator() -> Migrator {
     let sql = include_str!("../../migrations/kiosk/0001_kiosk.sql");
     let first = Migration::new(1, "kiosk".into(), MigrationType::Simple, sql.into_sql_str(), false);
-    Migrator::with_migrations(vec![first])
+    let sql = include_str!("../../migrations/kiosk/0002_deed.sql");
+    let second = Migration::new(2, "deed".into(), MigrationType::Simple, sql.into_sql_str(), false);
+    Migrator::with_migrations(vec![first, second])
 }
 
 async fn write_page(
@@ -475,11 +568,30 @@ async fn write_page(
     tx.commit().await
 }
 
+async fn write_people(
+    connection: &mut SqliteConnection,
+    boxes: &[(TicketId, Vec<u8>)],
+    through: i64,
+) -> sqlx::Result<()> {
+    let mut tx = sqlx::Connection::begin_with(connection, "begin immediate").await?;
+    for rows in boxes.chunks(ROWS_AT_ONCE) {
+        let mut insert = QueryBuilder::<Sqlite>::new("insert into person (ticket, box) ");
+        insert.push_values(rows, |mut values, (ticket, sealed)| {
+            values.push_bind(String::from(*ticket)).push_bind(sealed.clone());
+        });
+        insert.push(" on conflict (ticket) do update set box = excluded.box");
+        insert.build().persistent(rows.len() == ROWS_AT_ONCE).execute(&mut *tx).await?;
+    }
+    keep(&mut tx, "people", &through).await?;
+    tx.commit().await
+}
+
 async fn write_wipe(connection: &mut SqliteConnection, wipe: Wipe) -> sqlx::Result<()> {
     let mut tx = sqlx::Connection::begin_with(&mut *connection, "begin immediate").await?;
     sqlx::query("delete from ticket").execute(&mut *tx).await?;
     sqlx::query("delete from card").execute(&mut *tx).await?;
-    sqlx::query("delete from fact where name in ('cursors', 'complete_at')")
+    sqlx::query("delete from person").execute(&mut *tx).await?;
+    sqlx::query("delete from fact where name in ('cursors', 'complete_at', 'people')")
         .execute(&mut *tx)
         .await?;
     if wipe == Wipe::Revoked {
@@ -504,6 +616,10 @@ async fn keep<T: Serialize>(
     .execute(connection)
     .await
     .map(drop)
+}
+
+fn id_of(id: String) -> Result<TicketId> {
+    id.parse().map_err(|_| StoreError::Unreadable("ticket id".to_owned()))
 }
 
 fn head_of(row: &SqliteRow) -> Result<Head> {
@@ -533,7 +649,7 @@ mod tests {
 
     use admission::{
         decide::{StationKind, TicketState},
-        scan::{Medium, Scan, Trust},
+        scan::{Deed, Medium, Scan, Trust},
         sync::{CardRow, EventInfo},
         ticket::TicketFact,
     };
@@ -573,9 +689,10 @@ mod tests {
             trust: Trust::SignatureOnly,
             at: Millis(1_000),
             skew: Some(Skew { ms: 500, error_ms: 1 }),
+            deed: Deed::default(),
         });
         let head = Head { seq, chain: head.chain.after(seq, &entry) };
-        Line { head, entry, admitted: Some(ticket) }
+        Line { head, entry, admitted: Some(ticket), deed: Deed::default() }
     }
 
     async fn append(store: &Store, tickets: &[TicketId]) -> Head {
@@ -601,7 +718,7 @@ mod tests {
             state: TicketState::Valid,
             person: Some(format!("p{number}")),
             holder: "王*明".into(),
-            used: None,
+            uses: Vec::new(),
             revision: i64::from(number),
         }
     }
@@ -626,6 +743,7 @@ mod tests {
                 keys: Vec::new(),
                 card_bins: Vec::new(),
                 lease_until: Millis(9_000),
+                allotments: Vec::new(),
             },
             revision: tickets.last().map_or(0, |row| row.revision),
             tickets,
@@ -637,7 +755,7 @@ mod tests {
 
     async fn own_uses(store: &Store, number: u32) -> Vec<Use> {
         match store.look(Lookup::Ticket(id(number))).await.expect("readable") {
-            Found::Ticket(known) => known.own,
+            Found::Ticket(known) => known.own.into_iter().map(|(_, used)| used).collect(),
             found => panic!("{found:?}"),
         }
     }
@@ -650,7 +768,7 @@ mod tests {
         let store = Store::open(&temp.path).await.expect("a store");
         assert_eq!(store.head(KIOSK).await.expect("readable"), head);
         assert_eq!(store.verify(KIOSK).await.expect("whole"), head);
-        let used = Use { at: Millis(1_500), station: "东门".into() };
+        let used = Use::entry(Millis(1_500), "东门".into());
         assert_eq!(own_uses(&store, 1).await, [used]);
     }
 
@@ -719,8 +837,11 @@ mod tests {
         let memory = store.memory().await.expect("readable");
         assert_eq!((memory.cursors, memory.post), (cursors, Some(first.post)));
         let found = store.look(Lookup::Card(Fingerprint([7; 32]))).await.expect("readable");
-        let known = Known { id: id(2), row: Some(row(2)), own: Vec::new() };
-        assert_eq!(found, Found::Card { blocked: false, tickets: vec![known] });
+        let known = Known { id: id(2), row: Some(row(2)), own: Vec::new(), taken_back: Vec::new() };
+        let Found::Card { blocked: false, person, tickets, .. } = found else {
+            panic!("{found:?}")
+        };
+        assert_eq!((person.as_str(), tickets), ("p2", vec![known]));
         let unknown = store.look(Lookup::Card(Fingerprint([8; 32]))).await.expect("readable");
         assert_eq!(unknown, Found::NoCard);
         // A page that was under way while the copy was wiped.
@@ -746,6 +867,33 @@ mod tests {
         assert_eq!(own_uses(&store, 1).await, [], "it had, and somebody undid it");
         append(&store, &[id(1)]).await;
         assert_eq!(own_uses(&store, 1).await.len(), 1, "let in again");
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_back_counts_no_more_whichever_side_heard_first() {
+        let (store, _temp) = store().await;
+        let head = append(&store, &[id(1)]).await;
+        let scan = line(head, id(1)).entry.scan().expect("own entry");
+        let deed = Deed { act: Act::Undo, about: Some(1), ..Deed::default() };
+        let verdict = Verdict::Attention(admission::Refusal::Unknown);
+        let entry = Entry::of(&Scan { deed: deed.clone(), verdict, ..scan });
+        let after = Head { seq: 2, chain: head.chain.after(2, &entry) };
+        store.append(&Line { head: after, entry, admitted: None, deed }).await.expect("written");
+        assert_eq!(store.verify(KIOSK).await.expect("whole"), after);
+        let known = || async {
+            match store.look(Lookup::Admission(id(1))).await.expect("readable") {
+                Found::Admission(known, last) => (known, last),
+                found => panic!("{found:?}"),
+            }
+        };
+        let (found, last) = known().await;
+        assert_eq!((found.own.len(), found.taken_back.len(), last), (0, 0, None));
+        // The server had heard of the admission and not yet of its end.
+        let used = Use::entry(Millis(1_500), "东门".into());
+        let told = page(vec![TicketRow { uses: vec![used.clone()], ..row(1) }], Vec::new());
+        store.take_page(&told, Cursors::default(), 1).await.expect("written");
+        let (found, _) = known().await;
+        assert_eq!((found.taken_back.as_slice(), found.history()), (&[used][..], vec![]));
     }
 
     #[tokio::test]

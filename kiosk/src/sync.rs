@@ -15,9 +15,8 @@ use zeroize::Zeroizing;
 use crate::{
     api::{Api, Failure},
     courier::{Courier, Task},
+    desk::Desk,
     doorkeeper::{Message, News, told_to},
-    identity::Folder,
-    seal,
     status::{Status, Trouble},
     store::{Store, StoreError},
 };
@@ -34,12 +33,10 @@ pub(crate) struct Sync {
     pub(crate) kiosk: String,
     pub(crate) api: Api,
     pub(crate) store: Store,
-    pub(crate) folder: Folder,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) door: mpsc::Sender<Message>,
     pub(crate) recorded: Arc<Notify>,
-    /// Seals the card key on disk.
-    pub(crate) pin: Option<Zeroizing<String>>,
     pub(crate) skew: Option<Skew>,
     /// How the door is: without a card key it wants one.
     pub(crate) status: watch::Receiver<Status>,
@@ -166,6 +163,20 @@ impl Sync {
                 self.complete_at_written = sent;
             }
             self.tell(News::Synced { complete_at: sent, skew: self.skew }).await;
+            self.fetch_people(feed.revision).await?;
+        }
+        Ok(())
+    }
+
+    /// Names for the desk, once its PIN was given, through the revision that the copy has.
+    async fn fetch_people(&mut self, through: i64) -> Result<(), StepError> {
+        while let Some(after) = self.desk.wanted_after().filter(|after| *after < through) {
+            let page = self.api.people(after).await?;
+            if page.more && page.revision <= after {
+                return Err(StepError::Stuck);
+            }
+            let through = if page.more { page.revision } else { page.revision.max(through) };
+            self.desk.take(page.people, through).await?;
         }
         Ok(())
     }
@@ -191,17 +202,10 @@ impl Sync {
             return Ok(());
         };
         self.card_key = CardKeyNews::Fetched;
-        if let Some(pin) = self.pin.clone() {
-            let (path, kiosk) = (self.folder.sealed_card_key(), self.kiosk.clone());
-            let sealed = card_key.clone();
-            // Slow on purpose (Argon2id), so not on a thread that serves the door.
-            let seal =
-                tokio::task::spawn_blocking(move || seal::seal(&path, &kiosk, &pin, &sealed));
-            match seal.await {
-                Ok(Ok(())) => tracing::info!("the card key is sealed on disk under the PIN"),
-                Ok(Err(error)) => tracing::error!(%error, "the card key is in memory only"),
-                Err(error) => tracing::error!(%error, "the card key is in memory only"),
-            }
+        match self.desk.keep_card_key(&card_key) {
+            Ok(true) => tracing::info!("the card key is sealed on disk under the PIN"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the card key is in memory only"),
         }
         self.tell(News::CardKey(card_key)).await;
         Ok(())

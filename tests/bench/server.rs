@@ -5,7 +5,7 @@ use std::{path::Path, time::Instant};
 use admission::{
     Clock as _, Verdict,
     decide::StationKind,
-    scan::{Chain, Entry, Medium, Scan, Skew, Trust},
+    scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::{Check, UPLOAD_MAX, Upload},
     ticket::TicketId,
 };
@@ -202,6 +202,7 @@ async fn uploads(world: &World) -> anyhow::Result<f64> {
                 trust: Trust::SignatureOnly,
                 at: SystemClock.now(),
                 skew: Some(Skew { ms: 0, error_ms: 5 }),
+                deed: Deed::default(),
             });
             chain = chain.after(seq, &entry);
             entries.push(entry);

@@ -4,7 +4,7 @@ use admission::{
     Millis, Verdict,
     card::Fingerprint,
     decide::StationKind,
-    scan::{Chain, Entry, Medium, Scan, Skew, Trust},
+    scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::{Check, Checked, Feed, KIOSK_HEADER, Receipt, SIGNATURE_HEADER, Upload, sign_request},
     ticket::TicketId,
 };
@@ -120,6 +120,31 @@ impl TestKiosk<'_> {
             trust: Trust::Local { age_ms: 0 },
             at,
             skew: Some(Skew { ms: self.skew_ms, error_ms: 5 }),
+            deed: Deed::default(),
+        };
+        self.journal.push(Entry::of(&scan));
+    }
+
+    /// Journals an entry with a deed at a station of some kind.
+    pub(crate) fn record(
+        &mut self,
+        kind: StationKind,
+        ticket: TicketId,
+        verdict: Verdict,
+        deed: Deed,
+    ) {
+        let scan = Scan {
+            seq: self.journal.len() as u64 + 1,
+            event: self.event_number,
+            station_kind: kind,
+            station: self.station.clone(),
+            medium: Medium::Card,
+            ticket: Some(ticket),
+            verdict,
+            trust: Trust::Local { age_ms: 0 },
+            at: self.app.now(),
+            skew: Some(Skew { ms: self.skew_ms, error_ms: 5 }),
+            deed,
         };
         self.journal.push(Entry::of(&scan));
     }

@@ -1,11 +1,15 @@
 //! The kiosk's screen: one page on loopback, live by server-sent events, that also takes what scanners type.
 
+mod desk;
 mod guard;
 mod view;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
 
-use admission::Clock;
+use admission::{Clock, ticket::TicketId};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -20,13 +24,14 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream};
 use rust_embed::RustEmbed;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_stream::wrappers::{BroadcastStream, WatchStream};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    door::Trigger,
+    desk::Desk,
+    door::{Order, Trigger, What},
     doorkeeper::{Kiosk, told_to},
     page::view::View,
     status::Phase,
@@ -43,20 +48,18 @@ struct Assets;
 #[derive(Clone)]
 struct Page {
     kiosk: Kiosk,
+    desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
+    /// Who has the desk open.
+    session: Arc<Mutex<Option<desk::Session>>>,
 }
 
 /// Serves the page on `listener` until `stop` turns true.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    kiosk: Kiosk,
-    clock: Arc<dyn Clock>,
-    mut stop: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     tokio::select! {
         // Not the graceful way: open event streams would never end.
         () = told_to(&mut stop) => {}
-        served = axum::serve(listener, router(kiosk, clock)) => {
+        served = axum::serve(listener, router) => {
             if let Err(error) = served {
                 tracing::error!(%error, "the page is no longer served");
             }
@@ -65,16 +68,20 @@ pub(crate) async fn serve(
 }
 
 /// The page's routes.
-pub fn router(kiosk: Kiosk, clock: Arc<dyn Clock>) -> Router {
+pub fn router(kiosk: Kiosk, desk: Arc<Desk>, clock: Arc<dyn Clock>) -> Router {
+    let page = Page { kiosk, desk, clock, session: Arc::default() };
     Router::new()
         .route("/", get(|| async { asset("index.html") }))
         .route("/assets/{name}", get(|Path(name): Path<String>| async move { asset(&name) }))
         .route("/live", get(live))
         .route("/scan", post(scan))
+        .route("/choice", post(choose))
+        .route("/consent", post(consent))
         .route("/healthz", get(health))
+        .merge(desk::routes())
         .layer(DefaultBodyLimit::max(SCAN_MAX_BYTES))
         .layer(middleware::from_fn(guard::check))
-        .with_state(Page { kiosk, clock })
+        .with_state(page)
 }
 
 /// `GET /live`: how the kiosk is and what it shows, as it happens.
@@ -102,6 +109,28 @@ async fn scan(State(page): State<Page>, body: Bytes) -> Response {
         Some(shown) => Json(page.view(&shown)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     }
+}
+
+/// A ticket on the screen.
+#[derive(Deserialize)]
+struct Chosen {
+    ticket: TicketId,
+}
+
+/// `POST /choice`: the holder of a card says which ticket to redeem.
+async fn choose(State(page): State<Page>, Json(chosen): Json<Chosen>) -> Response {
+    page.tapped(What::Choose(chosen.ticket)).await
+}
+
+/// What a visitor says to a stand.
+#[derive(Deserialize)]
+struct Said {
+    yes: bool,
+}
+
+/// `POST /consent`: the visitor says whether the stand may have their name and phone.
+async fn consent(State(page): State<Page>, Json(said): Json<Said>) -> Response {
+    page.tapped(What::Consent(said.yes)).await
 }
 
 /// `GET /healthz`: 200 when scans are decided, 503 with the reason when not.
@@ -135,6 +164,14 @@ fn asset(name: &str) -> Response {
 }
 
 impl Page {
+    /// Something that the holder tapped. 409 when it is no longer on the screen.
+    async fn tapped(&self, what: What) -> Response {
+        match self.kiosk.order(Order { what, operator: None }).await {
+            Some(Ok(shown)) => Json(self.view(&shown)).into_response(),
+            _ => StatusCode::CONFLICT.into_response(),
+        }
+    }
+
     fn view(&self, shown: &crate::shown::Shown) -> View {
         View::of(shown, self.kiosk.status.borrow().place.as_ref(), self.clock.now())
     }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::{
-    shown::{Outcome, Shown},
+    shown::{Choice, Outcome, Shown},
     status::{Both, Place, Status},
 };
 
@@ -36,6 +36,12 @@ pub(super) struct View {
     holder: Option<String>,
     /// What was booked.
     offer: Option<String>,
+    /// Tickets to choose from.
+    choices: Vec<Choice>,
+    /// Whether the visitor is asked for their consent.
+    asks_consent: bool,
+    /// Shown in a drill.
+    practice: bool,
     trust: Both,
     /// Back to ready after this long.
     stays_ms: i64,
@@ -70,6 +76,9 @@ impl View {
             en: shown.words(Lang::En, now, &zone),
             holder: shown.holder.clone(),
             offer: shown.offer.clone(),
+            choices: shown.choices.clone(),
+            asks_consent: shown.asks_consent,
+            practice: shown.is_practice(),
             trust: Both::trust(shown.trust),
             stays_ms: shown.stays_ms(),
             at_ms: shown.at,

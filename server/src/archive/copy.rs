@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 42] = [
+pub const TABLES: [&str; 44] = [
     "organisation",
     "person",
     "roster",
@@ -29,8 +29,10 @@ pub const TABLES: [&str; 42] = [
     "ticket",
     "idempotency",
     "kiosk",
+    "allotment",
     "scan",
     "quarantine",
+    "conflict",
     "audit",
     "contest",
     "court",

@@ -19,10 +19,11 @@ pub struct Finding {
 /// Questions whose right answer is no row. Each gives ids.
 const QUESTIONS: [(&str, &str); 7] = [
     (
-        "the places taken of an offer are not those of its confirmed and held bookings",
+        "the places taken of an offer are not those of its confirmed and held bookings and of what kiosks hold for walk-ins",
         "select o.id from offer o
          where o.taken <> (select coalesce(sum(b.places), 0) from booking b
-                           where b.offer_id = o.id and b.status in ('confirmed', 'held'))",
+                           where b.offer_id = o.id and b.status in ('confirmed', 'held'))
+                       + (select coalesce(sum(a.places - a.used), 0) from allotment a where a.offer_id = o.id)",
     ),
     (
         "the places a person holds of an offer are not those of their open bookings",
@@ -50,7 +51,8 @@ const QUESTIONS: [(&str, &str); 7] = [
         "a ticket's first admission is not that of its scans",
         "select t.id from ticket t
          where coalesce(t.used_ms, -1) <> (select coalesce(min(s.true_ms), -1) from scan s
-                                           where s.ticket_id = t.id and s.verdict = 'admitted' and s.undone_ms is null)",
+                                           where s.ticket_id = t.id and s.verdict = 'admitted' and s.undone_ms is null
+                                             and s.station_kind in ('gate', 'counter', 'checkpoint'))",
     ),
     (
         "a ticket is newer than its event's counter",

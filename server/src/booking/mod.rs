@@ -20,9 +20,11 @@ pub(crate) mod shelf;
 pub(crate) mod status;
 mod tickets;
 mod together;
+pub(crate) mod walk_in;
 
 use admission::{
     Millis,
+    decide::{Terms, Use},
     ticket::{TicketFact, TicketId},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -109,11 +111,37 @@ pub struct Ticket {
     pub used_ms: Option<i64>,
     /// Where that was.
     pub used_station: Option<String>,
+    /// Every use that counts, as JSON; none when it was never used.
+    pub history: Option<String>,
+    /// How often it may be redeemed at counters.
+    pub uses: i64,
+    /// Whether its holder may go out and come in again.
+    pub reentry: bool,
     /// The event's revision at the last change.
     pub revision: i64,
 }
 
 impl Ticket {
+    /// Every use that counts, the first one first.
+    ///
+    /// # Errors
+    /// When the row is not one that this program wrote.
+    pub fn history(&self) -> Result<Vec<Use>> {
+        match (&self.history, self.used_ms) {
+            (Some(history), _) => Ok(serde_json::from_str(history).map_err(anyhow::Error::from)?),
+            (None, Some(at)) => {
+                Ok(vec![Use::entry(Millis(at), self.used_station.clone().unwrap_or_default())])
+            }
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+
+    /// How often and how it may be used.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms { uses: u8::try_from(self.uses).unwrap_or(u8::MAX), reentry: self.reentry }
+    }
+
     /// What its code says.
     ///
     /// # Errors

@@ -19,10 +19,14 @@ pub(crate) struct Attendance {
     pub(crate) admitted: i64,
     /// Of these, holders that are still to come.
     pub(crate) to_come: i64,
+    /// Holders that came in and were not seen to go out.
+    pub(crate) inside: i64,
     /// Refusals at the doors, of any reason.
     pub(crate) refused: i64,
     /// How often somebody had to look.
     pub(crate) attention: i64,
+    /// Tickets that were admitted at two doors, and nobody has said yet what it was.
+    pub(crate) conflicts: i64,
     /// Refusals by reason, the most frequent first.
     pub(crate) reasons: Vec<ReasonCount>,
     /// What each station did.
@@ -31,6 +35,13 @@ pub(crate) struct Attendance {
     pub(crate) offers: Vec<OfferCount>,
     /// Admissions in steps of five minutes; steps without any are left out.
     pub(crate) curve: Vec<CurveStep>,
+}
+
+impl Attendance {
+    /// Whether people are seen to go out, so that those inside are known.
+    pub(crate) fn has_exit(&self) -> bool {
+        self.inside < self.admitted
+    }
 }
 
 /// How often a reason was given.
@@ -99,6 +110,22 @@ pub(crate) async fn of_event(tx: &mut Tx, event_id: &str) -> Result<Attendance> 
         "select count(*) from scan where event_id = $1 and verdict = 'attention' and kind <> 'undo'",
         event_id,
     )?;
+    let (inside,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select count(*) from (
+             select station_kind, row_number() over (partition by ticket_id order by true_ms desc, id desc) as latest
+             from scan where event_id = $1 and verdict = 'admitted' and undone_ms is null and ticket_id is not null
+               and station_kind in ('gate', 'exit')) moved
+         where latest = 1 and station_kind = 'gate'",
+        event_id,
+    )?;
+    let (conflicts,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select count(*) from conflict where event_id = $1 and verdict is null",
+        event_id,
+    )?;
     let offers: Vec<OfferCount> = fetch!(
         tx,
         fetch_all,
@@ -121,8 +148,10 @@ pub(crate) async fn of_event(tx: &mut Tx, event_id: &str) -> Result<Attendance> 
         booked,
         admitted,
         to_come: booked - admitted,
+        inside,
         refused,
         attention,
+        conflicts,
         reasons,
         stations,
         offers,
@@ -155,7 +184,8 @@ pub(crate) async fn recent(tx: &mut Tx, event_id: &str, limit: i64) -> Result<Ve
     Ok(fetch!(
         tx,
         fetch_all,
-        "select t.holder, s.ticket_id, s.station, s.kind, s.verdict, s.reason, s.true_ms, s.undone_ms
+        "select t.holder, s.ticket_id, s.station, s.station_kind, s.kind, s.act, s.verdict, s.reason, s.true_ms,
+                s.undone_ms
          from scan s left join ticket t on t.id = s.ticket_id
          where s.event_id = $1 order by s.true_ms desc, s.id desc limit $2",
         event_id,

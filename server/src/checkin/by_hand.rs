@@ -2,12 +2,12 @@
 
 use admission::{
     Millis, Reason, Verdict,
-    decide::{Station, StationKind, Use, decide},
+    decide::{Station, StationKind, decide},
     say,
 };
 use axum::http::StatusCode;
 
-use super::{check::decided, record};
+use super::{check::decided, conflict, record};
 use crate::{
     App, audit, booking,
     db::{Tx, new_id},
@@ -66,10 +66,7 @@ async fn admit(
         event: u32::try_from(event.number).map_err(anyhow::Error::from)?,
         event_cancelled: event.is_cancelled(),
     };
-    let used = ticket
-        .used_ms
-        .map(|at| Use { at: Millis(at), station: ticket.used_station.clone().unwrap_or_default() });
-    let verdict = decide(&decided(&ticket)?, &station, used.as_slice(), now);
+    let verdict = decide(&decided(&ticket)?, &station, &ticket.history()?, now);
     if let Verdict::Refused(refusal) | Verdict::Attention(refusal) = &verdict {
         let words = |lang| say::tell(&verdict, lang, now, &zone(&event.time_zone)).next;
         let code = refusal.reason().word();
@@ -83,6 +80,7 @@ async fn admit(
     let row = Row { kind: "hand", verdict: "admitted", event_id, ticket_id, staff, note };
     insert(tx, &row, now).await?;
     record::recount(tx, event_id, ticket_id).await?;
+    conflict::weigh(tx, event_id, ticket_id, now).await?;
     audit::record(tx, staff, "admission.hand", ticket_id, note, now).await?;
     tx.notify(event_id).await?;
     Ok(Ok(()))
@@ -155,12 +153,25 @@ async fn take_back(
             "Nobody was admitted on this ticket; there is nothing to take back.",
         )));
     }
-    let row = Row { kind: "undo", verdict: "attention", event_id, ticket_id, staff, note: reason };
-    insert(tx, &row, now).await?;
+    note_undo(tx, staff, event_id, ticket_id, reason, now).await?;
     record::recount(tx, event_id, ticket_id).await?;
+    conflict::weigh(tx, event_id, ticket_id, now).await?;
     audit::record(tx, staff, "admission.undo", ticket_id, reason, now).await?;
     tx.notify(event_id).await?;
     Ok(Ok(()))
+}
+
+/// Writes down that `staff` took admissions of a ticket back, and why.
+pub(super) async fn note_undo(
+    tx: &mut Tx,
+    staff: &Staff,
+    event_id: &str,
+    ticket_id: &str,
+    note: &str,
+    now: Millis,
+) -> Result<()> {
+    let row = Row { kind: "undo", verdict: "attention", event_id, ticket_id, staff, note };
+    insert(tx, &row, now).await
 }
 
 struct Row<'a> {

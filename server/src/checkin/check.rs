@@ -7,7 +7,7 @@ use admission::{
     sync::{Check, Checked},
 };
 
-use super::record;
+use super::record::{self, Counted};
 use crate::{
     App,
     booking::{self, Ticket},
@@ -21,7 +21,7 @@ use crate::{
 /// What the server would decide about `check`, with an admission claimed.
 pub(crate) async fn check(app: &App, caller: &access::Kiosk, check: Check) -> Result<Checked> {
     let (now, id) = (app.clock.now(), caller.id.clone());
-    let (verdict, ticket) = app
+    let Answer { verdict, ticket, uses, have_through } = app
         .ledger
         .write(move |tx| {
             let (id, check) = (id.clone(), check.clone());
@@ -34,24 +34,31 @@ pub(crate) async fn check(app: &App, caller: &access::Kiosk, check: Check) -> Re
     // A kiosk learns nothing of other events.
     let ticket = ticket.filter(|ticket| ticket.event_id == caller.event_id);
     let ticket = ticket.as_ref().map(kiosk::rules::ticket_row).transpose()?;
-    Ok(Checked { verdict, ticket, server_now: now })
+    Ok(Checked { verdict, ticket, uses, have_through, server_now: now })
 }
 
-async fn answer(
-    tx: &mut Tx,
-    kiosk_id: &str,
-    check: &Check,
-    now: Millis,
-) -> Result<(Verdict, Option<Ticket>)> {
+/// What the server would decide, on what.
+struct Answer {
+    verdict: Verdict,
+    ticket: Option<Ticket>,
+    uses: Vec<Use>,
+    have_through: u64,
+}
+
+async fn answer(tx: &mut Tx, kiosk_id: &str, check: &Check, now: Millis) -> Result<Answer> {
     let kiosk = kiosk::queries::kiosk(tx, kiosk_id).await?;
     // From here on checks and cancellations of this event are serial across server processes: two doors cannot both
     // find a ticket unused.
     event::queries::hold(tx, &kiosk.event_id).await?;
-    let refused = |refusal| Ok((Verdict::Refused(refusal), None));
+    let have_through = u64::try_from(kiosk.head_seq).map_err(anyhow::Error::from)?;
+    let refusal = |refusal, ticket| {
+        Ok(Answer { verdict: Verdict::Refused(refusal), ticket, uses: Vec::new(), have_through })
+    };
+    let refused = |why| refusal(why, None);
     let tickets = match (&check.ticket, &check.card) {
         (Some((id, reissue)), _) => match booking::queries::ticket(tx, &id.to_string()).await {
             Ok(ticket) if i64::from(*reissue) < ticket.reissue => {
-                return Ok((Verdict::Refused(Refusal::Revoked), Some(ticket)));
+                return refusal(Refusal::Revoked, Some(ticket));
             }
             Ok(ticket) => vec![ticket],
             Err(Error::NotFound) => return refused(Refusal::Unknown),
@@ -73,10 +80,11 @@ async fn answer(
     }
     let (verdict, at) = decide::decide_for_card(&known, &station, now);
     let ticket = at.and_then(|at| tickets.into_iter().nth(at));
+    let uses = at.map(|at| known.swap_remove(at).1).unwrap_or_default();
     if let (Verdict::Admitted, Some(ticket)) = (&verdict, &ticket) {
         claim(tx, &kiosk, check, ticket, now).await?;
     }
-    Ok((verdict, ticket))
+    Ok(Answer { verdict, ticket, uses, have_through })
 }
 
 /// Counts the admission until the kiosk's journal says what the door did. A repeated question finds its own claim.
@@ -130,21 +138,27 @@ async fn station(tx: &mut Tx, kiosk: &Kiosk) -> Result<Station> {
 /// The ticket as the decision takes it.
 pub(super) fn decided(ticket: &Ticket) -> Result<decide::Ticket> {
     let fact = ticket.fact()?;
-    Ok(decide::Ticket { reissue: fact.reissue, state: kiosk::rules::state(&ticket.state), fact })
+    Ok(decide::Ticket {
+        reissue: fact.reissue,
+        state: kiosk::rules::state(&ticket.state),
+        terms: ticket.terms(),
+        fact,
+    })
 }
 
-/// Admissions on the ticket, apart from the one under the asked place: a retry is recognised before any rule.
+/// Uses of the ticket, apart from what only a check claimed for the kiosk that asks: it knows itself what it did, and a
+/// retry is recognised before any rule.
 async fn history(tx: &mut Tx, ticket: &Ticket, kiosk_id: &str, seq: u64) -> Result<Vec<Use>> {
-    let rows: Vec<(i64, String)> = fetch!(
+    let rows: Vec<Counted> = fetch!(
         tx,
         fetch_all,
-        "select true_ms, station from scan
+        "select true_ms, station, station_kind from scan
          where ticket_id = $1 and verdict = 'admitted' and undone_ms is null
-           and (kiosk_id is null or kiosk_id <> $2 or seq <> $3)
+           and (kiosk_id is null or kiosk_id <> $2 or (seq <> $3 and not provisional))
          order by true_ms, id",
         &ticket.id,
         kiosk_id,
         i64::try_from(seq).map_err(anyhow::Error::from)?,
     )?;
-    Ok(rows.into_iter().map(|(at, station)| Use { at: Millis(at), station }).collect())
+    Ok(rows.into_iter().map(Counted::into_use).collect())
 }

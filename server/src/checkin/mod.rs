@@ -5,6 +5,7 @@ pub(crate) mod attendance;
 pub(crate) mod by_hand;
 mod chart;
 pub(crate) mod check;
+mod conflict;
 mod dashboard;
 mod export;
 mod holders;
@@ -27,4 +28,5 @@ pub(crate) fn desk() -> axum::Router<App> {
         .route("/admin/events/{event}", get(dashboard::show))
         .route("/admin/events/{event}/attendance.xlsx", get(export::export))
         .merge(holders::routes())
+        .merge(conflict::routes())
 }

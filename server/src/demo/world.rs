@@ -5,7 +5,7 @@ use std::sync::Arc;
 use admission::{
     Clock, Millis, Refusal, Verdict,
     decide::StationKind,
-    scan::{Chain, Entry, Medium, Scan, Skew, Trust},
+    scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::Upload,
     time::{DAY, HOUR, MINUTE},
 };
@@ -225,6 +225,7 @@ impl Door {
             trust: Trust::Live,
             at,
             skew: Some(Skew { ms: 0, error_ms: 4 }),
+            deed: Deed::default(),
         }));
     }
 

@@ -132,9 +132,24 @@ pub struct Offer {
     pub no_shows_count: bool,
     /// For a draw: who got nothing in so many last drives of the kind has one more chance for each.
     pub weight_drives: i64,
+    /// How often a ticket may be redeemed at counters.
+    pub uses: i64,
+    /// Whether a holder may go out and come in again.
+    pub reentry: bool,
+    /// Places set aside for walk-ins at each gate.
+    pub walk_ins: i64,
 }
 
 impl Offer {
+    /// How often and how its tickets may be used.
+    #[must_use]
+    pub fn terms(&self) -> admission::decide::Terms {
+        admission::decide::Terms {
+            uses: u8::try_from(self.uses).unwrap_or(u8::MAX),
+            reentry: self.reentry,
+        }
+    }
+
     /// Places that are left.
     #[must_use]
     pub const fn left(&self) -> i64 {
@@ -247,6 +262,15 @@ pub struct OfferDraft {
     /// For a draw: who got nothing in so many last drives of the kind has one more chance for each.
     #[serde(default)]
     pub weight_drives: i64,
+    /// How often a ticket may be redeemed at counters.
+    #[serde(default = "one")]
+    pub uses: i64,
+    /// Whether a holder may go out and come in again.
+    #[serde(default)]
+    pub reentry: bool,
+    /// Places set aside at each gate for members who come without a ticket.
+    #[serde(default)]
+    pub walk_ins: i64,
     /// For a draw: places set aside for unions; left out, they stay as they are.
     #[serde(default)]
     pub floors: Option<Vec<FloorDraft>>,
@@ -287,6 +311,9 @@ impl OfferDraft {
             limit_year: None,
             no_shows_count: false,
             weight_drives: 0,
+            uses: one(),
+            reentry: false,
+            walk_ins: 0,
             floors: None,
         }
     }
@@ -317,6 +344,9 @@ impl From<&Offer> for OfferDraft {
             limit_year: offer.limit_year,
             no_shows_count: offer.no_shows_count,
             weight_drives: offer.weight_drives,
+            uses: offer.uses,
+            reentry: offer.reentry,
+            walk_ins: offer.walk_ins,
             floors: None,
         }
     }

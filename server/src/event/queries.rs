@@ -233,9 +233,23 @@ pub(crate) async fn add_offer(
         draft.no_shows_count,
         draft.weight_drives,
     )?;
+    set_door(tx, &id, draft).await?;
     set_unions(tx, &id, draft).await?;
     set_floors(tx, &id, draft).await?;
     Ok(id)
+}
+
+/// Writes how an offer's tickets are used at the doors.
+async fn set_door(tx: &mut Tx, id: &str, draft: &OfferDraft) -> Result<()> {
+    execute!(
+        tx,
+        "update offer set uses = $2, reentry = $3, walk_ins = $4 where id = $1",
+        id,
+        draft.uses,
+        draft.reentry,
+        draft.walk_ins,
+    )?;
+    Ok(())
 }
 
 /// Writes the changed particulars of an offer. Fewer places than are taken is refused; tickets keep their own window.
@@ -289,6 +303,7 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
             format!("{taken} places are booked already; the quota cannot be less."),
         ));
     }
+    set_door(tx, id, draft).await?;
     set_unions(tx, id, draft).await?;
     set_floors(tx, id, draft).await
 }

@@ -160,6 +160,8 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
             .iter()
             .flatten()
             .find_map(|floor| within("floors", "保底名额", floor.places, 1, 1_000_000)),
+        within("uses", "可兑换次数", draft.uses, 1, 255),
+        within("walk_ins", "现场名额", draft.walk_ins, 0, 1_000),
         within("weight_drives", "加权的次数", draft.weight_drives, 0, 20),
         within("accept_ms", "确认的时间", draft.accept_ms, MINUTE, 30 * DAY),
         draft.hold_ms.and_then(|ms| within("hold_ms", "保留的时间", ms, MINUTE, 30 * DAY)),

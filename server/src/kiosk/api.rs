@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use admission::{
     decide::StationKind,
-    sync::{CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, Receipt, Upload},
+    sync::{CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, People, Receipt, Upload},
 };
 use axum::{
     Json,
@@ -15,7 +15,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{rules, upload};
+use super::{people, rules, upload};
 use crate::{
     App, audit, checkin,
     error::{Error, Result},
@@ -122,11 +122,12 @@ pub(crate) async fn receive(app: &App, kiosk_id: &str, upload: Upload) -> Result
     upload::check(&upload)?;
     let news = !upload.entries.is_empty();
     let (now, id, upload) = (app.clock.now(), kiosk_id.to_owned(), Arc::new(upload));
+    let key_id = app.keys.issuer().id;
     let (event_id, outcome) = app
         .ledger
         .write(move |tx| {
             let (id, upload) = (id.clone(), Arc::clone(&upload));
-            Box::pin(async move { upload::receive(tx, &id, &upload, now).await })
+            Box::pin(async move { upload::receive(tx, &id, &upload, key_id, now).await })
         })
         .await?;
     // A sign of life changes nothing that is shown.
@@ -149,6 +150,30 @@ pub(super) async fn check(
     }
     let checked = checkin::check::check(&app, &kiosk, check).await?;
     Ok(Json(checked))
+}
+
+/// From where on people are asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct AfterRevision {
+    #[serde(default)]
+    after: i64,
+}
+
+/// Who holds the tickets of the kiosk's event that changed after a revision, a page at a time: for the list at a staffed
+/// kiosk, which keeps it sealed under its PIN.
+#[utoipa::path(get, path = "/kiosk/people", params(("after" = Option<i64>, Query)),
+    responses((status = 200), (status = 401), (status = 409)))]
+pub(super) async fn people(
+    State(app): State<App>,
+    kiosk: Kiosk,
+    Query(from): Query<AfterRevision>,
+) -> Result<Json<People>> {
+    // One that contradicts itself may be a copied disk; it is told no names.
+    if kiosk.quarantined {
+        return Err(upload::quarantined().into());
+    }
+    let mut tx = app.db.read().await?;
+    Ok(Json(people::changed_after(&mut tx, &kiosk.event_id, from.after).await?))
 }
 
 /// The secret under which cards are fingerprinted.

@@ -1,8 +1,10 @@
 //! Enrolled kiosks: how they join, what they are fed, what they upload, and when they are no longer believed.
 
+pub(crate) mod allotment;
 mod api;
 mod health;
 mod pages;
+mod people;
 pub(crate) mod queries;
 pub mod rules;
 mod upload;
@@ -24,6 +26,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::scans))
         .routes(routes!(api::check))
         .routes(routes!(api::card_key))
+        .routes(routes!(api::people))
 }
 
 /// A kiosk as the organizer sees it.

@@ -2,11 +2,11 @@
 
 use admission::{
     Millis,
-    decide::{StationKind, TicketState, Use},
+    decide::{StationKind, TicketState},
     name::masked,
     sync::{
-        CardRow, EventInfo, Feed, IssuerPublicKey, KIOSK_HEADER, Post, SIGNATURE_HEADER, TicketRow,
-        request_is_signed,
+        CardRow, EventInfo, Feed, IssuerPublicKey, KIOSK_HEADER, OfferInfo, Post, SIGNATURE_HEADER,
+        TicketRow, request_is_signed,
     },
     time::{DAY, HOUR, MINUTE},
 };
@@ -17,13 +17,13 @@ use axum::{
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-use super::{Kiosk, queries};
+use super::{Kiosk, allotment, queries};
 use crate::{
     App,
     booking::{self, Ticket},
     db::Tx,
     error::{Error, Refused, Result},
-    event::{self, Event},
+    event::{self, Event, Offer},
     web::{
         access,
         limits::{self, Limit},
@@ -147,6 +147,7 @@ pub(crate) async fn signed_by(app: &App, head: &Parts, body: &Bytes) -> Result<a
 /// When the database fails.
 pub(crate) async fn feed(app: &App, kiosk_id: &str, after: i64, cards_after: i64) -> Result<Feed> {
     let now = app.clock.now();
+    allotment::tend(app, kiosk_id, now).await?;
     let mut tx = app.db.read().await?;
     let kiosk = queries::kiosk(&mut tx, kiosk_id).await?;
     let tickets = booking::queries::changed_after(&mut tx, &kiosk.event_id, after, PAGE).await?;
@@ -176,7 +177,8 @@ async fn post(app: &App, tx: &mut Tx, kiosk: &Kiosk, now: Millis) -> Result<Post
         station_kind: StationKind::from_word(&kiosk.station_kind).unwrap_or(StationKind::Gate),
         station: kiosk.station.clone(),
         lease_until: event.ends_ms.plus(12 * HOUR).max(now.plus(DAY)),
-        event: event_info(event, offers.iter().map(|offer| (offer.class, offer.name.clone())))?,
+        allotments: allotment::of_kiosk(tx, &kiosk.id).await?,
+        event: event_info(event, &offers)?,
         keys: app
             .keys
             .public()
@@ -186,7 +188,7 @@ async fn post(app: &App, tx: &mut Tx, kiosk: &Kiosk, now: Millis) -> Result<Post
     })
 }
 
-fn event_info(event: Event, offers: impl Iterator<Item = (i64, String)>) -> Result<EventInfo> {
+fn event_info(event: Event, offers: &[Offer]) -> Result<EventInfo> {
     Ok(EventInfo {
         number: u32::try_from(event.number).map_err(anyhow::Error::from)?,
         cancelled: event.is_cancelled(),
@@ -195,9 +197,17 @@ fn event_info(event: Event, offers: impl Iterator<Item = (i64, String)>) -> Resu
         time_zone: event.time_zone,
         starts_at: event.starts_ms,
         ends_at: event.ends_ms,
-        offers: offers
-            .filter_map(|(class, name)| Some((u8::try_from(class).ok()?, name)))
-            .collect(),
+        offers: offers.iter().filter_map(offer_info).collect(),
+    })
+}
+
+fn offer_info(offer: &Offer) -> Option<OfferInfo> {
+    Some(OfferInfo {
+        class: u8::try_from(offer.class).ok()?,
+        name: offer.name.clone(),
+        terms: offer.terms(),
+        valid_from: offer.valid_from_ms,
+        valid_to: offer.valid_to_ms,
     })
 }
 
@@ -208,10 +218,7 @@ pub(crate) fn ticket_row(ticket: &Ticket) -> Result<TicketRow> {
         state: state(&ticket.state),
         person: ticket.person_id.clone(),
         holder: masked(&ticket.holder),
-        used: ticket.used_ms.map(|at| Use {
-            at: Millis(at),
-            station: ticket.used_station.clone().unwrap_or_default(),
-        }),
+        uses: ticket.history()?,
         revision: ticket.revision,
     })
 }

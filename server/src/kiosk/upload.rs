@@ -45,6 +45,7 @@ pub(super) async fn receive(
     tx: &mut Tx,
     kiosk_id: &str,
     upload: &Upload,
+    key_id: u8,
     now: Millis,
 ) -> Result<(String, Outcome)> {
     let event_id = queries::kiosk(tx, kiosk_id).await?.event_id;
@@ -62,7 +63,8 @@ pub(super) async fn receive(
     let mut through = kiosk.head_seq;
     for (seq, entry) in new {
         let scan = entry.scan().map_err(anyhow::Error::from)?;
-        checkin::record::scan(tx, &kiosk, &Recorded { entry, scan: &scan, received: now }).await?;
+        let recorded = Recorded { entry, scan: &scan, received: now, key_id };
+        checkin::record::scan(tx, &kiosk, &recorded).await?;
         chain = chain.after(seq, entry);
         through = signed(seq)?;
     }

@@ -200,6 +200,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/v1/kiosk/scans", Access::Kiosk),
     ("POST", "/api/v1/kiosk/check", Access::Kiosk),
     ("GET", "/api/v1/kiosk/card-key", Access::Kiosk),
+    ("GET", "/api/v1/kiosk/people", Access::Kiosk),
     // Attendance.
     ("GET", "/api/v1/events/{event}/attendance", Access::Volunteer),
     ("GET", "/api/v1/events/{event}/attendance/stream", Access::Volunteer),
@@ -220,6 +221,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/admin/events/{event}/list/{ticket}", Access::Volunteer),
     ("POST", "/admin/events/{event}/list/{ticket}/admission", Access::Volunteer),
     ("POST", "/admin/events/{event}/list/{ticket}/undo", Access::Volunteer),
+    ("GET", "/admin/events/{event}/conflicts", Access::Organizer),
+    ("POST", "/admin/events/{event}/conflicts/{ticket}", Access::Organizer),
     ("GET", "/admin/events/{event}/line", Access::Organizer),
     ("POST", "/admin/events/{event}/line/{booking}/payment", Access::Organizer),
     ("POST", "/admin/events/{event}/line/{booking}/decision", Access::Organizer),

@@ -10,7 +10,8 @@ const SAY = {
     offline: "网络已断开，照常检票，记录稍后自动上传", clock: "本机时间与服务器相差超过两分钟，请校准",
     forked: "本机记录与服务器不一致，请联系管理员", refused: "服务器不接受本机的记录，请联系管理员",
     no_cards: "暂不能刷卡", waiting: (n) => `待上传 ${n} 条`, synced: "已全部上传",
-    sound_on: "声音：开", sound_off: "声音：关", other: "English",
+    sound_on: "声音：开", sound_off: "声音：关", other: "English", desk: "操作台", practice: "演练，不留记录",
+    consent: "是否同意把您的姓名和电话给对方？", yes: "同意", no: "不同意", left: (n, of) => of > 1 ? `还可用 ${n} 次` : "",
   },
   en: {
     starting: "Getting ready", starting_step: "Fetching this event. One moment, please.",
@@ -21,7 +22,8 @@ const SAY = {
     offline: "No network. Admission goes on; records are uploaded later", clock: "This clock is more than two minutes off. Please set it",
     forked: "This kiosk's records differ from the server's. Please call the administrator", refused: "The server refuses this kiosk's records. Please call the administrator",
     no_cards: "No cards for now", waiting: (n) => `${n} to upload`, synced: "all uploaded",
-    sound_on: "Sound on", sound_off: "Sound off", other: "中文",
+    sound_on: "Sound on", sound_off: "Sound off", other: "中文", desk: "Desk", practice: "Practice: nothing is recorded",
+    consent: "May they have your name and phone?", yes: "Yes", no: "No", left: (n, of) => of > 1 ? `${n} left` : "",
   },
 };
 const VISITOR_LANGUAGE_MS = 60_000; // Then the next visitor finds Chinese again.
@@ -72,8 +74,36 @@ function renderVerdict(other) {
   say("headline-beside", beside.headline);
   say("holder", verdict.look === "closed" ? "" : verdict.holder ?? "");
   say("offer", verdict.look === "admitted" ? verdict.offer ?? "" : "");
-  say("step", main.next);
-  say("step-beside", beside.next);
+  renderChoices();
+  say("step", verdict.asks_consent ? SAY[lang].consent : main.next);
+  say("step-beside", verdict.asks_consent ? SAY[other].consent : beside.next);
+}
+
+// What the holder may tap: one of several tickets, or whether the stand may have their name.
+function renderChoices() {
+  const words = SAY[lang];
+  const asked = verdict.asks_consent ? [[words.yes, "", "/consent", { yes: true }], [words.no, "", "/consent", { yes: false }]]
+    : verdict.choices.map((choice) => [choice.offer, words.left(choice.left, choice.of), "/choice", { ticket: choice.ticket }]);
+  at("choices").hidden = !asked.length;
+  at("choices").replaceChildren(...asked.map(([name, more, path, body]) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    if (more) button.append(Object.assign(document.createElement("small"), { textContent: more }));
+    button.addEventListener("click", () => tap(path, body));
+    return button;
+  }));
+}
+
+async function tap(path, body) {
+  try {
+    const response = await fetch(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+    if (response.status === 200) return show(await response.json());
+  } catch {
+    lost = true;
+  }
+  verdict = null; // What was tapped is no longer on offer.
+  render();
 }
 
 function renderState(words) {
@@ -84,7 +114,7 @@ function renderState(words) {
   at("cards").hidden = !status || lost || status.phase !== "ready" || status.cards;
   const trouble = { forked: words.forked, refused: words.refused, clock_off: words.clock }[status?.trouble];
   const offline = status?.phase === "ready" && !status.online ? words.offline : null;
-  const strip = lost ? null : trouble ?? offline;
+  const strip = lost ? null : verdict?.practice ? words.practice : trouble ?? offline;
   at("strip").hidden = !strip;
   say("strip-words", strip ?? "");
   at("language").textContent = words.other;

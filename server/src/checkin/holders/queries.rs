@@ -237,7 +237,8 @@ pub(super) async fn history(tx: &mut Tx, ticket_id: &str) -> Result<Vec<Happened
     Ok(fetch!(
         tx,
         fetch_all,
-        "select s.true_ms, s.station, s.kind, s.verdict, s.reason, s.undone_ms, s.note, f.name as staff
+        "select s.true_ms, s.station, s.station_kind, s.kind, s.act, s.verdict, s.reason, s.undone_ms, s.note,
+                coalesce(f.name, s.operator) as staff
          from scan s left join staff f on f.id = s.staff_id
          where s.ticket_id = $1 order by s.true_ms desc, s.id desc",
         ticket_id,

@@ -89,6 +89,9 @@ pub(super) fn form_of_offer(event: &Event, offer: &Offer, unions: &[(String, Str
         ("accept", (offer.accept_ms / MINUTE).to_string()),
         ("hold", offer.hold_ms.map(|ms| (ms / MINUTE).to_string()).unwrap_or_default()),
         ("contribution", yuan(offer.contribution_cents)),
+        ("uses", offer.uses.to_string()),
+        ("reentry", if offer.reentry { "yes" } else { "" }.to_owned()),
+        ("walk_ins", offer.walk_ins.to_string()),
         ("limit_event", written(offer.limit_event)),
         ("limit_month", written(offer.limit_month)),
         ("limit_year", written(offer.limit_year)),
@@ -120,6 +123,10 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
             .filter(|mode| !mode.is_empty())
             .unwrap_or_else(|| before.mode.clone()),
         weight_drives: optional_number(form, "weight_drives", "次数", "how many").unwrap_or(0),
+        uses: optional_number(form, "uses", "可兑换次数", "how often").unwrap_or(before.uses),
+        reentry: form.has("reentry", "yes"),
+        walk_ins: optional_number(form, "walk_ins", "现场名额", "places at the door")
+            .unwrap_or(before.walk_ins),
         quota: number(form, "quota", "名额", "how many places there are"),
         opens_ms: opens.or(closes.map(|closes| closes.plus(-MINUTE))).unwrap_or_default().0,
         closes_ms: closes.or(opens.map(|opens| opens.plus(MINUTE))).unwrap_or(Millis(MINUTE)).0,

@@ -1,0 +1,211 @@
+//! Finding a person by what they say of themselves: one character of the name, its sound (`wang`, `wxm`, `wangxm`), the
+//! last four of a phone or card, the firm.
+
+use std::collections::HashMap;
+
+use admission::{sync::PersonRow, ticket::TicketId};
+use pinyin::ToPinyinMulti;
+
+/// Everybody at the desk, in memory.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashMap<TicketId, Person>);
+
+#[derive(Debug)]
+struct Person {
+    row: PersonRow,
+    name: Sounds,
+    organisation: Sounds,
+}
+
+/// A text in lower case, and how each of its characters may sound.
+#[derive(Debug, Default)]
+struct Sounds {
+    text: String,
+    /// Readings without tones; a character that has none stands for itself.
+    readings: Vec<Vec<String>>,
+}
+
+/// How well somebody fits; less is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    NameBegins,
+    Number,
+    Name,
+    Organisation,
+}
+
+impl Names {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds a person, or what is new about them.
+    pub(super) fn add(&mut self, row: PersonRow) {
+        let booker = row.booker.as_deref().unwrap_or_default();
+        let name = Sounds::of(&format!("{} {booker}", row.name));
+        let organisation = Sounds::of(row.organisation.as_deref().unwrap_or_default());
+        self.0.insert(row.ticket, Person { row, name, organisation });
+    }
+
+    /// Who fits `text`, the best first, at most `limit`; and how many fit in all.
+    pub(super) fn find(&self, text: &str, limit: usize) -> (Vec<PersonRow>, usize) {
+        let sought = plain(text);
+        if sought.is_empty() {
+            return (Vec::new(), 0);
+        }
+        let fits = self.0.values().filter_map(|person| Some((person.fit(&sought)?, person)));
+        let mut found: Vec<(Fit, &Person)> = fits.collect();
+        let order =
+            |(fit, person): &(Fit, &Person)| (*fit, person.row.name.clone(), person.row.ticket);
+        found.sort_by_cached_key(order);
+        let rows = found.iter().take(limit).map(|(_, person)| person.row.clone()).collect();
+        (rows, found.len())
+    }
+}
+
+impl Person {
+    fn fit(&self, sought: &str) -> Option<Fit> {
+        if sought.len() >= 4 && sought.bytes().all(|byte| byte.is_ascii_digit()) {
+            let last4 = &sought[sought.len() - 4..];
+            let numbers = self.row.phone4.iter().chain(&self.row.cards4);
+            return numbers.into_iter().any(|number| number == last4).then_some(Fit::Number);
+        }
+        match self.name.place_of(sought) {
+            Some(0) => Some(Fit::NameBegins),
+            Some(_) => Some(Fit::Name),
+            None => self.organisation.place_of(sought).map(|_| Fit::Organisation),
+        }
+    }
+}
+
+impl Sounds {
+    fn of(text: &str) -> Self {
+        let text = plain(text);
+        let sounds = |character: char| match character.to_pinyin_multi() {
+            None => vec![character.to_string()],
+            Some(readings) => {
+                let mut plain: Vec<String> =
+                    readings.into_iter().map(|reading| reading.plain().to_owned()).collect();
+                plain.sort();
+                plain.dedup();
+                plain
+            }
+        };
+        let readings = text.chars().map(sounds).collect();
+        Self { text, readings }
+    }
+
+    /// Where `sought` begins, counted in characters: as written, or as it sounds.
+    fn place_of(&self, sought: &str) -> Option<usize> {
+        if let Some(at) = self.text.find(sought) {
+            return Some(self.text[..at].chars().count());
+        }
+        if !sought.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return None;
+        }
+        (0..self.readings.len()).find(|&at| sounds_like(&self.readings[at..], sought))
+    }
+}
+
+/// Whether the first characters sound like `sought`: each by its first letter or its whole sound, the last one also by
+/// the beginning of it. `zh`, `ch` and `sh` count as first letters too.
+fn sounds_like(readings: &[Vec<String>], sought: &str) -> bool {
+    if sought.is_empty() {
+        return true;
+    }
+    let Some((first, rest)) = readings.split_first() else { return false };
+    first.iter().any(|reading| {
+        if reading.starts_with(sought) {
+            return true;
+        }
+        let initial = if matches!(reading.get(..2), Some("zh" | "ch" | "sh")) { 2 } else { 1 };
+        [reading.len(), 1, initial].into_iter().any(|length| {
+            let beginning = reading.get(..length);
+            beginning
+                .and_then(|part| sought.strip_prefix(part))
+                .is_some_and(|more| sounds_like(rest, more))
+        })
+    })
+}
+
+/// Lower case, half width, without spaces and signs.
+fn plain(text: &str) -> String {
+    let half = |character: char| match character {
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(character) - 0xFEE0).unwrap_or(' '),
+        other => other,
+    };
+    let kept = text.chars().map(half).filter(|c| c.is_alphanumeric());
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(people: &[(&str, &str, &str, &str)]) -> Names {
+        let mut names = Names::default();
+        for (n, (name, phone4, card4, organisation)) in (0_u8..).zip(people) {
+            names.add(PersonRow {
+                ticket: TicketId([n; 12]),
+                name: (*name).to_owned(),
+                booker: None,
+                phone4: Some((*phone4).to_owned()),
+                cards4: vec![(*card4).to_owned()],
+                organisation: Some((*organisation).to_owned()),
+            });
+        }
+        names
+    }
+
+    fn found(names: &Names, text: &str) -> Vec<String> {
+        names.find(text, 20).0.into_iter().map(|row| row.name).collect()
+    }
+
+    #[test]
+    fn a_person_is_found_by_whatever_they_say_of_themselves() {
+        let names = names(&[
+            ("王小明", "4321", "8765", "首钢建设集团"),
+            ("李王平", "1111", "2222", "王佐镇卫生院"),
+            ("单雄信", "3333", "4444", "千灵山公园"),
+            ("张三", "5555", "6666", "青龙湖公园"),
+            ("Anna Berg", "7777", "9999", "王佐镇卫生院"),
+        ]);
+        for (text, who) in [
+            ("王小明", vec!["王小明"]),
+            ("王", vec!["王小明", "李王平", "Anna Berg"]),
+            ("小", vec!["王小明"]),
+            ("wxm", vec!["王小明"]),
+            ("WXM", vec!["王小明"]),
+            ("ｗｘｍ", vec!["王小明"]),
+            ("wangxm", vec!["王小明"]),
+            ("wang xiao ming", vec!["王小明"]),
+            ("xiaomi", vec!["王小明"]),
+            ("shan", vec!["单雄信"]),
+            ("dxx", vec!["单雄信"]),
+            ("zhangs", vec!["张三"]),
+            ("zs", vec!["张三"]),
+            ("4321", vec!["王小明"]),
+            ("13800004321", vec!["王小明"]),
+            ("8765", vec!["王小明"]),
+            ("首钢", vec!["王小明"]),
+            ("qlhgy", vec!["张三"]),
+            ("anna", vec!["Anna Berg"]),
+            ("berg", vec!["Anna Berg"]),
+            ("赵", vec![]),
+            ("0000", vec![]),
+            (" ", vec![]),
+        ] {
+            assert_eq!(found(&names, text), who, "{text}");
+        }
+        assert_eq!(names.find("王", 1), (vec![names.find("王小明", 1).0.remove(0)], 3));
+    }
+
+    #[test]
+    fn a_letter_takes_a_whole_character_and_no_part_of_two() {
+        let sounds = Sounds::of("王小明");
+        assert_eq!(sounds.place_of("xm"), Some(1));
+        for nothing in ["wm", "wmx", "angx", "wangxiaomings"] {
+            assert_eq!(sounds.place_of(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,636 @@
+//! The door with its surroundings in memory.
+
+use std::collections::HashMap;
+
+use admission::{
+    decide::{Reason, StationKind, Terms, TicketState},
+    scan::Act,
+    sync::{Allotment, EventInfo, IssuerPublicKey, OfferInfo},
+    ticket::IssuerKey,
+};
+use data_encoding::HEXLOWER;
+use proptest::prelude::*;
+
+use super::*;
+
+const NOON: Millis = Millis(1_800_000_000_000);
+const CARD: &str = ";6210300000000007=30122200000000000000?";
+
+fn issuer() -> IssuerKey {
+    IssuerKey::new(1, &[3; 32])
+}
+
+fn card_key() -> CardKey {
+    CardKey::new([5; 32])
+}
+
+fn fact(id: u8) -> TicketFact {
+    TicketFact {
+        id: TicketId([id; 12]),
+        event: 4,
+        class: 0,
+        valid_from: NOON.plus(-60 * MINUTE),
+        valid_to: NOON.plus(60 * MINUTE),
+        reissue: 0,
+    }
+}
+
+fn row(id: u8) -> TicketRow {
+    TicketRow {
+        fact: fact(id),
+        state: TicketState::Valid,
+        person: Some("p".into()),
+        holder: "王*明".into(),
+        uses: Vec::new(),
+        revision: 1,
+    }
+}
+
+fn code(id: u8) -> String {
+    fact(id).sign(&issuer())
+}
+
+fn fingerprint() -> Fingerprint {
+    admission::card::CardNumber::read(CARD).expect("a card").fingerprint(&card_key())
+}
+
+fn used(station: &str) -> Use {
+    Use::entry(NOON.plus(-MINUTE), station.into())
+}
+
+fn post() -> Post {
+    Post {
+        name: "K1".into(),
+        station_kind: StationKind::Gate,
+        station: "东门".into(),
+        event: EventInfo {
+            number: 4,
+            id: "e".into(),
+            title: "乒乓球赛".into(),
+            time_zone: "Asia/Shanghai".into(),
+            starts_at: NOON,
+            ends_at: NOON.plus(60 * MINUTE),
+            cancelled: false,
+            offers: vec![OfferInfo::once(0, "男子单打".into())],
+        },
+        keys: vec![IssuerPublicKey { id: 1, public_key: HEXLOWER.encode(&issuer().public()) }],
+        card_bins: vec!["621030".into()],
+        lease_until: NOON.plus(24 * HOUR),
+        allotments: Vec::new(),
+    }
+}
+
+/// A door with its surroundings in memory: what a simulation does too.
+struct Rig {
+    door: Door,
+    rows: HashMap<TicketId, TicketRow>,
+    cards: HashMap<[u8; 32], bool>,
+    own: HashMap<TicketId, Vec<(u64, Use)>>,
+    /// What the server says; none is silence.
+    server: Option<Checked>,
+    asked: u32,
+    journal: Vec<Line>,
+    writable: bool,
+    now: Millis,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let known = Knowledge {
+            head: Head::start("k"),
+            post: Some(post()),
+            complete_at: Some(NOON.plus(-3 * MINUTE)),
+            skew: None,
+            locked: false,
+        };
+        let mut door = Door::new("k".into(), [0; 16], known);
+        door.take_card_key(Some(card_key()));
+        Self {
+            door,
+            rows: HashMap::new(),
+            cards: HashMap::new(),
+            own: HashMap::new(),
+            server: None,
+            asked: 0,
+            journal: Vec::new(),
+            writable: true,
+            now: NOON,
+        }
+    }
+
+    fn with(mut self, row: TicketRow) -> Self {
+        self.rows.insert(row.fact.id, row);
+        self
+    }
+
+    fn with_card(mut self, blocked: bool) -> Self {
+        self.cards.insert(fingerprint().0, blocked);
+        self
+    }
+
+    fn online(mut self, verdict: Verdict, ticket: Option<TicketRow>) -> Self {
+        self.door.synced(self.now, None);
+        self.server = Some(checked(verdict, ticket));
+        self
+    }
+
+    fn scan_by(&mut self, text: &str, trigger: Trigger) -> Shown {
+        self.drive(Input::Scanned(Zeroizing::new(text.to_owned()), trigger)).expect("shown")
+    }
+
+    fn order(&mut self, what: What) -> Result<Shown, Cannot> {
+        self.drive(Input::Ordered(Order { what, operator: Some("小李".into()) }))
+    }
+
+    fn drive(&mut self, mut input: Input) -> Result<Shown, Cannot> {
+        loop {
+            input = match self.door.handle(input, self.now) {
+                Effect::Look(lookup) => Input::Found(self.look(lookup)),
+                Effect::Ask(check) => {
+                    assert_eq!(check.seq, self.journal.len() as u64 + 1);
+                    self.asked += 1;
+                    Input::Answered(self.server.clone().map(Box::new))
+                }
+                Effect::Record(line) => {
+                    if self.writable {
+                        self.write(line);
+                    }
+                    Input::Recorded(self.writable)
+                }
+                Effect::Show(shown) => return Ok(shown),
+                Effect::Cannot(why) => return Err(why),
+                Effect::Ignore => panic!("nothing was scanned"),
+            }
+        }
+    }
+
+    /// The same door at a station of another kind, under other terms.
+    fn at(mut self, kind: StationKind, terms: Terms) -> Self {
+        let mut post = post();
+        post.station_kind = kind;
+        post.event.offers[0].terms = terms;
+        self.door.take_post(post);
+        self
+    }
+
+    /// With so many places to give to members without a ticket.
+    fn lent(mut self, places: u32) -> Self {
+        let mut post = post();
+        let until = NOON.plus(HOUR);
+        post.allotments = vec![Allotment { number: 1, class: 0, places, until }];
+        self.door.take_post(post);
+        self
+    }
+
+    fn scans(&self) -> Vec<Scan> {
+        self.journal.iter().map(|line| line.entry.scan().expect("own entry")).collect()
+    }
+
+    /// Places of entries that were taken back.
+    fn undone(&self) -> impl Iterator<Item = u64> {
+        let undo = |scan: &Scan| scan.deed.act == Act::Undo;
+        self.scans().into_iter().filter(undo).filter_map(|scan| scan.deed.about)
+    }
+
+    fn given(&self) -> Vec<(i64, u32)> {
+        let walk_ins = self.scans().into_iter().filter(|scan| scan.deed.act == Act::WalkIn);
+        vec![(1, u32::try_from(walk_ins.count()).expect("few"))]
+    }
+
+    fn scan(&mut self, text: &str) -> Shown {
+        self.scan_by(text, Trigger::Machine)
+    }
+
+    fn reason(&mut self, text: &str) -> Option<Reason> {
+        match self.scan(text).outcome {
+            Outcome::Decided(verdict, _) => verdict.reason(),
+            Outcome::Closed(closed) => panic!("{closed:?}"),
+        }
+    }
+
+    fn known(&self, id: TicketId) -> Known {
+        let own = self.own.get(&id).cloned().unwrap_or_default();
+        let undone: Vec<u64> = self.undone().collect();
+        let own = own.into_iter().filter(|(seq, _)| !undone.contains(seq)).collect();
+        Known { id, row: self.rows.get(&id).cloned(), own, taken_back: Vec::new() }
+    }
+
+    fn look(&self, lookup: Lookup) -> Found {
+        match lookup {
+            Lookup::Ticket(id) => Found::Ticket(self.known(id)),
+            Lookup::Admission(id) => {
+                let known = self.known(id);
+                let last = known.own.last().map(|(seq, _)| *seq);
+                Found::Admission(known, last)
+            }
+            Lookup::Card(fingerprint) => match self.cards.get(&fingerprint.0) {
+                None => Found::NoCard,
+                Some(&blocked) => {
+                    let own = self.own.keys().copied().filter(|id| id.0[0] >= 200);
+                    let mut ids: Vec<_> = self.rows.keys().copied().chain(own).collect();
+                    ids.sort();
+                    let tickets = ids.into_iter().map(|id| self.known(id)).collect();
+                    let given = self.given();
+                    let fresh = TicketId([200 + u8::try_from(self.journal.len()).unwrap_or(0); 12]);
+                    Found::Card { blocked, person: "p".into(), tickets, given, fresh }
+                }
+            },
+        }
+    }
+
+    fn write(&mut self, line: Line) {
+        if let Some(id) = line.admitted {
+            let at = line.entry.scan().expect("own entry").true_at();
+            let kind = self.door.post().expect("a post").station_kind;
+            let used = Use { at, station: "东门".into(), kind };
+            self.own.entry(id).or_default().push((line.head.seq, used));
+        }
+        self.journal.push(line);
+    }
+}
+
+fn checked(verdict: Verdict, ticket: Option<TicketRow>) -> Checked {
+    let uses = ticket.as_ref().map(|row| row.uses.clone()).unwrap_or_default();
+    Checked { verdict, ticket, uses, have_through: 0, server_now: NOON }
+}
+
+fn forged(code: &str) -> String {
+    let last = if code.ends_with('A') { 'Q' } else { 'A' };
+    format!("{}{last}", &code[..code.len() - 1])
+}
+
+#[test]
+fn each_fault_of_a_code_has_its_own_reason() {
+    let elsewhere = TicketFact { event: 5, ..fact(2) };
+    let early = TicketFact { valid_from: NOON.plus(30 * MINUTE), ..fact(3) };
+    let late = TicketFact { valid_to: NOON.plus(-30 * MINUTE), ..fact(4) };
+    let cancelled = TicketRow { state: TicketState::Cancelled, ..row(5) };
+    let reissued = TicketRow { fact: TicketFact { reissue: 1, ..fact(6) }, ..row(6) };
+    let taken = TicketRow { uses: vec![used("西门")], ..row(7) };
+    let mut rig = Rig::new().with(row(1)).with(cancelled).with(reissued).with(taken);
+    for (text, reason) in [
+        (code(1), None),
+        (code(1), Some(Reason::AlreadyUsed)),
+        (elsewhere.sign(&issuer()), Some(Reason::WrongEvent)),
+        (early.sign(&issuer()), Some(Reason::TooEarly)),
+        (late.sign(&issuer()), Some(Reason::TooLate)),
+        (code(5), Some(Reason::Cancelled)),
+        (code(6), Some(Reason::Revoked)),
+        (code(7), Some(Reason::AlreadyUsed)),
+        (forged(&code(8)), Some(Reason::Forged)),
+        (fact(8).sign(&IssuerKey::new(1, &[4; 32])), Some(Reason::Forged)),
+        ("https://example.org/".to_owned(), Some(Reason::Unknown)),
+    ] {
+        assert_eq!(rig.reason(&text), reason, "{text}");
+    }
+    assert_eq!(rig.journal.len(), 11, "every scan is recorded, refusals too");
+}
+
+#[test]
+fn each_fault_of_a_card_has_its_own_reason() {
+    assert_eq!(Rig::new().reason(CARD), Some(Reason::UnknownCard));
+    assert_eq!(Rig::new().with_card(true).with(row(1)).reason(CARD), Some(Reason::BlockedCard));
+    assert_eq!(Rig::new().with_card(false).reason(CARD), Some(Reason::NotBooked));
+    let mut rig = Rig::new().with_card(false).with(row(1));
+    assert_eq!(rig.reason(CARD), None);
+    assert_eq!(rig.reason(CARD), Some(Reason::AlreadyUsed));
+    assert_eq!(rig.reason(&code(1)), Some(Reason::AlreadyUsed), "the code after the card");
+}
+
+#[test]
+fn a_foreign_card_and_a_locked_key_are_told_apart() {
+    let mut rig = Rig::new().with_card(false).with(row(1));
+    let foreign = rig.scan("4111111111111111");
+    assert_eq!(
+        foreign.outcome,
+        Outcome::Decided(Note::NotAUnionCard.verdict(), Some(Note::NotAUnionCard))
+    );
+    rig.door.take_card_key(None);
+    let locked = rig.scan(CARD);
+    assert_eq!(locked.verdict_word(), "attention");
+    assert_eq!(
+        locked.outcome,
+        Outcome::Decided(Note::CardsLocked.verdict(), Some(Note::CardsLocked))
+    );
+    assert_eq!(rig.reason(&code(1)), None, "codes still work");
+}
+
+#[test]
+fn trust_says_on_what_a_verdict_rests() {
+    let mut rig = Rig::new().with(row(1));
+    assert_eq!(rig.scan(&code(1)).trust, Trust::Local { age_ms: 3 * MINUTE });
+    assert_eq!(rig.scan(&code(2)).trust, Trust::SignatureOnly);
+    let mut rig = Rig::new().with(row(3)).online(Verdict::Admitted, Some(row(3)));
+    assert_eq!(rig.scan(&code(3)).trust, Trust::Live);
+}
+
+#[test]
+fn the_server_knows_more() {
+    let refusal = Refusal::AlreadyUsed { at: NOON, station: "西门".into() };
+    let mut rig = Rig::new().with(row(1)).online(Verdict::Refused(refusal.clone()), Some(row(1)));
+    assert_eq!(rig.scan(&code(1)).outcome, Outcome::Decided(Verdict::Refused(refusal), None));
+    // An admission undone by the organizer, and a ticket booked a moment ago.
+    let taken = TicketRow { uses: vec![used("西门")], ..row(2) };
+    let mut rig = Rig::new().with(taken).online(Verdict::Admitted, Some(row(2)));
+    assert_eq!(rig.reason(&code(2)), None);
+    let mut rig = Rig::new().online(Verdict::Admitted, Some(row(3)));
+    let shown = rig.scan(CARD);
+    assert_eq!((shown.verdict_word(), shown.holder.as_deref()), ("admitted", Some("王*明")));
+    assert_eq!(shown.offer.as_deref(), Some("男子单打"));
+}
+
+#[test]
+fn what_this_kiosk_let_in_stays_let_in() {
+    let mut rig = Rig::new().with(row(1)).with_card(false);
+    assert_eq!(rig.reason(&code(1)), None);
+    let mut rig = rig.online(Verdict::Admitted, Some(row(1)));
+    assert_eq!(rig.reason(&code(1)), Some(Reason::AlreadyUsed));
+    assert_eq!(rig.asked, 0, "nothing the server could say would change it");
+    assert_eq!(rig.reason(CARD), Some(Reason::AlreadyUsed));
+    // Even when the copy does not know whose the ticket is.
+    rig.rows.clear();
+    assert_eq!(rig.reason(CARD), Some(Reason::AlreadyUsed));
+}
+
+#[test]
+fn an_unplugged_network_costs_one_question_at_most() {
+    let mut rig = Rig::new().with(row(1)).with(row(2)).with(row(3));
+    rig.door.synced(NOON, None);
+    rig.server = None;
+    assert_eq!(rig.reason(&code(1)), None);
+    assert_eq!(rig.reason(&code(2)), None);
+    assert_eq!(rig.asked, 1);
+    // A sync that was under way when the plug was pulled.
+    rig.door.synced(NOON.plus(-500), None);
+    assert_eq!(rig.reason(&code(4)), None);
+    assert_eq!(rig.asked, 1);
+    let mut rig = rig.online(Verdict::Admitted, Some(row(3)));
+    assert_eq!(rig.reason(&code(3)), None);
+    assert_eq!(rig.asked, 2);
+}
+
+#[test]
+fn forged_and_foreign_texts_are_never_asked_about() {
+    let mut rig = Rig::new().online(Verdict::Admitted, Some(row(1)));
+    assert_eq!(rig.reason(&forged(&code(1))), Some(Reason::Forged));
+    assert_eq!(rig.reason("hello"), Some(Reason::Unknown));
+    let elsewhere = TicketFact { event: 5, ..fact(2) };
+    assert_eq!(rig.reason(&elsewhere.sign(&issuer())), Some(Reason::WrongEvent));
+    assert_eq!(rig.asked, 0);
+}
+
+#[test]
+fn a_code_held_in_view_is_one_scan() {
+    let mut rig = Rig::new().with(row(1));
+    let first = rig.scan_by(&code(1), Trigger::Hand);
+    for _ in 0..5 {
+        rig.now = rig.now.plus(SAME_SCAN_MS - 1);
+        assert_eq!(rig.scan_by(&code(1), Trigger::Hand), first);
+    }
+    assert_eq!(rig.journal.len(), 1);
+    rig.now = rig.now.plus(SAME_SCAN_MS);
+    assert_eq!(rig.scan_by(&code(1), Trigger::Hand).reason_word(), Some("already_used"));
+    // To a program each line is a scan.
+    assert_eq!(rig.scan(&code(1)).scan.as_deref(), Some("k-3"));
+}
+
+#[test]
+fn without_a_durable_line_nothing_is_green() {
+    let mut rig = Rig::new().with(row(1));
+    rig.writable = false;
+    let shown = rig.scan_by(&code(1), Trigger::Hand);
+    assert_eq!(shown.outcome, Outcome::Closed(Closed::OutOfOrder));
+    assert_eq!(rig.door.head(), Head::start("k"));
+    rig.writable = true;
+    let shown = rig.scan_by(&code(1), Trigger::Hand);
+    assert_eq!((shown.verdict_word(), shown.scan.as_deref()), ("admitted", Some("k-1")));
+}
+
+#[test]
+fn a_locked_kiosk_decides_nothing_and_forgets() {
+    let mut rig = Rig::new().with(row(1));
+    rig.door.lock();
+    assert_eq!(rig.scan(&code(1)).outcome, Outcome::Closed(Closed::Locked));
+    assert!(rig.journal.is_empty() && !rig.door.reads_cards());
+}
+
+#[test]
+fn a_lease_ends_only_out_of_contact() {
+    let mut rig = Rig::new();
+    assert!(!rig.door.lease_ended(NOON.plus(24 * HOUR)));
+    assert!(rig.door.lease_ended(NOON.plus(24 * HOUR + 1)));
+    rig.door.synced(NOON.plus(24 * HOUR), None);
+    assert!(!rig.door.lease_ended(NOON.plus(24 * HOUR + 1)));
+}
+
+#[test]
+fn a_wrong_clock_is_corrected_before_it_refuses_anybody() {
+    let mut rig = Rig::new().with(row(1));
+    rig.now = NOON.plus(-3 * HOUR);
+    rig.door.synced(rig.now, Some(Skew { ms: 3 * HOUR, error_ms: 5 }));
+    assert_eq!(rig.reason(&code(1)), None);
+    let scan = rig.journal[0].entry.scan().expect("own entry");
+    assert_eq!((scan.at, scan.true_at()), (NOON.plus(-3 * HOUR), NOON));
+}
+
+#[test]
+fn the_journal_is_one_chain() {
+    let mut rig = Rig::new().with(row(1));
+    let mut chain = Chain::start("k");
+    for text in [code(1), code(1), "x".to_owned()] {
+        rig.scan(&text);
+    }
+    for (at, line) in rig.journal.iter().enumerate() {
+        chain = chain.after(at as u64 + 1, &line.entry);
+        assert_eq!(line.head, Head { seq: at as u64 + 1, chain });
+    }
+    let text: String = rig.journal.iter().map(|line| line.entry.0.clone()).collect();
+    assert!(!text.contains("王*明"), "the journal names nobody");
+}
+
+const AGAIN: Terms = Terms { uses: 1, reentry: true };
+const THRICE: Terms = Terms { uses: 3, reentry: false };
+
+#[test]
+fn one_scan_path_serves_every_station() {
+    for (kind, verdicts) in [
+        (StationKind::Gate, [None, Some(Reason::AlreadyUsed)]),
+        (StationKind::Exit, [None, None]),
+        (StationKind::Counter, [None, Some(Reason::AlreadyUsed)]),
+        (StationKind::Desk, [None, None]),
+        (StationKind::Booth, [None, None]),
+        (StationKind::Checkpoint, [None, Some(Reason::AlreadyUsed)]),
+    ] {
+        let mut rig = Rig::new().with(row(1)).at(kind, Terms::ONCE);
+        assert_eq!([rig.reason(&code(1)), rig.reason(&code(1))], verdicts, "{kind:?}");
+        assert!(rig.scans().iter().all(|scan| scan.station_kind == kind));
+        assert_eq!(rig.reason(&forged(&code(1))), Some(Reason::Forged), "{kind:?}");
+    }
+    let out = Use { kind: StationKind::Exit, ..used("出口") };
+    let back =
+        TicketRow { uses: vec![Use { at: NOON.plus(-HOUR), ..used("东门") }, out], ..row(1) };
+    assert_eq!(Rig::new().with(back.clone()).at(StationKind::Gate, AGAIN).reason(&code(1)), None);
+    let once = Rig::new().with(back).reason(&code(1));
+    assert_eq!(once, Some(Reason::AlreadyUsed));
+}
+
+#[test]
+fn a_voucher_is_redeemed_as_often_as_it_says_also_together_with_the_server() {
+    let mut rig = Rig::new().with(row(1)).at(StationKind::Counter, THRICE);
+    let left: Vec<_> = (0..3).map(|_| rig.scan(&code(1)).left).collect();
+    assert_eq!(left, [Some(2), Some(1), Some(0)]);
+    assert_eq!(rig.reason(&code(1)), Some(Reason::AlreadyUsed));
+    // The server knows of one at another counter, and not yet of the one here.
+    let elsewhere = Use { kind: StationKind::Counter, ..used("别的台") };
+    let known = TicketRow { uses: vec![elsewhere], ..row(2) };
+    let mut rig = Rig::new().with(row(2)).at(StationKind::Counter, THRICE);
+    assert_eq!(rig.reason(&code(2)), None);
+    let mut rig = rig.online(Verdict::Admitted, Some(known));
+    let second = rig.scan(&code(2));
+    assert_eq!((second.verdict_word(), second.left), ("admitted", Some(0)));
+    assert_eq!(rig.reason(&code(2)), Some(Reason::AlreadyUsed));
+}
+
+#[test]
+fn at_a_counter_the_holder_of_several_chooses_on_the_screen() {
+    let mut rig = Rig::new().with(row(1)).with(row(2)).with_card(false);
+    rig = rig.at(StationKind::Counter, THRICE);
+    let shown = rig.scan(CARD);
+    assert_eq!((shown.verdict_word(), shown.reason_word()), ("attention", Some("ambiguous")));
+    let choices: Vec<_> = shown.choices.iter().map(|c| (c.ticket.0[0], c.left, c.of)).collect();
+    assert_eq!(choices, [(1, 3, 3), (2, 3, 3)]);
+    // Nothing but what is on the screen can be chosen, and not for ever.
+    assert_eq!(rig.order(What::Choose(TicketId([9; 12]))), Err(Cannot::TooLate));
+    let chosen = rig.order(What::Choose(TicketId([2; 12]))).expect("shown");
+    assert_eq!((chosen.verdict_word(), chosen.left), ("admitted", Some(2)));
+    assert_eq!(rig.order(What::Choose(TicketId([2; 12]))), Err(Cannot::TooLate), "once");
+    rig.scan(CARD);
+    rig.now = rig.now.plus(2 * MINUTE);
+    assert_eq!(rig.order(What::Choose(TicketId([1; 12]))), Err(Cannot::TooLate));
+    assert_eq!(rig.scans()[1].medium, Medium::Card);
+}
+
+#[test]
+fn a_visitor_is_asked_once_whether_the_stand_may_have_their_name() {
+    let mut rig = Rig::new().with(row(1)).at(StationKind::Booth, Terms::ONCE);
+    assert_eq!(rig.order(What::Consent(true)), Err(Cannot::TooLate), "nobody was here");
+    assert!(rig.scan(&code(1)).asks_consent);
+    rig.order(What::Consent(true)).expect("shown");
+    assert_eq!(rig.order(What::Consent(false)), Err(Cannot::TooLate));
+    let deed = rig.scans()[1].deed.clone();
+    assert_eq!((deed.act, deed.about, deed.consent), (Act::Consent, Some(1), Some(true)));
+    assert_eq!(rig.journal[1].admitted, None);
+    assert!(!Rig::new().with(row(1)).scan(&code(1)).asks_consent, "a gate does not ask");
+}
+
+#[test]
+fn staff_check_in_by_the_list_under_the_same_rule() {
+    let cancelled = TicketRow { state: TicketState::Cancelled, ..row(2) };
+    let mut rig = Rig::new().with(row(1)).with(cancelled);
+    let shown = rig.order(What::CheckIn(TicketId([1; 12]))).expect("shown");
+    assert_eq!((shown.verdict_word(), shown.holder.as_deref()), ("admitted", Some("王*明")));
+    let again = rig.order(What::CheckIn(TicketId([1; 12]))).expect("shown");
+    assert_eq!(again.reason_word(), Some("already_used"));
+    let off = rig.order(What::CheckIn(TicketId([2; 12]))).expect("shown");
+    assert_eq!(off.reason_word(), Some("cancelled"));
+    assert_eq!(rig.order(What::CheckIn(TicketId([3; 12]))), Err(Cannot::NoSuchTicket));
+    let first = rig.scans()[0].deed.clone();
+    assert_eq!((first.act, first.operator.as_deref()), (Act::Hand, Some("小李")));
+    assert_eq!(rig.reason(&code(1)), Some(Reason::AlreadyUsed), "the code after the list");
+}
+
+#[test]
+fn a_supervisor_lets_pass_against_the_rule_and_it_says_so() {
+    let cancelled = TicketRow { state: TicketState::Cancelled, ..row(1) };
+    let mut rig = Rig::new().with(cancelled).with(row(2));
+    let why = || "领导批准".to_owned();
+    let shown = rig.order(What::Override(TicketId([1; 12]), why())).expect("shown");
+    assert_eq!(shown.verdict_word(), "admitted");
+    rig.order(What::Override(TicketId([2; 12]), why())).expect("shown");
+    let deeds: Vec<_> = rig.scans().into_iter().map(|scan| scan.deed).collect();
+    assert_eq!((deeds[0].act, deeds[0].against), (Act::Override, Some(Reason::Cancelled)));
+    assert_eq!(deeds[0].why.as_deref(), Some("领导批准"));
+    assert_eq!((deeds[1].act, deeds[1].against), (Act::Hand, None), "the rule allowed it");
+}
+
+#[test]
+fn what_was_taken_back_here_can_be_used_again_and_the_server_is_not_asked_before_it_knows() {
+    let mut rig = Rig::new().with(row(1));
+    let id = TicketId([1; 12]);
+    let undo = || What::Undo(id, "扫错了".to_owned());
+    assert_eq!(rig.order(undo()), Err(Cannot::NotAdmittedHere));
+    assert_eq!(rig.reason(&code(1)), None);
+    rig.order(undo()).expect("shown");
+    assert_eq!(rig.order(undo()), Err(Cannot::NotAdmittedHere), "once");
+    assert_eq!(rig.reason(&code(1)), None, "used again");
+    let deed = rig.scans()[1].deed.clone();
+    assert_eq!((deed.act, deed.about), (Act::Undo, Some(1)));
+    // A row that still counts what was taken back.
+    let known = Known {
+        id,
+        row: Some(TicketRow { uses: vec![used("东门")], ..row(1) }),
+        own: Vec::new(),
+        taken_back: vec![used("东门")],
+    };
+    assert_eq!(known.history(), []);
+}
+
+#[test]
+fn a_member_without_a_ticket_is_given_a_place_while_there_are_any() {
+    let mut rig = Rig::new().with_card(false).lent(1);
+    let shown = rig.scan(CARD);
+    assert_eq!((shown.verdict_word(), shown.offer.as_deref()), ("admitted", Some("男子单打")));
+    let walk_in = rig.scans()[0].deed.walk_in.clone().expect("a walk-in");
+    assert_eq!((walk_in.person.as_str(), walk_in.allotment), ("p", 1));
+    assert_eq!(rig.reason(CARD), Some(Reason::AlreadyUsed), "the same card again");
+    rig.own.clear();
+    assert_eq!(rig.reason(CARD), Some(Reason::Full), "another member");
+    assert_eq!(Rig::new().with_card(false).reason(CARD), Some(Reason::NotBooked));
+    // The server knows of a booking that the copy does not have yet.
+    let mut rig = Rig::new().with_card(false).lent(1).online(Verdict::Admitted, Some(row(4)));
+    rig.scan(CARD);
+    let scan = rig.scans().remove(0);
+    assert_eq!((scan.ticket, scan.deed.walk_in), (Some(TicketId([4; 12])), None));
+    let mut rig = Rig::new().with_card(false).lent(1);
+    rig = rig.online(Verdict::Refused(Refusal::NotBooked), None);
+    assert_eq!((rig.scan(CARD).verdict_word(), rig.scans()[0].deed.act), ("admitted", Act::WalkIn));
+}
+
+proptest! {
+    /// Whatever is scanned and whatever the server says: no signature, no green.
+    #[test]
+    fn no_text_is_admitted_without_a_signature(text in any::<String>(), online: bool) {
+        let mut rig = Rig::new().with(row(1));
+        if online {
+            rig = rig.online(Verdict::Admitted, Some(row(1)));
+        }
+        if !text.trim().is_empty() {
+            prop_assert_ne!(rig.scan(&text).verdict_word(), "admitted");
+        }
+    }
+
+    #[test]
+    fn no_changed_code_is_admitted(at in 2..admission::ticket::CODE_CHARS, to in "[A-Z2-7]") {
+        let mut changed = code(1);
+        prop_assume!(changed[at..=at] != to);
+        changed.replace_range(at..=at, &to);
+        let mut rig = Rig::new().with(row(1)).online(Verdict::Admitted, Some(row(1)));
+        prop_assert_ne!(rig.scan(&changed).verdict_word(), "admitted");
+    }
+
+    /// Any order of scans of few tickets, with silence and answers in between: each is let in once at most.
+    #[test]
+    fn a_ticket_is_let_in_once(scans in prop::collection::vec((1_u8..4, any::<bool>(), any::<bool>()), 1..40)) {
+        let mut rig = Rig::new().with(row(1)).with(row(2)).with_card(false);
+        let mut admitted = HashMap::new();
+        for (id, by_card, online) in scans {
+            rig.server = online.then(|| checked(Verdict::Admitted, Some(row(id))));
+            rig.door.synced(rig.now, None);
+            rig.scan(&if by_card { CARD.to_owned() } else { code(id) });
+            if let Some(id) = rig.journal.last().and_then(|line| line.admitted) {
+                *admitted.entry(id).or_insert(0) += 1;
+            }
+        }
+        prop_assert!(admitted.values().all(|&times| times == 1));
+    }
+}

@@ -1,0 +1,374 @@
+//! One scan from its text to its entry in the journal.
+
+use admission::{
+    card::Reading,
+    decide::{Spare, StationKind, Terms},
+    scan::{Act, WalkIn},
+    sync::Allotment,
+    ticket::{self, CodeError},
+};
+use sha2::{Digest, Sha256};
+
+use super::*;
+
+impl Door {
+    pub(super) fn scanned(&mut self, text: &str, trigger: Trigger, now: Millis) -> Effect {
+        let text = text.trim();
+        if text.is_empty() {
+            return Effect::Ignore;
+        }
+        let hash: [u8; 32] =
+            Sha256::new().chain_update(self.salt).chain_update(text).finalize().into();
+        if let Some(shown) = self.repeated(&hash, trigger, now) {
+            return Effect::Show(shown);
+        }
+        if let Some(closed) = self.closed_because() {
+            return Effect::Show(self.closed(closed, now));
+        }
+        let draft = Draft { text: Some(hash), ..self.draft(now) };
+        match Reading::of(text) {
+            Reading::Other => self.record(draft),
+            Reading::Code(code) => self.read_code(Draft { medium: Medium::Code, ..draft }, &code),
+            Reading::Card(card) => {
+                let draft = Draft { medium: Medium::Card, ..draft };
+                let bins = self.known.post.as_ref().map_or(&[][..], |post| &post.card_bins);
+                match &self.card_key {
+                    _ if !card.has_bin(bins) => self.note(draft, Note::NotAUnionCard),
+                    None => self.note(draft, Note::CardsLocked),
+                    Some(key) => {
+                        let fingerprint = card.fingerprint(key);
+                        self.turn = Turn::Looking(draft, Subject::Card(fingerprint));
+                        Effect::Look(Lookup::Card(fingerprint))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Of what nothing is known yet.
+    pub(super) fn draft(&self, now: Millis) -> Draft {
+        Draft {
+            text: None,
+            at: now,
+            medium: Medium::Other,
+            verdict: Verdict::Refused(Refusal::Unknown),
+            note: None,
+            ticket: None,
+            class: None,
+            holder: None,
+            trust: self.local_trust(now),
+            deed: Deed::default(),
+            left: None,
+            choices: Vec::new(),
+        }
+    }
+
+    /// A code or card that is still in view is not another scan.
+    fn repeated(&mut self, text: &[u8; 32], trigger: Trigger, now: Millis) -> Option<Shown> {
+        let last = self.last.as_mut()?;
+        let soon = (0..SAME_SCAN_MS).contains(&now.since(last.seen));
+        (trigger == Trigger::Hand && soon && last.text == *text).then(|| {
+            last.seen = now;
+            last.shown.clone()
+        })
+    }
+
+    fn read_code(&mut self, draft: Draft, code: &str) -> Effect {
+        match ticket::verify(code, &self.keys) {
+            Ok(fact) => {
+                let draft = Draft { ticket: Some(fact.id), class: Some(fact.class), ..draft };
+                let id = fact.id;
+                self.turn = Turn::Looking(draft, Subject::Code(fact));
+                Effect::Look(Lookup::Ticket(id))
+            }
+            Err(CodeError::Forged) => {
+                self.record(Draft { verdict: Verdict::Refused(Refusal::Forged), ..draft })
+            }
+            Err(CodeError::NotATicket) => self.record(draft),
+        }
+    }
+
+    fn note(&mut self, draft: Draft, note: Note) -> Effect {
+        self.record(Draft { verdict: note.verdict(), note: Some(note), ..draft })
+    }
+
+    pub(super) fn decide_code(
+        &mut self,
+        mut draft: Draft,
+        fact: &TicketFact,
+        known: Known,
+        now: Millis,
+    ) -> Effect {
+        let Some(post) = &self.known.post else {
+            return Effect::Show(self.closed(Closed::NotReady, now));
+        };
+        let (station, terms) = (post.as_station(), post.event.terms(fact.class));
+        let ticket = match &known.row {
+            Some(row) => {
+                draft.holder = Some(row.holder.clone());
+                row.shown_by_code(fact.reissue, terms)
+            }
+            None => {
+                draft.trust = Trust::SignatureOnly;
+                Ticket::from_code(*fact).under(terms)
+            }
+        };
+        // The event that was signed holds, whatever a row says.
+        let ticket = Ticket { fact: TicketFact { event: fact.event, ..ticket.fact }, ..ticket };
+        let history = known.history();
+        draft.verdict = decide::decide(&ticket, &station, &history, self.true_time(draft.at));
+        draft.left = left(&draft.verdict, station.kind, terms, &history);
+        // Of another event's ticket the server would say no more.
+        if fact.event != station.event {
+            return self.record(draft);
+        }
+        let check = self.check(&draft, Some((fact.id, fact.reissue)), None);
+        self.ask_or_record(draft, vec![known], check)
+    }
+
+    pub(super) fn decide_card(
+        &mut self,
+        mut draft: Draft,
+        fingerprint: Fingerprint,
+        found: Found,
+        now: Millis,
+    ) -> Effect {
+        let Some(post) = &self.known.post else {
+            return Effect::Show(self.closed(Closed::NotReady, now));
+        };
+        let tickets = match found {
+            Found::Card { blocked: true, .. } => {
+                draft.verdict = Verdict::Refused(Refusal::BlockedCard);
+                Vec::new()
+            }
+            Found::Card { blocked: false, person, tickets, given, fresh } => {
+                let candidates: Vec<_> =
+                    tickets.iter().filter_map(|known| candidate(post, known)).collect();
+                let (station, true_now) = (post.as_station(), self.true_time(draft.at));
+                let (verdict, at) = decide::decide_for_card(&candidates, &station, true_now);
+                draft.verdict = verdict;
+                if let Some(at) = at {
+                    let (ticket, history) = &candidates[at];
+                    draft.ticket = Some(ticket.fact.id);
+                    draft.class = Some(ticket.fact.class);
+                    draft.left = left(&draft.verdict, station.kind, ticket.terms, history);
+                    let row = tickets.iter().find(|known| known.id == ticket.fact.id);
+                    draft.holder = row.and_then(|known| Some(known.row.as_ref()?.holder.clone()));
+                }
+                if draft.verdict == Verdict::Attention(Refusal::Ambiguous) {
+                    draft.choices = choices(post, &candidates, true_now);
+                }
+                if draft.verdict == Verdict::Refused(Refusal::NotBooked) {
+                    let (verdict, from) = walk_in(post, &given, true_now);
+                    draft.verdict = verdict;
+                    if let Some(Allotment { number, class, .. }) = from {
+                        draft.ticket = Some(fresh);
+                        draft.class = Some(class);
+                        draft.note = Some(Note::WalkIn);
+                        draft.deed.act = Act::WalkIn;
+                        draft.deed.walk_in = Some(WalkIn { person, allotment: number, class });
+                    }
+                }
+                tickets
+            }
+            Found::NoCard | Found::Ticket(_) | Found::Admission(..) => {
+                draft.verdict = Verdict::Refused(Refusal::UnknownCard);
+                Vec::new()
+            }
+        };
+        let check = self.check(&draft, None, Some(fingerprint));
+        self.ask_or_record(draft, tickets, check)
+    }
+
+    pub(super) fn check(
+        &self,
+        draft: &Draft,
+        ticket: Option<(TicketId, u8)>,
+        card: Option<Fingerprint>,
+    ) -> Check {
+        Check { seq: self.known.head.seq + 1, ticket, card, medium: draft.medium, at: draft.at }
+    }
+
+    /// The server is asked unless it knows no better: of what was done here and not told yet.
+    pub(super) fn ask_or_record(
+        &mut self,
+        draft: Draft,
+        known: Vec<Known>,
+        check: Check,
+    ) -> Effect {
+        let refused_here = |known: &Known| {
+            Some(known.id) == draft.ticket && !known.own.is_empty() && !draft.verdict.is_admitted()
+        };
+        let pending = known.iter().any(|known| !known.taken_back.is_empty() || refused_here(known));
+        if !self.in_contact || pending {
+            return self.record(draft);
+        }
+        self.turn = Turn::Asking(draft, known);
+        Effect::Ask(check)
+    }
+
+    /// The server knows more, except of what this kiosk did and has not told it yet.
+    pub(super) fn weigh(
+        &mut self,
+        mut draft: Draft,
+        known: Vec<Known>,
+        checked: Box<Checked>,
+    ) -> Effect {
+        draft.trust = Trust::Live;
+        let own_walk_in = draft.deed.act == Act::WalkIn;
+        if own_walk_in && checked.verdict == Verdict::Refused(Refusal::NotBooked) {
+            return self.record(draft);
+        }
+        if own_walk_in {
+            draft.deed = Deed::default();
+            (draft.note, draft.ticket, draft.class) = (None, None, None);
+        }
+        if let Some(row) = &checked.ticket
+            && (draft.medium == Medium::Card || draft.ticket == Some(row.fact.id))
+        {
+            draft.is_about(row);
+        }
+        if !checked.verdict.is_admitted() {
+            if checked.verdict.reason() != Some(admission::Reason::Ambiguous) {
+                draft.choices.clear();
+            }
+            draft.verdict = checked.verdict;
+            return self.record(draft);
+        }
+        let Some(id) = draft.ticket else {
+            // Admitted, but on what? The kiosk's own verdict stands.
+            return self.record(draft);
+        };
+        let Some(known) = known.iter().find(|known| known.id == id) else {
+            self.turn = Turn::LookingAgain(draft, checked);
+            return Effect::Look(Lookup::Ticket(id));
+        };
+        draft.choices.clear();
+        draft.verdict = Verdict::Admitted;
+        if let (Some(post), Some(row)) = (&self.known.post, &checked.ticket) {
+            // The server judged everything but what it has not heard of.
+            let terms = post.event.terms(row.fact.class);
+            let own = known.own_after(checked.have_through).cloned();
+            let history: Vec<Use> = checked.uses.iter().cloned().chain(own).collect();
+            let (ticket, station) = (row.shown_by_card(terms), post.as_station());
+            draft.verdict = decide::decide(&ticket, &station, &history, checked.server_now);
+            draft.left = left(&draft.verdict, station.kind, terms, &history);
+        }
+        self.record(draft)
+    }
+
+    pub(super) fn record(&mut self, draft: Draft) -> Effect {
+        let Some(post) = &self.known.post else {
+            let why = self.closed_because().unwrap_or(Closed::NotReady);
+            return Effect::Show(self.closed(why, draft.at));
+        };
+        let seq = self.known.head.seq + 1;
+        let entry = Entry::of(&Scan {
+            seq,
+            event: post.event.number,
+            station_kind: post.station_kind,
+            station: post.station.clone(),
+            medium: draft.medium,
+            ticket: draft.ticket,
+            verdict: draft.verdict.clone(),
+            trust: draft.trust,
+            at: draft.at,
+            skew: self.known.skew,
+            deed: draft.deed.clone(),
+        });
+        let head = Head { seq, chain: self.known.head.chain.after(seq, &entry) };
+        let admitted = draft.ticket.filter(|_| draft.verdict.is_admitted());
+        let line = Line { head, entry, admitted, deed: draft.deed.clone() };
+        self.turn = Turn::Recording(draft, head);
+        Effect::Record(line)
+    }
+
+    pub(super) fn recorded(&mut self, draft: Draft, head: Head) -> Effect {
+        self.known.head = head;
+        let post = self.known.post.as_ref();
+        let kind = post.map_or(StationKind::Gate, |post| post.station_kind);
+        let offer = post.zip(draft.class).and_then(|(post, class)| post.event.offer(class));
+        let visit = draft.ticket.filter(|_| {
+            matches!(kind, StationKind::Booth | StationKind::Desk) && draft.verdict.is_admitted()
+        });
+        if !matches!(draft.deed.act, Act::Undo | Act::Consent) {
+            self.pending = Pending {
+                at: draft.at,
+                tickets: draft.choices.iter().map(|choice| choice.ticket).collect(),
+                visit: visit.map(|ticket| (head.seq, ticket)),
+            };
+        }
+        let shown = Shown {
+            scan: Some(format!("{}-{}", self.kiosk, head.seq)),
+            kind,
+            outcome: Outcome::Decided(draft.verdict, draft.note),
+            trust: draft.trust,
+            holder: draft.holder,
+            offer: offer.map(|offer| offer.name.clone()),
+            left: draft.left,
+            choices: draft.choices,
+            asks_consent: visit.is_some(),
+            at: draft.at,
+            decide_us: 0,
+        };
+        if let Some(text) = draft.text {
+            self.last = Some(Last { text, seen: draft.at, shown: shown.clone() });
+        }
+        Effect::Show(shown)
+    }
+}
+
+/// How often it may be redeemed once this is done.
+fn left(verdict: &Verdict, kind: StationKind, terms: Terms, history: &[Use]) -> Option<u8> {
+    (kind == StationKind::Counter && verdict.is_admitted() && terms.uses > 1)
+        .then(|| terms.uses_left(history).saturating_sub(1))
+}
+
+/// A ticket that the card opens, with its history. One that was given here a moment ago has no row yet.
+fn candidate(post: &Post, known: &Known) -> Option<(Ticket, Vec<Use>)> {
+    let history = known.history();
+    match &known.row {
+        Some(row) => Some((row.shown_by_card(post.event.terms(row.fact.class)), history)),
+        None if known.own.is_empty() => None,
+        None => {
+            let fact = TicketFact {
+                id: known.id,
+                event: post.event.number,
+                class: 0,
+                valid_from: Millis(0),
+                valid_to: Millis(i64::MAX),
+                reissue: 0,
+            };
+            Some((Ticket::from_code(fact), history))
+        }
+    }
+}
+
+/// What the holder may choose from: the tickets that the rule would let pass.
+fn choices(post: &Post, candidates: &[(Ticket, Vec<Use>)], now: Millis) -> Vec<Choice> {
+    let station = post.as_station();
+    let fits = |(ticket, history): &&(Ticket, Vec<Use>)| {
+        decide::decide(ticket, &station, history, now).is_admitted()
+    };
+    let choice = |(ticket, history): &(Ticket, Vec<Use>)| Choice {
+        ticket: ticket.fact.id,
+        offer: post.event.offer(ticket.fact.class).map_or(String::new(), |o| o.name.clone()),
+        left: ticket.terms.uses_left(history),
+        of: ticket.terms.uses,
+    };
+    candidates.iter().filter(fits).map(choice).collect()
+}
+
+/// A place from one of the kiosk's own allotments, if there is one.
+fn walk_in(post: &Post, given: &[(i64, u32)], now: Millis) -> (Verdict, Option<Allotment>) {
+    let spare = |lent: &Allotment| {
+        let offer = post.event.offer(lent.class)?;
+        let gone = given.iter().find(|(number, _)| *number == lent.number).map_or(0, |(_, n)| *n);
+        let (valid_from, valid_to) = (offer.valid_from, offer.valid_to);
+        let left = lent.places.saturating_sub(gone);
+        Some((*lent, Spare { valid_from, valid_to, until: lent.until, left }))
+    };
+    let (lent, spares): (Vec<_>, Vec<_>) = post.allotments.iter().filter_map(spare).unzip();
+    let (verdict, at) = decide::decide_walk_in(&post.as_station(), &spares, now);
+    (verdict, at.map(|at| lent[at]))
+}

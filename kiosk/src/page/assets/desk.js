@@ -1,0 +1,212 @@
+// The operating page: opens by PIN, finds people, and hands the kiosk program what staff tap. Decides nothing.
+
+const SAY = {
+  zh: {
+    back: "返回检票", desk: "操作台", close: "锁上", open: "打开", who: "您的称呼", erase: "删除",
+    set_pin: "第一次使用：请设一个 6 到 12 位的操作密码", pin: "请输入操作密码",
+    wrong: "密码不对。", wait: (s) => `请 ${s} 秒后再试。`, no_pin: "密码是 6 到 12 位数字。", failed: "现在打不开，请稍后再试。",
+    search: "姓名、拼音、首字母、手机或卡尾号、单位", never_mind: "不了",
+    hint: (n) => `可查 ${n} 张票。输一个字、拼音或首字母（wxm），或手机、京卡后四位，或单位。`,
+    loading: "正在取名单，请稍候。没有网络时，用上次取到的。",
+    none: "没有找到。换一个字，或试试手机后四位。", many: (m, n) => `找到 ${n} 张，先列出 ${m} 张，再多输一点。`,
+    check_in: "签到", override: "特别放行", undo: "撤销", can: "可以放行", phone: "手机尾号", card: "京卡尾号", with: (b) => `与${b}同行`,
+    over_title: "特别放行，为什么？", undo_title: "撤销刚才的放行，为什么？",
+    overs: ["已核对证件", "负责人同意", "系统有误"], undos: ["扫错了人", "没有进场", "重复操作"],
+    in: (n) => `${n}：已放行`, refused: (n) => `${n}：没有放行`, undone: (n) => `${n}：已撤销`, lost: "检票程序没有回答，请再试一次。",
+    ready: "开场前检查", drill: "演练", drill_hint: "在检票屏幕上看看每种情况是什么样子，不留任何记录。", shown: "已在检票屏幕上显示",
+    reasons: { admitted: "请进", unknown: "无法识别", forged: "票码无效", revoked: "票已换新", cancelled: "已取消", unpaid: "尚未缴费", unapproved: "尚未审核", wrong_event: "不是本场", wrong_station: "不在此处", too_early: "还没开始", too_late: "已经结束", already_used: "已使用", stale_code: "截图无效", unknown_card: "无此卡", blocked_card: "卡已挂失", not_booked: "没有报名", full: "人数已满", ambiguous: "不止一张票" },
+  },
+  en: {
+    back: "Back to scanning", desk: "Desk", close: "Lock", open: "Open", who: "Your name", erase: "Erase",
+    set_pin: "First use: choose a PIN of 6 to 12 digits", pin: "PIN",
+    wrong: "Wrong PIN. ", wait: (s) => `Please wait ${s} s.`, no_pin: "A PIN has 6 to 12 digits.", failed: "It does not open now. Please try again later.",
+    search: "Name, pinyin, initials, last four of phone or card, firm", never_mind: "Never mind",
+    hint: (n) => `${n} tickets. Type a character, pinyin or initials (wxm), the last four of a phone or card, or a firm.`,
+    loading: "Fetching the list, one moment. Without a network the last one is used.",
+    none: "Nobody found. Try another character, or the last four of the phone.", many: (m, n) => `${n} found, ${m} shown. Type a little more.`,
+    check_in: "Check in", override: "Let in anyway", undo: "Undo", can: "May pass", phone: "phone", card: "card", with: (b) => `with ${b}`,
+    over_title: "Let in anyway: why?", undo_title: "Take it back: why?",
+    overs: ["Saw the ID", "Person in charge agreed", "System is wrong"], undos: ["Wrong person", "Did not go in", "Done twice"],
+    in: (n) => `${n}: let in`, refused: (n) => `${n}: not let in`, undone: (n) => `${n}: taken back`, lost: "The kiosk program does not answer. Please try again.",
+    ready: "Ready?", drill: "Drill", drill_hint: "See on the scanning screen what each case looks like. Nothing is recorded.", shown: "Shown on the scanning screen",
+    reasons: { admitted: "Welcome", unknown: "Not recognised", forged: "Not a valid ticket", revoked: "Replaced ticket", cancelled: "Cancelled", unpaid: "Not paid yet", unapproved: "Not approved yet", wrong_event: "Another event", wrong_station: "Another station", too_early: "Too early", too_late: "Too late", already_used: "Already used", stale_code: "Screenshot", unknown_card: "Unknown card", blocked_card: "Blocked card", not_booked: "Not booked", full: "Full", ambiguous: "Several tickets" },
+  },
+};
+
+const at = (id) => document.getElementById(id);
+const lang = new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh";
+const words = SAY[lang];
+let pin = "", asked = 0, waiting = 0, saidTimer = 0;
+
+document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
+const translate = (root) => {
+  for (const element of root.querySelectorAll("[data-say]")) element.textContent = words[element.dataset.say];
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", words[element.dataset.label]);
+};
+translate(document);
+translate(at("row").content);
+at("search").placeholder = words.search;
+
+async function call(path, body) {
+  try {
+    const response = await fetch(path, { method: body ? "POST" : "GET", headers: body ? { "content-type": "application/json" } : {}, body: body && JSON.stringify(body) });
+    const text = await response.text();
+    return { status: response.status, data: text ? JSON.parse(text) : null };
+  } catch {
+    say(words.lost, false);
+    return { status: 0, data: null };
+  }
+}
+
+function say(text, well) {
+  const said = at("said");
+  said.textContent = text;
+  said.classList.toggle("no", !well);
+  said.hidden = false;
+  clearTimeout(saidTimer);
+  saidTimer = setTimeout(() => { said.hidden = true; }, 5_000);
+}
+
+// ---------------------------------------------------------------- open and closed
+
+async function look() {
+  const { data } = await call("/desk/state");
+  if (!data) return;
+  document.body.dataset.state = data.open ? "open" : "closed";
+  at("pin-page").hidden = data.open;
+  at("list-page").hidden = !data.open;
+  at("operator").textContent = data.operator ?? "";
+  at("pin-title").textContent = data.has_pin ? words.pin : words.set_pin;
+  if (data.open) {
+    at("hint").textContent = data.known ? words.hint(data.known) : words.loading;
+    at("search").focus();
+    if (!data.known) setTimeout(look, 1_000);
+  } else {
+    show("");
+  }
+}
+
+function show(digits) {
+  pin = digits.slice(0, 12);
+  at("dots").textContent = "●".repeat(pin.length);
+}
+
+function press(key) {
+  if (waiting) return;
+  at("pin-fault").textContent = "";
+  show(key === "back" ? pin.slice(0, -1) : pin + key);
+}
+
+at("pin-form").addEventListener("click", (event) => {
+  const key = event.target.closest("[data-key]")?.dataset.key;
+  if (key) press(key);
+});
+
+addEventListener("keydown", (event) => {
+  if (document.body.dataset.state !== "closed" || event.target === at("who")) return;
+  if (/^\d$/.test(event.key)) press(event.key);
+  if (event.key === "Backspace") press("back");
+});
+
+at("pin-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (waiting) return;
+  const { status, data } = await call("/desk/opening", { pin, operator: at("who").value });
+  show("");
+  if (status === 204) return look();
+  const fault = at("pin-fault");
+  fault.textContent = { 401: words.wrong, 422: words.no_pin, 503: words.failed }[status] ?? "";
+  const wait = Math.ceil((data?.wait_ms ?? 0) / 1000);
+  if (wait > 0) {
+    fault.textContent += words.wait(wait);
+    waiting = setTimeout(() => { waiting = 0; fault.textContent = ""; }, wait * 1000);
+  }
+});
+
+at("close").addEventListener("click", async () => {
+  await call("/desk/closing", {});
+  at("rows").replaceChildren();
+  at("search").value = "";
+  look();
+});
+
+// ---------------------------------------------------------------- finding
+
+async function find() {
+  const text = at("search").value.trim();
+  const turn = ++asked;
+  if (!text) {
+    at("rows").replaceChildren();
+    return look();
+  }
+  const { status, data } = await call("/desk/search", { text });
+  if (turn !== asked) return;
+  if (status === 401) return look();
+  if (!data) return;
+  at("rows").replaceChildren(...data.rows.map(row));
+  at("hint").textContent = !data.rows.length ? words.none : data.found > data.rows.length ? words.many(data.rows.length, data.found) : "";
+}
+
+function row(person) {
+  const item = at("row").content.cloneNode(true).firstElementChild;
+  item.dataset.verdict = person.verdict;
+  item.dataset.ticket = person.ticket;
+  item.querySelector("strong").textContent = person.name;
+  const facts = [person.booker && words.with(person.booker), person.organisation, person.offer, person.phone4 && `${words.phone} ${person.phone4}`, person.cards4?.length && `${words.card} ${person.cards4.join("、")}`];
+  item.querySelector(".more").textContent = facts.filter(Boolean).join(" · ");
+  item.querySelector(".state").textContent = person[lang] || words.can;
+  const may = person.verdict === "admitted";
+  item.querySelector(".in").hidden = !may;
+  item.querySelector(".over").hidden = may;
+  item.querySelector(".undo").hidden = !person.undoable;
+  item.querySelector(".in").addEventListener("click", () => tap("/desk/admission", person, "", words.in));
+  item.querySelector(".over").addEventListener("click", () => ask(person, words.over_title, words.overs, (why) => tap("/desk/override", person, why, words.in)));
+  item.querySelector(".undo").addEventListener("click", () => ask(person, words.undo_title, words.undos, (why) => tap("/desk/undo", person, why, words.undone)));
+  return item;
+}
+
+async function tap(path, person, why, done) {
+  const { status, data } = await call(path, { ticket: person.ticket, why });
+  if (status === 401) return look();
+  if (status === 409) say(data[lang], false);
+  else if (status === 200) {
+    const well = data.look === "admitted" || path === "/desk/undo";
+    say(well ? done(person.name) : `${words.refused(person.name)}。${data[lang].next}`, well);
+  }
+  find();
+}
+
+function ask(person, title, reasons, then) {
+  at("why-title").textContent = title;
+  at("why-what").textContent = [person.name, person[lang]].filter(Boolean).join("：");
+  at("whys").replaceChildren(...reasons.map((reason) => {
+    const button = document.createElement("button");
+    button.value = button.textContent = reason;
+    return button;
+  }));
+  const dialog = at("why");
+  dialog.returnValue = "";
+  dialog.addEventListener("close", () => dialog.returnValue && then(dialog.returnValue), { once: true });
+  dialog.showModal();
+}
+
+at("ready").addEventListener("toggle", async () => {
+  if (!at("ready").open) return;
+  const { data } = await call("/desk/readiness");
+  at("findings").replaceChildren(...(data?.findings ?? []).map((finding) => Object.assign(document.createElement("li"), { className: finding.grade, textContent: finding[lang] })));
+});
+
+at("reasons").replaceChildren(...Object.entries(words.reasons).map(([what, name]) => {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
+  button.dataset.what = what;
+  button.addEventListener("click", async () => {
+    const { status } = await call("/desk/drill", { what });
+    if (status === 401) look();
+    if (status === 200) say(words.shown, true);
+  });
+  return button;
+}));
+
+at("search").addEventListener("input", () => { clearTimeout(find.timer); find.timer = setTimeout(find, 120); });
+setInterval(() => { if (document.body.dataset.state === "open" && !at("search").value) look(); }, 30_000);
+look();

@@ -1,0 +1,294 @@
+//! `/desk`: the operating page. A PIN opens it for ten minutes of use; everything done here names who did it.
+
+use std::time::Instant;
+
+use admission::{
+    Verdict,
+    say::{self, Lang},
+    sync::PersonRow,
+};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use data_encoding::HEXLOWER;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{Page, asset};
+use crate::{
+    desk::{IDLE, Shut},
+    door::{Cannot, Order, What},
+    doorkeeper::{Message, News, Standing},
+};
+
+/// Rows of one answer.
+const ROWS: usize = 20;
+/// Letters of a label or a reason.
+const LABEL_MAX: usize = 8;
+const WHY_MAX: usize = 40;
+
+/// Who has the desk open.
+pub(super) struct Session {
+    token: String,
+    operator: Option<String>,
+    touched: Instant,
+}
+
+pub(super) fn routes() -> Router<Page> {
+    Router::new()
+        .route("/desk", get(|| async { asset("desk.html") }))
+        .route("/desk/state", get(state))
+        .route("/desk/opening", post(open))
+        .route("/desk/closing", post(close))
+        .route("/desk/search", post(search))
+        .route("/desk/admission", post(admit))
+        .route("/desk/override", post(override_rule))
+        .route("/desk/undo", post(undo))
+        .route("/desk/readiness", get(readiness))
+        .route("/desk/drill", post(drill))
+}
+
+/// `GET /desk/state`: whether it is open, and what it knows.
+async fn state(State(page): State<Page>, headers: HeaderMap) -> Response {
+    let operator = page.operator(&headers).ok();
+    Json(json!({
+        "open": operator.is_some(),
+        "operator": operator.flatten(),
+        "has_pin": page.desk.has_pin(),
+        "known": page.desk.known(),
+    }))
+    .into_response()
+}
+
+#[derive(Deserialize)]
+struct Opening {
+    pin: String,
+    #[serde(default)]
+    operator: String,
+}
+
+/// `POST /desk/opening`: the PIN, and who it is. 401 with `wait_ms` when it is wrong.
+async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Response {
+    let refused = |status: StatusCode, code: &str, wait_ms: i64| {
+        (status, Json(json!({ "code": code, "wait_ms": wait_ms }))).into_response()
+    };
+    let pin = Zeroizing::new(opening.pin);
+    match page.desk.open(&pin).await {
+        Ok(card_key) => {
+            if let Some(card_key) = card_key.filter(|_| !page.kiosk.status.borrow().cards) {
+                let news = Message::News(News::CardKey(card_key));
+                // The doorkeeper leaves first only when the program ends.
+                drop(page.kiosk.messages.send(news).await);
+            }
+            // Names are fetched with the next round, which this wakes.
+            page.kiosk.recorded.notify_one();
+        }
+        Err(Shut::WrongPin { wait_ms }) => {
+            return refused(StatusCode::UNAUTHORIZED, "wrong_pin", wait_ms);
+        }
+        Err(Shut::TooSoon { wait_ms }) => {
+            return refused(StatusCode::TOO_MANY_REQUESTS, "too_soon", wait_ms);
+        }
+        Err(Shut::NoPin) => return refused(StatusCode::UNPROCESSABLE_ENTITY, "no_pin", 0),
+        Err(error) => {
+            tracing::error!(%error, "the desk does not open");
+            return refused(StatusCode::SERVICE_UNAVAILABLE, "failed", 0);
+        }
+    }
+    let mut token = [0; 16];
+    if getrandom::fill(&mut token).is_err() {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "failed", 0);
+    }
+    let token = HEXLOWER.encode(&token);
+    let cookie = format!("desk={token}; Path=/desk; HttpOnly; SameSite=Strict");
+    let label: String = opening.operator.trim().chars().take(LABEL_MAX).collect();
+    let operator = Some(label).filter(|label| !label.is_empty());
+    *page.sessions() = Some(Session { token, operator, touched: Instant::now() });
+    let cookie = HeaderValue::from_str(&cookie).unwrap_or(HeaderValue::from_static(""));
+    ([(header::SET_COOKIE, cookie)], StatusCode::NO_CONTENT).into_response()
+}
+
+/// `POST /desk/closing`.
+async fn close(State(page): State<Page>) -> StatusCode {
+    *page.sessions() = None;
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+struct Sought {
+    text: String,
+}
+
+/// Somebody who was found, and how their ticket stands here.
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    person: PersonRow,
+    offer: String,
+    /// `admitted`, `refused` or `attention`: what the rule would say.
+    verdict: &'static str,
+    /// In words; empty when the rule would let them pass.
+    zh: String,
+    en: String,
+    undoable: bool,
+}
+
+/// `POST /desk/search`: who fits. (Not in the address: it may be a name.)
+async fn search(
+    State(page): State<Page>,
+    headers: HeaderMap,
+    Json(sought): Json<Sought>,
+) -> Response {
+    if let Err(shut) = page.operator(&headers) {
+        return shut.into_response();
+    }
+    let (people, found) = page.desk.find(&sought.text, ROWS);
+    let standings = page.kiosk.stand(people.iter().map(|person| person.ticket).collect()).await;
+    let now = page.clock.now();
+    let zone = page.kiosk.status.borrow().place.as_ref().map(|place| place.time_zone.clone());
+    let zone = zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC);
+    let words = |verdict: &Verdict, lang| match verdict {
+        Verdict::Admitted => String::new(),
+        other => say::tell(other, lang, now, &zone).next,
+    };
+    let row = |person: PersonRow| {
+        let standing = standings.iter().find(|standing| standing.ticket == person.ticket)?;
+        let Standing { verdict, offer, undoable, .. } = standing.clone();
+        let (zh, en) = (words(&verdict, Lang::Zh), words(&verdict, Lang::En));
+        Some(Row { person, offer, verdict: verdict.word(), zh, en, undoable })
+    };
+    let rows: Vec<Row> = people.into_iter().filter_map(row).collect();
+    Json(json!({ "rows": rows, "found": found, "known": page.desk.known() })).into_response()
+}
+
+#[derive(Deserialize)]
+struct Tapped {
+    ticket: admission::ticket::TicketId,
+    #[serde(default)]
+    why: String,
+}
+
+/// `POST /desk/admission`: the holder is here, and the rule decides.
+async fn admit(State(page): State<Page>, headers: HeaderMap, Json(tap): Json<Tapped>) -> Response {
+    page.ordered(&headers, What::CheckIn(tap.ticket)).await
+}
+
+/// `POST /desk/override`: a supervisor lets the holder pass, and says why.
+async fn override_rule(
+    State(page): State<Page>,
+    headers: HeaderMap,
+    Json(tap): Json<Tapped>,
+) -> Response {
+    match reason(&tap) {
+        Some(why) => page.ordered(&headers, What::Override(tap.ticket, why)).await,
+        None => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+    }
+}
+
+/// `POST /desk/undo`: the last admission here is taken back, and why.
+async fn undo(State(page): State<Page>, headers: HeaderMap, Json(tap): Json<Tapped>) -> Response {
+    match reason(&tap) {
+        Some(why) => page.ordered(&headers, What::Undo(tap.ticket, why)).await,
+        None => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+    }
+}
+
+/// `GET /desk/readiness`: is this kiosk ready?
+async fn readiness(State(page): State<Page>, headers: HeaderMap) -> Response {
+    if let Err(shut) = page.operator(&headers) {
+        return shut.into_response();
+    }
+    match page.desk.findings().await {
+        Ok(findings) => Json(json!({ "findings": findings })).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the kiosk cannot look at itself");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Practice {
+    /// The word of a reason, or `admitted`.
+    what: String,
+}
+
+/// `POST /desk/drill`: shows on the screen what people would see, marked as practice. Nothing is decided, recorded or sent.
+async fn drill(
+    State(page): State<Page>,
+    headers: HeaderMap,
+    Json(practice): Json<Practice>,
+) -> Response {
+    if let Err(shut) = page.operator(&headers) {
+        return shut.into_response();
+    }
+    match crate::shown::practice(&practice.what, page.clock.now()) {
+        Some(shown) => {
+            // No screen need be open.
+            drop(page.kiosk.shown.send(shown.clone()));
+            Json(page.view(&shown)).into_response()
+        }
+        None => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+    }
+}
+
+fn reason(tap: &Tapped) -> Option<String> {
+    let why: String = tap.why.trim().chars().take(WHY_MAX).collect();
+    Some(why).filter(|why| !why.is_empty())
+}
+
+impl Page {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, Option<Session>> {
+        self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Who has the desk open, when this browser is theirs and was used lately; 401 otherwise.
+    pub(super) fn operator(&self, headers: &HeaderMap) -> Result<Option<String>, StatusCode> {
+        let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
+        let token = cookies.unwrap_or_default().split("; ").find_map(|c| c.strip_prefix("desk="));
+        let mut session = self.sessions();
+        match &mut *session {
+            Some(open) if Some(open.token.as_str()) == token && open.touched.elapsed() < IDLE => {
+                open.touched = Instant::now();
+                Ok(open.operator.clone())
+            }
+            _ => Err(StatusCode::UNAUTHORIZED),
+        }
+    }
+
+    async fn ordered(&self, headers: &HeaderMap, what: What) -> Response {
+        let operator = match self.operator(headers) {
+            Ok(operator) => operator,
+            Err(shut) => return shut.into_response(),
+        };
+        match self.kiosk.order(Order { what, operator }).await {
+            Some(Ok(shown)) => Json(self.view(&shown)).into_response(),
+            Some(Err(cannot)) => {
+                let (zh, en) = cannot_words(cannot);
+                (StatusCode::CONFLICT, Json(json!({ "zh": zh, "en": en }))).into_response()
+            }
+            None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        }
+    }
+}
+
+fn cannot_words(cannot: Cannot) -> (String, String) {
+    let both = |zh: &str, en: &str| (zh.to_owned(), en.to_owned());
+    match cannot {
+        Cannot::Closed(closed) => both(&closed.words(Lang::Zh).next, &closed.words(Lang::En).next),
+        Cannot::NoSuchTicket => {
+            both("本机还没有这张票，请稍候再试。", "This kiosk does not have that ticket yet.")
+        }
+        Cannot::NotAdmittedHere => both(
+            "不是在本机放行的。请在放行的那台终端，或在主办方的名单里撤销。",
+            "It was not let in here. Please take it back at that kiosk, or on the organizer's list.",
+        ),
+        Cannot::TooLate => both("已经过时，请重新操作。", "Too late. Please do it again."),
+    }
+}

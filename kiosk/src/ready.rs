@@ -1,0 +1,479 @@
+//! Is this kiosk ready for tomorrow? One list, for the evening before: `turnout-kiosk check`, and on the operating page.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use admission::{
+    Clock, Millis,
+    decide::StationKind,
+    say::{Lang, lasting},
+    scan::Skew,
+    sync::Post,
+    time::{DAY, HOUR, MINUTE, SECOND},
+};
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::{
+    api::{Api, Failure},
+    identity::Folder,
+    status::Both,
+    store::Store,
+};
+
+/// Below this the journal may soon not be written: ten thousand scans need two megabytes, SQLite's log a hundred.
+const DISK_LOW_MIB: u64 = 500;
+const BATTERY_LOW: u8 = 60;
+const CLOCK_OFF_MS: i64 = 2 * MINUTE;
+const DATA_OLD_MS: i64 = HOUR;
+
+/// How well something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// Ready.
+    Good,
+    /// It works, and somebody should know.
+    Note,
+    /// See to it before people come.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What: `server`, `data`, `clock`, `event`, …
+    pub what: &'static str,
+    /// How well it is.
+    pub grade: Grade,
+    /// In words, with what to do.
+    #[serde(flatten)]
+    pub words: Both,
+}
+
+/// What the machine says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Free space where the store is, mebibytes.
+    pub disk_mib: Option<u64>,
+    /// Charge in per cent, and whether it is plugged in.
+    pub battery: Option<(u8, bool)>,
+    /// Cameras.
+    pub cameras: usize,
+    /// Scanners on serial lines, and keyboards (which scanners are too).
+    pub scanners: usize,
+    /// Printers on USB.
+    pub printers: usize,
+    /// Whether the service of chip-card readers runs.
+    pub card_reader: bool,
+}
+
+/// What the kiosk knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Knowledge {
+    /// What it serves.
+    pub post: Option<Post>,
+    /// When its copy was last complete.
+    pub complete_at: Option<Millis>,
+    /// Its skew.
+    pub skew: Option<Skew>,
+    /// Tickets and cards of the copy.
+    pub size: (u64, u64),
+    /// Entries that the server does not have.
+    pub waiting: u64,
+    /// Whether a PIN is set.
+    pub has_pin: bool,
+    /// The organizer revoked it.
+    pub revoked: bool,
+    /// Whether the server answers, or why not. None: not asked.
+    pub server: Option<Result<(), String>>,
+}
+
+/// Looks at everything and says what to do.
+#[must_use]
+pub fn findings(known: &Knowledge, machine: &Machine, now: Millis) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut say = |what, grade, zh: String, en: String| {
+        found.push(Finding { what, grade, words: Both { zh, en } });
+    };
+    let fixed = |zh: &str, en: &str| (zh.to_owned(), en.to_owned());
+    if known.revoked {
+        let (zh, en) =
+            fixed("本机已被主办方停用，请重新登记。", "Revoked by the organizer. Enrol it again.");
+        say("server", Grade::Bad, zh, en);
+        return found;
+    }
+    match &known.server {
+        Some(Ok(())) => {
+            say("server", Grade::Good, "服务器有回答".into(), "The server answers".into())
+        }
+        Some(Err(why)) => say(
+            "server",
+            Grade::Note,
+            format!("连不上服务器，可以离线检票：{why}"),
+            format!("The server does not answer; admission works without it: {why}"),
+        ),
+        None => {}
+    }
+    let true_now = now.plus(known.skew.map_or(0, |skew| skew.ms));
+    match known.complete_at.map(|at| now.since(at).max(0)) {
+        None => say(
+            "data",
+            Grade::Bad,
+            "还没有取到票据，请连上网络运行一次。".into(),
+            "No tickets yet. Run it once with a network.".into(),
+        ),
+        Some(age) => say(
+            "data",
+            if age > DAY {
+                Grade::Bad
+            } else if age > DATA_OLD_MS {
+                Grade::Note
+            } else {
+                Grade::Good
+            },
+            format!("票据更新于{}前", lasting(age, Lang::Zh)),
+            format!("Data is {} old", lasting(age, Lang::En)),
+        ),
+    }
+    match known.skew {
+        None => say(
+            "clock",
+            Grade::Note,
+            "还没有和服务器对过表".into(),
+            "The clock was not compared with the server yet".into(),
+        ),
+        Some(skew) => {
+            let tenths = skew.ms.abs() / (SECOND / 10);
+            say(
+                "clock",
+                if skew.ms.abs() > CLOCK_OFF_MS { Grade::Bad } else { Grade::Good },
+                format!("时钟相差 {}.{} 秒", tenths / 10, tenths % 10),
+                format!("The clock is {}.{} s off", tenths / 10, tenths % 10),
+            );
+        }
+    }
+    if let Some(post) = &known.post {
+        let keys = post.keys.len();
+        let grade = if keys == 0 { Grade::Bad } else { Grade::Good };
+        say("keys", grade, format!("验票密钥 {keys} 把"), format!("Ticket keys: {keys}"));
+        event(post, true_now, &mut say);
+        let (tickets, cards) = known.size;
+        let needs = post.station_kind != StationKind::Exit && tickets == 0;
+        say(
+            "tickets",
+            if needs { Grade::Note } else { Grade::Good },
+            format!("{tickets} 张票，{cards} 张卡"),
+            format!("{tickets} tickets, {cards} cards"),
+        );
+    }
+    if known.waiting > 0 {
+        let n = known.waiting;
+        say("upload", Grade::Note, format!("{n} 条记录待上传"), format!("{n} records to upload"));
+    }
+    let (grade, (zh, en)) = if known.has_pin {
+        (Grade::Good, fixed("操作密码已设置", "The PIN is set"))
+    } else {
+        (
+            Grade::Bad,
+            fixed(
+                "没有操作密码：打开「操作台」设一个，否则重启后不能刷卡、不能查名单。",
+                "No PIN: open the desk and set one, or cards and the list are lost after a restart.",
+            ),
+        )
+    };
+    say("pin", grade, zh, en);
+    hardware(machine, &mut say);
+    found
+}
+
+/// Last year's hours, copied: the commonest mistake.
+fn event(post: &Post, now: Millis, say: &mut impl FnMut(&'static str, Grade, String, String)) {
+    let event = &post.event;
+    let zone = jiff::tz::TimeZone::get(&event.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let at = |moment, lang| admission::say::at(moment, lang, now, &zone);
+    let (zh, en) = (at(event.starts_at, Lang::Zh), at(event.starts_at, Lang::En));
+    let (grade, zh, en) = if event.cancelled {
+        (Grade::Bad, "活动已取消".to_owned(), "The event was cancelled".to_owned())
+    } else if now > event.ends_at {
+        (
+            Grade::Bad,
+            format!("活动已经结束（{zh} 开始）"),
+            format!("The event is over (it began {en})"),
+        )
+    } else if event.starts_at.since(now) > 7 * DAY {
+        (
+            Grade::Note,
+            format!("活动还早：{zh} 开始"),
+            format!("The event is far off: it begins {en}"),
+        )
+    } else {
+        (
+            Grade::Good,
+            format!("「{}」{zh} 开始", event.title),
+            format!("“{}” begins {en}", event.title),
+        )
+    };
+    say("event", grade, zh, en);
+    for offer in &event.offers {
+        if offer.valid_from >= event.ends_at || offer.valid_to <= event.starts_at {
+            say(
+                "hours",
+                Grade::Bad,
+                format!(
+                    "「{}」的入场时间不在活动时间内（{} 起），请主办方核对。",
+                    offer.name,
+                    at(offer.valid_from, Lang::Zh)
+                ),
+                format!(
+                    "“{}” admits outside the event's hours (from {}). Ask the organizer.",
+                    offer.name,
+                    at(offer.valid_from, Lang::En)
+                ),
+            );
+        }
+    }
+}
+
+fn hardware(machine: &Machine, say: &mut impl FnMut(&'static str, Grade, String, String)) {
+    match machine.disk_mib {
+        Some(mib) => say(
+            "disk",
+            if mib < DISK_LOW_MIB { Grade::Bad } else { Grade::Good },
+            format!("磁盘剩余 {mib} MB"),
+            format!("{mib} MB of disk left"),
+        ),
+        None => {
+            say("disk", Grade::Note, "磁盘空间未知".into(), "Free disk space is not known".into())
+        }
+    }
+    if let Some((charge, plugged)) = machine.battery {
+        say(
+            "battery",
+            if plugged || charge >= BATTERY_LOW { Grade::Good } else { Grade::Bad },
+            format!("电池 {charge}%{}", if plugged { "，已接电源" } else { "，请接电源" }),
+            format!("Battery {charge} %{}", if plugged { ", plugged in" } else { ", plug it in" }),
+        );
+    }
+    let ways = machine.cameras + machine.scanners;
+    say(
+        "scanner",
+        if ways == 0 { Grade::Bad } else { Grade::Good },
+        format!("摄像头 {} 个，扫码器或键盘 {} 个", machine.cameras, machine.scanners),
+        format!("Cameras: {}, scanners or keyboards: {}", machine.cameras, machine.scanners),
+    );
+    let (zh, en) = if machine.card_reader {
+        ("读卡服务在运行", "The card reader service runs")
+    } else {
+        (
+            "没有读卡服务（只用磁条或二维码时不需要）",
+            "No card reader service (not needed for stripes and codes)",
+        )
+    };
+    say("card_reader", Grade::Good, zh.to_owned(), en.to_owned());
+    let n = machine.printers;
+    say("printer", Grade::Good, format!("打印机 {n} 台"), format!("Printers: {n}"));
+}
+
+/// What this machine says of itself, with the store in `folder`.
+#[must_use]
+pub fn machine(folder: &Path) -> Machine {
+    let count = |folder: &str, fits: &dyn Fn(&str) -> bool| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(fits)).count()
+    };
+    let serial = |name: &str| name.starts_with("ttyACM") || name.starts_with("ttyUSB");
+    Machine {
+        disk_mib: disk_mib(folder),
+        battery: battery(Path::new("/sys/class/power_supply")),
+        cameras: count("/dev", &|name| name.starts_with("video")),
+        scanners: count("/dev", &serial)
+            + count("/dev/input/by-id", &|name| name.ends_with("-event-kbd")),
+        printers: count("/dev/usb", &|name| name.starts_with("lp")),
+        card_reader: Path::new("/run/pcscd/pcscd.comm").exists(),
+    }
+}
+
+fn disk_mib(folder: &Path) -> Option<u64> {
+    let said = Command::new("df").arg("-Pm").arg(folder).output().ok()?;
+    let text = String::from_utf8(said.stdout).ok()?;
+    text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
+}
+
+fn battery(supplies: &Path) -> Option<(u8, bool)> {
+    let mut entries = std::fs::read_dir(supplies).ok()?.flatten();
+    let battery: PathBuf =
+        entries.find(|e| e.file_name().to_str().is_some_and(|n| n.starts_with("BAT")))?.path();
+    let read = |file: &str| std::fs::read_to_string(battery.join(file)).ok();
+    let charge = read("capacity")?.trim().parse().ok()?;
+    Some((charge, read("status").is_some_and(|status| status.trim() != "Discharging")))
+}
+
+/// Looks at the kiosk in `data`, asking its server for at most three seconds.
+///
+/// # Errors
+/// When it is not enrolled or its store cannot be read.
+pub async fn check(data: &Path, clock: &dyn Clock) -> anyhow::Result<Vec<Finding>> {
+    let folder = Folder::new(data);
+    let enrolment = folder.enrolment().context("cannot read kiosk.json")?.with_context(|| {
+        format!(
+            "{} holds no kiosk (此目录没有登记过). Enrol it first: turnout-kiosk enroll",
+            data.display()
+        )
+    })?;
+    let store = Store::open(&folder.store()).await?;
+    let head = store.verify(&enrolment.kiosk).await?;
+    let memory = store.memory().await?;
+    let server = match folder.key().context("cannot read kiosk.key")? {
+        Some(key) if !memory.revoked => {
+            let api = Api::new(&enrolment.server, &enrolment.kiosk, key)?;
+            let asked =
+                tokio::time::timeout(Duration::from_secs(3), api.feed(memory.cursors)).await;
+            Some(match asked {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(failure @ Failure::Revoked)) => Err(failure.to_string()),
+                Ok(Err(failure)) => Err(failure.to_string()),
+                Err(_) => Err("no answer within 3 s".to_owned()),
+            })
+        }
+        _ => None,
+    };
+    let known = Knowledge {
+        waiting: head.seq.saturating_sub(memory.acknowledged),
+        size: store.size().await?,
+        has_pin: folder.sealed_card_key().exists(),
+        post: memory.post,
+        complete_at: memory.complete_at,
+        skew: memory.skew,
+        revoked: memory.revoked,
+        server,
+    };
+    store.close().await;
+    Ok(findings(&known, &machine(data), clock.now()))
+}
+
+#[cfg(test)]
+mod tests {
+    use admission::sync::{EventInfo, IssuerPublicKey, OfferInfo};
+
+    use super::*;
+
+    const NOON: Millis = Millis(1_800_000_000_000);
+
+    fn known() -> Knowledge {
+        let event = EventInfo {
+            number: 4,
+            id: "e".into(),
+            title: "乒乓球赛".into(),
+            time_zone: "Asia/Shanghai".into(),
+            starts_at: NOON.plus(12 * HOUR),
+            ends_at: NOON.plus(16 * HOUR),
+            cancelled: false,
+            offers: vec![OfferInfo::once(0, "单打".into())],
+        };
+        let post = Post {
+            name: "K1".into(),
+            station_kind: StationKind::Gate,
+            station: "东门".into(),
+            event,
+            keys: vec![IssuerPublicKey { id: 1, public_key: String::new() }],
+            card_bins: Vec::new(),
+            lease_until: NOON.plus(DAY),
+            allotments: Vec::new(),
+        };
+        Knowledge {
+            post: Some(post),
+            complete_at: Some(NOON.plus(-MINUTE)),
+            skew: Some(Skew { ms: 300, error_ms: 5 }),
+            size: (52, 7_370),
+            waiting: 0,
+            has_pin: true,
+            revoked: false,
+            server: Some(Ok(())),
+        }
+    }
+
+    fn machine() -> Machine {
+        Machine {
+            disk_mib: Some(9_000),
+            battery: Some((30, true)),
+            cameras: 1,
+            scanners: 1,
+            printers: 0,
+            card_reader: true,
+        }
+    }
+
+    fn bad(known: &Knowledge, machine: &Machine) -> Vec<&'static str> {
+        let found = findings(known, machine, NOON);
+        found.into_iter().filter(|f| f.grade == Grade::Bad).map(|f| f.what).collect()
+    }
+
+    fn with_post(change: impl FnOnce(&mut Post)) -> Knowledge {
+        let mut known = known();
+        change(known.post.as_mut().expect("a post"));
+        known
+    }
+
+    #[test]
+    fn a_ready_kiosk_has_nothing_to_see_to() {
+        let found = findings(&known(), &machine(), NOON);
+        assert!(found.iter().all(|finding| finding.grade == Grade::Good), "{found:?}");
+        for what in [
+            "server",
+            "data",
+            "clock",
+            "keys",
+            "event",
+            "tickets",
+            "pin",
+            "disk",
+            "battery",
+            "scanner",
+            "card_reader",
+            "printer",
+        ] {
+            assert!(found.iter().any(|finding| finding.what == what), "{what} was not looked at");
+        }
+    }
+
+    #[test]
+    fn each_thing_that_keeps_people_waiting_is_told() {
+        let known_as = |change: fn(&mut Knowledge)| {
+            let mut known = known();
+            change(&mut known);
+            known
+        };
+        for (known, what) in [
+            (known_as(|k| k.complete_at = None), "data"),
+            (known_as(|k| k.complete_at = Some(NOON.plus(-2 * DAY))), "data"),
+            (known_as(|k| k.skew = Some(Skew { ms: -3 * MINUTE, error_ms: 5 })), "clock"),
+            (known_as(|k| k.has_pin = false), "pin"),
+            (known_as(|k| k.revoked = true), "server"),
+            (with_post(|post| post.keys.clear()), "keys"),
+            (with_post(|post| post.event.cancelled = true), "event"),
+            (with_post(|post| post.event.ends_at = NOON.plus(-HOUR)), "event"),
+            (with_post(|post| post.event.offers[0].valid_to = NOON.plus(-365 * DAY)), "hours"),
+        ] {
+            assert_eq!(bad(&known, &machine()), [what]);
+        }
+        for (machine, what) in [
+            (Machine { disk_mib: Some(100), ..machine() }, "disk"),
+            (Machine { battery: Some((30, false)), ..machine() }, "battery"),
+            (Machine { cameras: 0, scanners: 0, ..machine() }, "scanner"),
+        ] {
+            assert_eq!(bad(&known(), &machine), [what]);
+        }
+        let offline = Knowledge { server: Some(Err("refused".into())), ..known() };
+        assert_eq!(bad(&offline, &machine()), [""; 0], "no network is no fault");
+    }
+
+    #[test]
+    fn this_machine_has_a_disk() {
+        assert!(super::machine(Path::new("/")).disk_mib.is_some());
+        assert_eq!(battery(Path::new("/nowhere")), None);
+    }
+}

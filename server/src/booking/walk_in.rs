@@ -1,0 +1,90 @@
+//! A member came without a ticket and was given one of the places that the kiosk had to give.
+
+use admission::{Millis, ticket::TicketId};
+
+use super::{
+    Booking, Status,
+    change::{self, Cause},
+    queries::{self, NewTicket},
+};
+use crate::{
+    db::{Tx, new_id},
+    error::Result,
+    event::{self, Offer},
+    execute, fetch,
+};
+
+/// Books one place of `offer` for a person, with the ticket that the kiosk has let in. The place is taken already; no
+/// limit stands in the way, for the person is inside. False when there is no such person. The event's counter is held.
+pub(crate) async fn book(
+    tx: &mut Tx,
+    offer: &Offer,
+    person_id: &str,
+    (ticket, key_id): (TicketId, u8),
+    now: Millis,
+) -> Result<bool> {
+    let person: Option<(String,)> =
+        fetch!(tx, fetch_optional, "select name from person where id = $1", person_id)?;
+    let Some((name,)) = person else { return Ok(false) };
+    let booking = Booking {
+        id: new_id(now),
+        event_id: offer.event_id.clone(),
+        offer_id: offer.id.clone(),
+        person_id: person_id.to_owned(),
+        status: Status::Confirmed,
+        places: 1,
+        guests: "[]".to_owned(),
+        line: None,
+        held_until_ms: None,
+        created_ms: now,
+    };
+    execute!(
+        tx,
+        "insert into booking (id, event_id, offer_id, person_id, status, places, created_ms)
+         values ($1, $2, $3, $4, $5, 1, $6)",
+        &booking.id,
+        &booking.event_id,
+        &booking.offer_id,
+        person_id,
+        booking.status,
+        now.0,
+    )?;
+    execute!(
+        tx,
+        "insert into offer_holder (offer_id, person_id, places) values ($1, $2, 1)
+         on conflict (offer_id, person_id) do update set places = offer_holder.places + 1",
+        &offer.id,
+        person_id,
+    )?;
+    let revision = event::queries::next_revisions(tx, &offer.event_id, 1).await?;
+    let ticket = NewTicket {
+        id: ticket,
+        booking_id: &booking.id,
+        person_id: Some(person_id),
+        holder: &name,
+        key_id,
+        revision,
+        created: now,
+        state: "valid",
+    };
+    queries::insert_tickets(tx, offer, &[ticket]).await?;
+    change::log(tx, &booking, booking.status, Cause::of("walk_in"), now).await?;
+    Ok(true)
+}
+
+/// The living ticket of a person at an event, the one in use first.
+pub(crate) async fn ticket_of(
+    tx: &mut Tx,
+    person_id: &str,
+    event_id: &str,
+) -> Result<Option<String>> {
+    let row: Option<(String,)> = fetch!(
+        tx,
+        fetch_optional,
+        "select id from ticket where person_id = $1 and event_id = $2 and state <> 'cancelled'
+         order by case when used_ms is null then 1 else 0 end, id limit 1",
+        person_id,
+        event_id,
+    )?;
+    Ok(row.map(|(id,)| id))
+}

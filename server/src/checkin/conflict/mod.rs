@@ -1,0 +1,183 @@
+//! Conflicts: admissions that were each right where they were made, and are wrong together. Doors without a network
+//! cannot prevent them; when their journals arrive, a person decides what it was.
+
+mod pages;
+mod queries;
+
+use admission::{
+    Millis,
+    decide::{self, Station, Ticket, TicketState, Use},
+};
+
+pub(super) use self::pages::routes;
+use super::{by_hand, record};
+use crate::{
+    App, audit, booking,
+    db::Tx,
+    error::{Error, Result},
+    event, execute,
+    web::access::Staff,
+};
+
+/// What a person made of a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// One person, seen twice: they went out and in, or a door scanned again. Nothing changes.
+    SamePerson,
+    /// The code was passed on: two people went in on one ticket. The admissions stay, both.
+    PassedOn,
+    /// A scan that should not be. All but the first admission are taken back.
+    Error,
+}
+
+impl Finding {
+    /// Every finding, as the page offers them.
+    pub(crate) const ALL: [Self; 3] = [Self::SamePerson, Self::PassedOn, Self::Error];
+
+    /// The word in SQL and forms.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::SamePerson => "same_person",
+            Self::PassedOn => "passed_on",
+            Self::Error => "error",
+        }
+    }
+
+    /// The finding of that word.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|finding| finding.word() == word)
+    }
+}
+
+/// Whether admissions of one ticket contradict each other: some could not have been given by a door that knew of the
+/// earlier ones. Asked of the one rule, admission by admission in order of true time.
+fn contradict(ticket: &Ticket, admissions: &[Use]) -> bool {
+    // Windows and states have been judged at the door; here only the admissions are held against each other.
+    let ticket =
+        Ticket { state: TicketState::Valid, reissue: ticket.fact.reissue, ..ticket.clone() };
+    (1..admissions.len()).any(|at| {
+        let station = Station {
+            kind: admissions[at].kind,
+            name: admissions[at].station.clone(),
+            event: ticket.fact.event,
+            event_cancelled: false,
+        };
+        let now = ticket.fact.valid_from;
+        !decide::decide(&ticket, &station, &admissions[..at], now).is_admitted()
+    })
+}
+
+/// Looks whether the admissions of a ticket contradict each other, after they changed. A new contradiction stands in the
+/// organizer's inbox from this transaction on; one that is gone (an admission was taken back) leaves it, unless somebody
+/// has judged it. The event's counter is held.
+pub(super) async fn weigh(tx: &mut Tx, event_id: &str, ticket_id: &str, now: Millis) -> Result<()> {
+    let admissions = queries::admissions(tx, ticket_id).await?;
+    if admissions.len() > 1 {
+        let ticket = super::check::decided(&booking::queries::ticket(tx, ticket_id).await?)?;
+        let uses: Vec<Use> = admissions.iter().map(queries::Admission::as_use).collect();
+        if contradict(&ticket, &uses) {
+            return queries::open(tx, event_id, ticket_id, uses.len(), now).await;
+        }
+    }
+    execute!(tx, "delete from conflict where ticket_id = $1 and verdict is null", ticket_id)?;
+    Ok(())
+}
+
+/// Writes down what `staff` made of the conflict of a ticket. Choosing again changes it, except that an admission that
+/// was taken back stays so.
+///
+/// # Errors
+/// [`Error::NotFound`] when the ticket has no conflict at this event.
+pub(crate) async fn settle(
+    app: &App,
+    staff: &Staff,
+    event_id: &str,
+    ticket_id: &str,
+    (finding, note): (Finding, &str),
+) -> Result<()> {
+    let (staff, note, now) = (staff.clone(), note.trim().to_owned(), app.clock.now());
+    let (event, ticket) = (event_id.to_owned(), ticket_id.to_owned());
+    let found = app
+        .ledger
+        .write(move |tx| {
+            let (staff, event, ticket, note) =
+                (staff.clone(), event.clone(), ticket.clone(), note.clone());
+            Box::pin(async move {
+                event::queries::hold(tx, &event).await?;
+                if !queries::settle(tx, (&event, &ticket), finding, (&staff, &note), now).await? {
+                    return Ok(false);
+                }
+                if finding == Finding::Error {
+                    take_back_all_but_the_first(tx, &staff, &event, &ticket, &note, now).await?;
+                }
+                let action = format!("conflict.{}", finding.word());
+                audit::record(tx, &staff, &action, &ticket, &note, now).await?;
+                tx.notify(&event).await?;
+                Ok(true)
+            })
+        })
+        .await?;
+    if !found {
+        return Err(Error::NotFound);
+    }
+    app.live.changed(event_id);
+    Ok(())
+}
+
+async fn take_back_all_but_the_first(
+    tx: &mut Tx,
+    staff: &Staff,
+    event_id: &str,
+    ticket_id: &str,
+    note: &str,
+    now: Millis,
+) -> Result<()> {
+    let admissions = queries::admissions(tx, ticket_id).await?;
+    for admission in admissions.iter().skip(1) {
+        execute!(tx, "update scan set undone_ms = $2 where id = $1", &admission.id, now.0)?;
+    }
+    if admissions.len() > 1 {
+        by_hand::note_undo(tx, staff, event_id, ticket_id, note, now).await?;
+        record::recount(tx, event_id, ticket_id).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use admission::{
+        decide::{StationKind, Terms},
+        ticket::{TicketFact, TicketId},
+    };
+
+    use super::*;
+
+    #[test]
+    fn two_admissions_of_one_ticket_contradict_and_one_does_not() {
+        let ticket = Ticket::from_code(TicketFact {
+            id: TicketId([1; 12]),
+            event: 4,
+            class: 0,
+            valid_from: Millis(0),
+            valid_to: Millis(1_000),
+            reissue: 0,
+        });
+        let used = |at, kind| Use { at: Millis(at), station: "东门".to_owned(), kind };
+        let (gate, exit, counter) = (StationKind::Gate, StationKind::Exit, StationKind::Counter);
+        assert!(!contradict(&ticket, &[]));
+        assert!(!contradict(&ticket, &[used(1, gate)]));
+        assert!(contradict(&ticket, &[used(1, gate), used(2, gate)]));
+        assert!(!contradict(&ticket, &[used(1, gate), used(2, counter), used(3, exit)]));
+        let again = [used(1, gate), used(2, exit), used(3, gate)];
+        assert!(contradict(&ticket, &again));
+        assert!(!contradict(&ticket.under(Terms { uses: 1, reentry: true }), &again));
+    }
+
+    #[test]
+    fn words_read_back() {
+        for finding in Finding::ALL {
+            assert_eq!(Finding::from_word(finding.word()), Some(finding));
+        }
+        assert_eq!(Finding::from_word("open"), None);
+    }
+}

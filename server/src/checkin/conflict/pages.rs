@@ -1,0 +1,161 @@
+//! `/admin/events/{event}/conflicts`: the organizer's inbox of double admissions.
+
+use std::collections::HashMap;
+
+use admission::{Millis, time::SECOND};
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, State},
+    response::{IntoResponse as _, Redirect, Response},
+    routing::{get, post},
+};
+
+use super::{
+    Finding,
+    queries::{self, Admission, Conflict},
+    settle,
+};
+use crate::{
+    App,
+    error::{Error, Result},
+    event::{self, Event},
+    web::{Frame, access::Staff, form::Typed, frame::zone, page},
+};
+
+/// The HTML routes.
+pub(in crate::checkin) fn routes() -> Router<App> {
+    Router::new()
+        .route("/admin/events/{event}/conflicts", get(list))
+        .route("/admin/events/{event}/conflicts/{ticket}", post(choose))
+}
+
+#[derive(Template)]
+#[template(path = "checkin/conflict/list.html")]
+struct ConflictsPage {
+    frame: Frame,
+    event: Event,
+    open: Vec<Shown>,
+    settled: Vec<Shown>,
+    tab: &'static str,
+}
+
+/// A conflict with its admissions.
+struct Shown {
+    conflict: Conflict,
+    admissions: Vec<Admission>,
+}
+
+impl Shown {
+    /// Whether the clocks are too uncertain to say who was first.
+    fn order_is_uncertain(&self) -> bool {
+        self.admissions.windows(2).any(|pair| {
+            pair[1].true_ms.since(pair[0].true_ms) <= pair[0].error_ms + pair[1].error_ms
+        })
+    }
+}
+
+/// `GET /admin/events/{event}/conflicts`.
+async fn list(State(app): State<App>, Path(id): Path<String>, frame: Frame) -> Result<Response> {
+    let mut tx = app.db.read().await?;
+    let event = event::queries::event(&mut tx, &id).await?;
+    let mut by_ticket: HashMap<String, Vec<Admission>> = HashMap::new();
+    for admission in queries::of_conflicts(&mut tx, &id).await? {
+        by_ticket.entry(admission.ticket_id.clone()).or_default().push(admission);
+    }
+    let conflicts = queries::of_event(&mut tx, &id).await?.into_iter().map(|conflict| {
+        let admissions = by_ticket.remove(&conflict.ticket_id).unwrap_or_default();
+        Shown { conflict, admissions }
+    });
+    let (open, settled) = conflicts.partition(|shown| shown.conflict.verdict.is_none());
+    page(&ConflictsPage { frame, event, open, settled, tab: "conflicts" })
+}
+
+/// `POST /admin/events/{event}/conflicts/{ticket}`: what it was.
+async fn choose(
+    State(app): State<App>,
+    Path((event, ticket)): Path<(String, String)>,
+    staff: Staff,
+    form: Typed,
+) -> Result<Response> {
+    let finding = Finding::from_word(form.value("verdict")).ok_or_else(|| {
+        Error::invalid(
+            "verdict",
+            "请选择一种结论。",
+            "“verdict” must be one of: same_person, passed_on, error.",
+        )
+    })?;
+    settle(&app, &staff, &event, &ticket, (finding, form.value("note"))).await?;
+    Ok(Redirect::to(&format!("/admin/events/{event}/conflicts")).into_response())
+}
+
+impl ConflictsPage {
+    /// What can be chosen: its word, its name, and what it means.
+    fn findings(&self) -> [(&'static str, &'static str, &'static str); 3] {
+        let frame = &self.frame;
+        Finding::ALL.map(|finding| {
+            let (name, means) = match finding {
+                Finding::SamePerson => (
+                    frame.t("同一人", "Same person"),
+                    frame.t(
+                        "一个人被扫了两次，人数不变。",
+                        "One person, scanned twice. Counts stay.",
+                    ),
+                ),
+                Finding::PassedOn => (
+                    frame.t("转给了别人", "Passed on"),
+                    frame.t("两个人用了一张票，都进去了。", "Two people went in on one ticket."),
+                ),
+                Finding::Error => (
+                    frame.t("扫错了", "Wrong scan"),
+                    frame.t("只留最早的一次，其余撤销。", "Keep the first; take the others back."),
+                ),
+            };
+            (finding.word(), name, means)
+        })
+    }
+
+    fn name_of(&self, word: &str) -> &'static str {
+        self.findings()
+            .into_iter()
+            .find(|(known, ..)| *known == word)
+            .map_or("", |(_, name, _)| name)
+    }
+
+    /// 14:03:22 ± 0.2 秒.
+    fn moment(&self, admission: &Admission) -> String {
+        let at = admission::say::zoned(admission.true_ms, &zone(&self.event.time_zone));
+        let tenths = (admission.error_ms + SECOND / 10 - 1) / (SECOND / 10);
+        let clock = at.strftime("%-m/%-d %H:%M:%S");
+        self.frame.say(
+            format!("{clock} ± {}.{} 秒", tenths / 10, tenths % 10),
+            format!("{clock} ± {}.{} s", tenths / 10, tenths % 10),
+        )
+    }
+
+    /// Who let them in: who stood there, else the kiosk.
+    fn who(&self, admission: &Admission) -> String {
+        match (&admission.operator, &admission.kiosk) {
+            (Some(operator), Some(kiosk)) => format!("{operator} · {kiosk}"),
+            (Some(operator), None) => operator.clone(),
+            (None, Some(kiosk)) => kiosk.clone(),
+            (None, None) => "–".to_owned(),
+        }
+    }
+
+    /// On what knowledge that door decided.
+    fn trust(&self, admission: &Admission) -> &'static str {
+        match admission.trust.as_str() {
+            "live" => self.frame.t("联网", "online"),
+            "local" => self.frame.t("离线", "offline"),
+            _ => self.frame.t("离线，仅验签名", "offline, signature only"),
+        }
+    }
+
+    /// 小李，今天 15:02.
+    fn settled_by(&self, conflict: &Conflict) -> String {
+        let at = conflict.settled_ms.map(|at| self.frame.at(&Millis(at), &self.event.time_zone));
+        let who = conflict.settled_by.as_deref().unwrap_or("–");
+        format!("{who}{}{}", self.frame.t("，", ", "), at.unwrap_or_default())
+    }
+}
