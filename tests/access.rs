@@ -22,11 +22,12 @@ on_both! {
             }
             let path = filled(route);
             let method: Method = method.parse().expect("a method");
+            let open = matches!(access, Access::Anonymous | Access::Public);
             for (token, caller) in &callers {
                 let answer = app.send(method.clone(), &path, token, None).await;
                 let turned_away = matches!(answer.status.as_u16(), 401 | 403)
-                    || (answer.status.as_u16() == 303 && *caller == Caller::Nobody && *access != Access::Public);
-                let own_refusal = *access == Access::Public && answer.status.as_u16() == 401;
+                    || (answer.status.as_u16() == 303 && *caller == Caller::Nobody && !open);
+                let own_refusal = open && answer.status.as_u16() == 401;
                 assert_eq!(
                     turned_away && !own_refusal,
                     !access.admits(caller),
@@ -37,6 +38,39 @@ on_both! {
                 assert!(answer.status.as_u16() < 500, "{method} {route}: {}", answer.status);
             }
         }
+    }
+
+    async fn what_is_somebody_elses_is_not_there(app) {
+        let (_, offer) = app.event(|draft| {
+            draft["offers"][0]["waiting_list"] = true.into();
+            draft["offers"][0]["guests_max"] = 1.into();
+            draft["offers"][0]["per_person"] = 2.into();
+        }).await;
+        let (owner, other) = (app.member("王小明").await, app.member("李小红").await);
+        let request = serde_json::json!({ "offer": offer, "guests": ["客人"] });
+        let booked = app.book_with(&owner.token, "mine", request).await.expect(201);
+        let booking = booked["id"].as_str().expect("id");
+        let ticket = booked["tickets"][0]["id"].as_str().expect("id");
+        let own = format!("/api/v1/bookings/{booking}");
+        let before = app.get(&own, &owner.token).await.expect(200);
+        let mut tried = 0;
+        for (method, route, access) in TABLE {
+            if *access != Access::Person || !(route.contains("{booking}") || route.contains("{ticket}")) {
+                continue;
+            }
+            let path = route.replace("{booking}", booking).replace("{ticket}", ticket);
+            let method: Method = method.parse().expect("a method");
+            let form = app.http.request(method.clone(), format!("{}{path}", app.url));
+            let form = form.bearer_auth(&other.token).form(&[("reason", "别人的")]).send().await.expect("answer");
+            let json = app.send(method.clone(), &path, &other.token, Some(serde_json::json!({ "reason": "别人的" }))).await;
+            for status in [form.status().as_u16(), json.status.as_u16()] {
+                assert!(matches!(status, 404 | 415 | 422), "{method} {route}: {status}");
+            }
+            assert!([form.status().as_u16(), json.status.as_u16()].contains(&404), "{method} {route}");
+            tried += 1;
+        }
+        assert!(tried >= 8, "only {tried} routes name a booking or a ticket");
+        assert_eq!(app.get(&own, &owner.token).await.expect(200), before, "it was changed");
     }
 
     async fn every_documented_route_is_in_the_table(app) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
-use turnout_server::{archive::verify, draw, execute};
+use turnout_server::{archive::verify, draw, execute, web::access::Role};
 
 use crate::support::{
     Engine, TestApp, on_both,
@@ -88,6 +88,68 @@ on_both! {
         assert!(!page.text.contains("会员1"), "names are masked");
         let findings = verify(&app.app.db).await.expect("verify");
         assert!(findings.is_empty(), "{findings:?}");
+    }
+
+    async fn an_entry_that_comes_after_the_draw_is_refused_however_early_it_was_sent(app) {
+        let (_, offer) = app.event(ballot(3)).await;
+        app.entrants(5, &offer).await;
+        let (late, twin) = (app.member("堵在路上").await, app.member("也堵着").await);
+        app.advance(4 * HOUR);
+        assert_eq!(app.drawn().await, 1);
+        // As if it had been stamped in time, and had waited until now to be written.
+        app.advance(-HOUR);
+        for who in [&late, &twin] {
+            let answer = app.book_with(&who.token, "late", json!({ "offer": offer })).await;
+            assert_eq!(answer.refused(403), "not_open");
+        }
+        let mut tx = app.app.db.read().await.expect("read");
+        let (left,): (i64,) = turnout_server::fetch!(
+            tx, fetch_one, "select count(*) from booking where offer_id = $1 and status = 'entered'", &offer
+        ).expect("count");
+        assert_eq!(left, 0, "an entry was left out of the draw");
+    }
+
+    async fn the_rule_stands_still_once_somebody_has_entered(app) {
+        let (event, offer) = app.event(ballot(3)).await;
+        let organizer = app.staff(Role::Organizer).await;
+        let edit = format!("/admin/events/{event}/offers/{offer}");
+        let save = async |organizer: &str, changes: &[(&str, &str)]| {
+            let shown = app.get(&edit, organizer).await.text;
+            let mut form = typed(&shown);
+            for (field, value) in changes {
+                form.retain(|(name, _)| name != field);
+                form.push(((*field).to_owned(), (*value).to_owned()));
+            }
+            let request = app.http.post(format!("{}{edit}", app.url)).bearer_auth(organizer).form(&form);
+            let answer = request.send().await.expect("answer");
+            (answer.status().as_u16(), answer.text().await.expect("a body"))
+        };
+        assert_eq!(save(&organizer, &[("weight_drives", "2")]).await.0, 303);
+        app.entrants(2, &offer).await;
+        let (status, page) = save(&organizer, &[("weight_drives", "5")]).await;
+        assert_eq!(status, 422, "{page}");
+        assert!(page.contains("加权的规则不能再改"), "{page}");
+        assert_eq!(save(&organizer, &[("quota", "4")]).await.0, 303, "more places are no harm");
+        app.advance(4 * HOUR);
+        assert_eq!(app.drawn().await, 1);
+        let organizer = app.staff(Role::Organizer).await;
+        let (status, page) = save(&organizer, &[("closes", "2027-03-05T15:30")]).await;
+        assert_eq!(status, 422, "{page}");
+        assert!(page.contains("已经抽签"), "{page}");
+    }
+
+    async fn a_ballot_that_cannot_be_drawn_holds_no_other_up(app) {
+        let (_, spoilt) = app.event(ballot(3)).await;
+        let (_, sound) = app.event(ballot(3)).await;
+        app.entrants(2, &sound).await;
+        let mut tx = app.app.db.write().await.expect("write");
+        execute!(tx, "update ballot set commitment = 'another key' where offer_id = $1", &spoilt).expect("update");
+        execute!(tx, "update offer set closes_ms = closes_ms - 1 where id = $1", &spoilt).expect("update");
+        tx.commit().await.expect("commit");
+        app.advance(4 * HOUR);
+        let failed = draw::sweep(&app.app).await.expect_err("one has no key");
+        assert!(failed.to_string().contains("keys/draw.key"), "{failed}");
+        app.get(&format!("/api/v1/offers/{sound}/draw"), "").await.expect(200);
     }
 
     async fn the_published_record_is_all_one_needs_to_check_it(app) {
@@ -208,4 +270,28 @@ async fn checks(file: &Path, ours: bool) -> bool {
         command
     };
     command.arg(file).output().await.expect("it runs").status.success()
+}
+
+/// What the form of a page would send as it stands.
+fn typed(page: &str) -> Vec<(String, String)> {
+    let attribute = |tag: &str, name: &str| {
+        let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
+        Some(tag[start..].split('"').next()?.to_owned())
+    };
+    let mut form = Vec::new();
+    for tag in page.split('<').filter_map(|tag| tag.strip_prefix("input")) {
+        let kind = attribute(tag, "type").unwrap_or_default();
+        let off = matches!(kind.as_str(), "checkbox" | "radio") && !tag.contains(" checked");
+        if let Some(name) = attribute(tag, "name").filter(|_| !off) {
+            form.push((name, attribute(tag, "value").unwrap_or_default()));
+        }
+    }
+    for select in page.split("<select").skip(1) {
+        let select = select.split("</select>").next().unwrap_or_default();
+        let chosen = select.split("<option").skip(1).find(|option| option.contains(" selected"));
+        if let (Some(name), Some(option)) = (attribute(select, "name"), chosen) {
+            form.push((name, attribute(option, "value").unwrap_or_default()));
+        }
+    }
+    form
 }

@@ -4,6 +4,7 @@ mod support;
 
 mod access;
 mod archive;
+mod away;
 mod ballot;
 mod booking;
 mod checkin;
@@ -15,6 +16,7 @@ mod import;
 mod line;
 mod login;
 mod many_servers;
+mod model;
 mod nonsense;
 mod organizer;
 mod pages;

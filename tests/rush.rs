@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use admission::{Clock as _, Millis};
@@ -32,6 +32,8 @@ use crate::support::{
 
 const MEMBERS: usize = 20_000;
 const PLACES: i64 = 500;
+/// How many stand in line in the test of the line's order.
+const LINE: usize = 3_000;
 /// Requests that are under way at once.
 const CROWD: usize = 300;
 /// A server dies each time so many milliseconds have passed, give or take a half.
@@ -52,11 +54,23 @@ async fn thousands_grab_five_hundred_places_from_one_server_that_dies() {
     rush(&folder, database, 1).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_line_is_in_order_of_arrival_though_the_server_dies() {
+    let folder = TempDir::new().expect("folder");
+    let database = format!("sqlite://{}", folder.path().join("turnout.db").display());
+    let mut random = Random::seeded();
+    let world = World::make(folder.path(), database, 1, LINE).await;
+    let offer = world.open_offer(true).await;
+    let taps =
+        world.under_fire(&mut random, async |random| world.stand(&offer, random).await).await;
+    world.check_line(&offer, taps).await;
+}
+
 /// One rush after another, as `TURNOUT_RUSHES` says; one without it.
 async fn rush(folder: &TempDir, database: String, servers: usize) {
     let rushes = std::env::var("TURNOUT_RUSHES").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let mut random = Random::seeded();
-    let world = World::make(folder.path(), database, servers).await;
+    let world = World::make(folder.path(), database, servers, MEMBERS).await;
     for _ in 0..rushes {
         world.run(&mut random).await;
     }
@@ -72,12 +86,12 @@ struct World {
 }
 
 impl World {
-    async fn make(folder: &Path, database: String, servers: usize) -> Self {
+    async fn make(folder: &Path, database: String, servers: usize, members: usize) -> Self {
         let db = Db::open(&database).await.expect("the database opens");
         let now = SystemClock.now();
         let organizer = staff::add(&db, "组织者", Role::Organizer, now).await.expect("staff");
         let organizer = staff::session_for(&db, &organizer.id, now).await.expect("session");
-        let members = members(&db, now).await;
+        let members = signed_in(&db, members, now).await;
         let mut started = Vec::new();
         // One after the other: the first makes the keys.
         for _ in 0..servers {
@@ -87,7 +101,17 @@ impl World {
     }
 
     async fn run(&self, random: &mut Random) {
-        let offer = self.open_offer().await;
+        let offer = self.open_offer(false).await;
+        let answers = self.under_fire(random, async |random| self.grab(&offer, random).await).await;
+        self.check(&offer, &answers, random).await;
+    }
+
+    /// Does `act` while servers die.
+    async fn under_fire<T>(
+        &self,
+        random: &mut Random,
+        act: impl AsyncFnOnce(&mut Random) -> T,
+    ) -> T {
         let (over, kills) = (Notify::new(), AtomicUsize::new(0));
         let mut fates = random.fork();
         let killing = async {
@@ -104,15 +128,75 @@ impl World {
                 kills.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let grabbing = async {
-            let answers = self.grab(&offer, random).await;
+        let acting = async {
+            let done = act(random).await;
             over.notify_one();
-            answers
+            done
         };
-        let (answers, ()) = join(grabbing, killing).await;
+        let (done, ()) = join(acting, killing).await;
         println!("{} servers were killed", kills.load(Ordering::Relaxed));
         assert!(kills.load(Ordering::Relaxed) > 0, "nothing was put to the test");
-        self.check(&offer, &answers, random).await;
+        done
+    }
+
+    /// Everybody asks for a place, most of them in vain, and stands in line. Gives of each booking when it was asked for
+    /// first, and when it was answered.
+    async fn stand(
+        &self,
+        offer: &str,
+        random: &mut Random,
+    ) -> BTreeMap<String, (Instant, Instant)> {
+        let mut crowd: Vec<&(String, String)> = self.members.iter().collect();
+        random.shuffle(&mut crowd);
+        let http = client();
+        let taps = crowd.into_iter().map(|(_, token)| {
+            let http = &http;
+            async move {
+                let asked = Instant::now();
+                loop {
+                    match tap(http, &self.servers[0], token, offer).await {
+                        Some((201, text)) => {
+                            break (text_of(&parsed(&text)["id"]), (asked, Instant::now()));
+                        }
+                        Some((503, _)) | None => self.servers[0].alive().await,
+                        Some((status, text)) => panic!("{status} {text}"),
+                    }
+                }
+            }
+        });
+        stream::iter(taps).buffer_unordered(CROWD).collect().await
+    }
+
+    /// Whoever asked after another was answered stands behind them.
+    async fn check_line(&self, offer: &str, taps: BTreeMap<String, (Instant, Instant)>) {
+        let mut tx = self.db.read().await.expect("read");
+        let line: Vec<(String,)> = fetch!(
+            tx,
+            fetch_all,
+            "select id from booking where offer_id = $1 and status = 'waiting' order by line",
+            offer,
+        )
+        .expect("the line");
+        let (confirmed, places, last): (i64, i64, i64) = fetch!(
+            tx,
+            fetch_one,
+            "select (select count(*) from booking where offer_id = $1 and status = 'confirmed'),
+                    (select count(distinct line) from booking where offer_id = $1 and status = 'waiting'),
+                    (select last_in_line from offer where id = $1)",
+            offer,
+        )
+        .expect("counts");
+        drop(tx);
+        assert_eq!((confirmed, line.len()), (PLACES, LINE - PLACES as usize));
+        assert_eq!((places, last), (line.len() as i64, line.len() as i64), "a place in line twice");
+        let mut last_asked = None;
+        for (id,) in &line {
+            let (asked, answered) = taps[id];
+            assert!(last_asked.is_none_or(|before| before <= answered), "{id} was overtaken");
+            last_asked = last_asked.max(Some(asked));
+        }
+        let findings = verify(&self.db).await.expect("verify runs");
+        assert!(findings.is_empty(), "{findings:?}");
     }
 
     /// Everybody taps until they have an answer. Gives the bookings, by person, as they were answered.
@@ -191,13 +275,13 @@ impl World {
     }
 
     /// An event that is happening now; gives its offer.
-    async fn open_offer(&self) -> String {
+    async fn open_offer(&self, with_a_line: bool) -> String {
         const HOUR: i64 = 3_600_000;
         let now = SystemClock.now().0;
         let draft = json!({
             "kind": "voucher", "title": "温泉券", "place": "南宫温泉水世界", "status": "published",
             "starts_ms": now - HOUR, "ends_ms": now + 8 * HOUR,
-            "offers": [{ "name": "温泉券", "quota": PLACES, "eligibility": "members",
+            "offers": [{ "name": "温泉券", "quota": PLACES, "eligibility": "members", "waiting_list": with_a_line,
                          "opens_ms": now - HOUR, "closes_ms": now + 4 * HOUR }],
         });
         let request = client()
@@ -227,10 +311,10 @@ async fn tap(
 }
 
 /// Members on the roster, signed in.
-async fn members(db: &Db, now: Millis) -> Vec<(String, String)> {
+async fn signed_in(db: &Db, count: usize, now: Millis) -> Vec<(String, String)> {
     let mut tx = db.write().await.expect("write");
-    let mut members = Vec::with_capacity(MEMBERS);
-    for n in 0..MEMBERS {
+    let mut members = Vec::with_capacity(count);
+    for n in 0..count {
         let id = new_id(now);
         execute!(
             tx,

@@ -34,6 +34,12 @@ pub fn statements() -> u64 {
     STATEMENTS.load(Ordering::Relaxed)
 }
 
+/// PostgreSQL ends a statement after [`STATEMENT`] itself; one that has not answered by now will not: the network or the
+/// host is gone. A transaction that holds locks for others may wait for this long.
+const SILENCE: Duration = Duration::from_secs(12);
+/// The longest that PostgreSQL works on one statement.
+const STATEMENT: &str = "10s";
+
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 /// The database, whichever it is. Cheap to clone.
@@ -98,7 +104,7 @@ impl Db {
         let options =
             PgConnectOptions::from_str(url)?.application_name("turnout-server").options([
                 ("idle_in_transaction_session_timeout", "5s"),
-                ("statement_timeout", "15s"),
+                ("statement_timeout", STATEMENT),
                 ("lock_timeout", "5s"),
             ]);
         let pool = PgPoolOptions::new()
@@ -119,7 +125,7 @@ impl Db {
             Self::Sqlite { readers, .. } => Conn::Sqlite(readers.acquire().await?),
             Self::Postgres(pool) => Conn::Postgres(pool.acquire().await?),
         };
-        Ok(Tx { conn, open: false, event: None })
+        Ok(Tx { conn, open: false, spoilt: false, event: None, is_last: false })
     }
 
     /// A transaction for writing. On SQLite it holds the one writer, so no network and no waiting while it is open.
@@ -134,7 +140,7 @@ impl Db {
             Self::Postgres(pool) => (Conn::Postgres(pool.acquire().await?), "begin"),
         };
         // Open before the statement is sent: dropped halfway, the connection is closed.
-        let mut tx = Tx { conn, open: true, event: None };
+        let mut tx = Tx { conn, open: true, spoilt: false, event: None, is_last: false };
         tx.run(begin).await?;
         Ok(tx)
     }
@@ -214,8 +220,12 @@ async fn assert_sqlite_keeps_promises(writer: &SqlitePool) -> anyhow::Result<()>
 pub struct Tx {
     conn: Conn,
     open: bool,
+    /// The connection is of no use any more.
+    spoilt: bool,
     /// The last event whose counter it holds.
     event: Option<String>,
+    /// No other event's counter is to be had.
+    is_last: bool,
 }
 
 /// The connection of a [`Tx`], for the two macros.
@@ -258,6 +268,9 @@ impl Tx {
     /// processes wait for each other.
     pub(crate) fn is_turn_of(&mut self, event: &str) -> bool {
         let held = self.event.as_deref();
+        if self.is_last && held != Some(event) {
+            return false;
+        }
         if matches!(self.conn, Conn::Postgres(_)) && held.is_some_and(|held| held > event) {
             return false;
         }
@@ -267,6 +280,22 @@ impl Tx {
         true
     }
 
+    /// Waits until no other server process is in the part of that name, and stays alone in it until the end of the
+    /// transaction. Nothing on SQLite, where there is one writer. From now on it is no other event's turn: who is in
+    /// here waits for nobody, so no two processes wait for each other.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub(crate) async fn alone_in(&mut self, part: &str) -> sqlx::Result<()> {
+        if let Conn::Postgres(conn) = &mut self.conn {
+            let lock = sqlx::query("select pg_advisory_xact_lock(hashtext($1))").bind(part);
+            let done = bounded(lock.execute(&mut **conn)).await.map(drop);
+            self.is_last = true;
+            return self.checked(done);
+        }
+        Ok(())
+    }
+
     /// Tells every server process on this PostgreSQL, at commit, that `event` changed. Nothing on SQLite,
     /// where there is one process.
     ///
@@ -274,25 +303,33 @@ impl Tx {
     /// When the statement fails.
     pub async fn notify(&mut self, event: &str) -> sqlx::Result<()> {
         if let Conn::Postgres(conn) = &mut self.conn {
-            sqlx::query("select pg_notify('turnout_event', $1)")
-                .bind(event)
-                .execute(&mut **conn)
-                .await?;
+            let notify = sqlx::query("select pg_notify('turnout_event', $1)").bind(event);
+            let done = bounded(notify.execute(&mut **conn)).await.map(drop);
+            return self.checked(done);
         }
         Ok(())
+    }
+
+    /// For [`execute!`](crate::execute) and [`fetch!`](crate::fetch): a connection that failed for want of a database
+    /// is not used again.
+    pub fn checked<T>(&mut self, result: sqlx::Result<T>) -> sqlx::Result<T> {
+        self.spoilt |= result.as_ref().is_err_and(is_away);
+        result
     }
 
     async fn run(&mut self, sql: &'static str) -> sqlx::Result<()> {
         match &mut self.conn {
             Conn::Sqlite(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(drop),
-            Conn::Postgres(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(drop),
+            Conn::Postgres(conn) => {
+                bounded(sqlx::raw_sql(sql).execute(&mut **conn)).await.map(drop)
+            }
         }
     }
 }
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if self.open {
+        if self.open || self.spoilt {
             match &mut self.conn {
                 Conn::Sqlite(conn) => conn.close_on_drop(),
                 Conn::Postgres(conn) => conn.close_on_drop(),
@@ -301,31 +338,81 @@ impl Drop for Tx {
     }
 }
 
+/// What PostgreSQL answers, or that it does not: an answer that is lost on the way is waited for no longer than
+/// [`SILENCE`].
+///
+/// # Errors
+/// `Io` with `TimedOut` when there was none; the connection is of no use then ([`Tx::checked`]).
+pub async fn bounded<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let silence = || sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    tokio::time::timeout(SILENCE, answer).await.unwrap_or_else(|_| Err(silence()))
+}
+
+/// Whether it failed because the database is away or takes no writes for now: a restart, a failover, a standby, too many
+/// connections, a full disk. The same request may succeed a little later.
+#[must_use]
+pub fn is_away(error: &sqlx::Error) -> bool {
+    use sqlx::Error;
+    match error {
+        Error::Io(_)
+        | Error::Tls(_)
+        | Error::Protocol(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed => true,
+        Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+                Some(_) => is_away_for_postgres(&code),
+                None => code.parse().is_ok_and(is_away_for_sqlite),
+            }
+        }
+        _ => false,
+    }
+}
+
+/// PostgreSQL's codes, Appendix A of its manual: connection, resources (53), operator intervention (57), system errors
+/// (58), a lock that was not to be had, and a standby that takes no writes.
+fn is_away_for_postgres(code: &str) -> bool {
+    matches!(code.get(..2), Some("08" | "53" | "57" | "58"))
+        || matches!(code, "55P03" | "25P03" | "25006")
+}
+
+/// SQLite's codes: busy, locked, read-only, I/O, full, cannot open; the low byte of an extended code.
+const fn is_away_for_sqlite(code: i32) -> bool {
+    matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14)
+}
+
 /// Runs one statement on a [`Tx`]; gives the number of rows it touched.
 #[macro_export]
 macro_rules! execute {
-    ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {
-        match $tx.conn() {
+    ($tx:expr, $sql:expr $(, $arg:expr)* $(,)?) => {{
+        let done = match $tx.conn() {
             $crate::db::Conn::Sqlite(conn) => {
                 sqlx::query($sql)$(.bind($arg))*.execute(&mut **conn).await.map(|done| done.rows_affected())
             }
             $crate::db::Conn::Postgres(conn) => {
-                sqlx::query($sql)$(.bind($arg))*.execute(&mut **conn).await.map(|done| done.rows_affected())
+                let done = $crate::db::bounded(sqlx::query($sql)$(.bind($arg))*.execute(&mut **conn)).await;
+                done.map(|done| done.rows_affected())
             }
-        }
-    };
+        };
+        $tx.checked(done)
+    }};
 }
 
 /// Runs one query on a [`Tx`]: `fetch!(tx, fetch_optional, sql, args…)`. The row type is inferred; it is anything that
 /// derives `sqlx::FromRow`, or a tuple.
 #[macro_export]
 macro_rules! fetch {
-    ($tx:expr, $fetch:ident, $sql:expr $(, $arg:expr)* $(,)?) => {
-        match $tx.conn() {
+    ($tx:expr, $fetch:ident, $sql:expr $(, $arg:expr)* $(,)?) => {{
+        let rows = match $tx.conn() {
             $crate::db::Conn::Sqlite(conn) => sqlx::query_as($sql)$(.bind($arg))*.$fetch(&mut **conn).await,
-            $crate::db::Conn::Postgres(conn) => sqlx::query_as($sql)$(.bind($arg))*.$fetch(&mut **conn).await,
-        }
-    };
+            $crate::db::Conn::Postgres(conn) => {
+                $crate::db::bounded(sqlx::query_as($sql)$(.bind($arg))*.$fetch(&mut **conn)).await
+            }
+        };
+        $tx.checked(rows)
+    }};
 }
 
 /// Runs one statement with many rows on a [`Tx`]: `execute_rows!(tx, "insert into … ", rows, |row| [row.a, row.b])`
@@ -335,8 +422,8 @@ macro_rules! execute_rows {
     ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?] $(,)?) => {
         $crate::execute_rows!($tx, $sql, $rows, |$row| [$($arg),+], "")
     };
-    ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?], $tail:expr $(,)?) => {
-        match $tx.conn() {
+    ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?], $tail:expr $(,)?) => {{
+        let done = match $tx.conn() {
             $crate::db::Conn::Sqlite(conn) => {
                 match $crate::with_rows!(sqlx::Sqlite, $sql, $rows, |$row| [$($arg),+], $tail) {
                     Some(mut query) => query.build().persistent(false).execute(&mut **conn).await.map(drop),
@@ -345,20 +432,23 @@ macro_rules! execute_rows {
             }
             $crate::db::Conn::Postgres(conn) => {
                 match $crate::with_rows!(sqlx::Postgres, $sql, $rows, |$row| [$($arg),+], $tail) {
-                    Some(mut query) => query.build().persistent(false).execute(&mut **conn).await.map(drop),
+                    Some(mut query) => {
+                        $crate::db::bounded(query.build().persistent(false).execute(&mut **conn)).await.map(drop)
+                    }
                     None => Ok(()),
                 }
             }
-        }
-    };
+        };
+        $tx.checked(done)
+    }};
 }
 
 /// Runs one query with many rows on a [`Tx`]: `fetch_rows!(tx, "select … where id in (", ids, |id| [id], ")")` puts
 /// `values (…), (…)` between the two texts. Without rows it gives none.
 #[macro_export]
 macro_rules! fetch_rows {
-    ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?], $tail:expr $(,)?) => {
-        match $tx.conn() {
+    ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?], $tail:expr $(,)?) => {{
+        let rows = match $tx.conn() {
             $crate::db::Conn::Sqlite(conn) => {
                 match $crate::with_rows!(sqlx::Sqlite, $sql, $rows, |$row| [$($arg),+], $tail) {
                     Some(mut query) => query.build_query_as().persistent(false).fetch_all(&mut **conn).await,
@@ -367,12 +457,15 @@ macro_rules! fetch_rows {
             }
             $crate::db::Conn::Postgres(conn) => {
                 match $crate::with_rows!(sqlx::Postgres, $sql, $rows, |$row| [$($arg),+], $tail) {
-                    Some(mut query) => query.build_query_as().persistent(false).fetch_all(&mut **conn).await,
+                    Some(mut query) => {
+                        $crate::db::bounded(query.build_query_as().persistent(false).fetch_all(&mut **conn)).await
+                    }
                     None => Ok(Vec::new()),
                 }
             }
-        }
-    };
+        };
+        $tx.checked(rows)
+    }};
 }
 
 /// For [`execute_rows!`](crate::execute_rows) and [`fetch_rows!`](crate::fetch_rows): the statement with its rows;

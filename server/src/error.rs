@@ -54,6 +54,9 @@ pub enum Error {
     /// A rule says no.
     #[error("{0}")]
     Refused(Refused),
+    /// The database is away, or takes no writes for now: a restart, a failover, a full disk.
+    #[error("the database is away")]
+    Away,
     /// The database failed. The cause goes to the log, not to the visitor.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
@@ -111,6 +114,19 @@ impl Error {
         Self::Invalid(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, code, zh, en))
     }
 
+    /// Whether the database is away or takes no writes for now, so that trying again later is the thing to do.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Away => true,
+            Self::Database(error) => crate::db::is_away(error),
+            Self::Internal(error) => {
+                error.downcast_ref::<sqlx::Error>().is_some_and(crate::db::is_away)
+            }
+            _ => false,
+        }
+    }
+
     /// The answer to this failure.
     #[must_use]
     pub fn problem(&self) -> Problem {
@@ -157,6 +173,12 @@ impl Error {
                 "现在人很多，请过几秒再试，您的操作没有丢失也没有重复。",
                 "Many people are here right now. Please try again in a few seconds; nothing was lost or done twice.",
             ),
+            _ if self.is_away() => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "系统正在恢复，请过几秒再试。已经成功的不会丢，再试一次也不会重复。",
+                "The system is recovering. Please try again in a few seconds: nothing that was confirmed is lost, and trying again does nothing twice.",
+            ),
             Self::TooMany { .. } => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_requests",
@@ -169,7 +191,7 @@ impl Error {
                 "提交的内容含有无法保存的字符，请检查后再试。",
                 "What was sent has a character that cannot be kept. Please check it and try again.",
             ),
-            Self::Database(_) | Self::Internal(_) | Self::OutOfTurn { .. } => (
+            Self::Away | Self::Database(_) | Self::Internal(_) | Self::OutOfTurn { .. } => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "系统出了问题，我们已记录。请稍后再试。",
@@ -178,6 +200,7 @@ impl Error {
         };
         let retry_after_s = match self {
             Self::Busy => Some(2),
+            _ if self.is_away() => Some(5),
             Self::TooMany { retry_after_s } => Some(*retry_after_s),
             _ => None,
         };

@@ -6,7 +6,8 @@
 //!
 //! Work must write nothing when it refuses, and it may be run again: if anything in a batch fails, the batch is rolled
 //! back and each piece runs in a transaction of its own, so that one poisoned request cannot take others with it. Work
-//! that panics fails like any other; the ledger goes on.
+//! that panics fails like any other; the ledger goes on. When it is the database that fails, the batch is tried once more
+//! and then answered as a whole: nobody waits for a database that is away behind hundreds of others.
 //!
 //! Work first takes its event's counter (`event::queries::hold`). Server processes on one database take the
 //! counters in the order of the events' ids, so they never wait for each other in a circle: work that comes out of
@@ -51,7 +52,7 @@ impl Ledger {
     /// Has `work` done and committed; gives what it gave.
     ///
     /// # Errors
-    /// [`Error::Busy`] at once when the queue is full; whatever the work or the commit failed with.
+    /// [`Error::Busy`] at once when the queue is full; [`Error::Away`] when the database is; whatever the work or the commit failed with.
     pub async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -112,39 +113,76 @@ async fn keep(db: Db, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
     }
 }
 
+/// What became of a batch.
+enum Fate {
+    Committed,
+    /// One of them failed, and took the others with it.
+    Spoilt,
+    /// The database went away meanwhile.
+    Interrupted,
+    /// There is no database.
+    Away,
+}
+
 /// Runs a batch in one transaction and answers it; gives back what must wait for the next one.
-async fn together(db: &Db, batch: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
-    let mut tx = match db.write().await {
-        Ok(tx) => tx,
-        // Each of them would wait for a connection as long again, and those behind them too.
-        Err(error) => {
-            tracing::error!(cause = %error, "no transaction is to be had");
-            batch.into_iter().for_each(|work| work.answer(Err(Error::Busy)));
-            return Vec::new();
-        }
-    };
-    let (mut tried, mut later, mut sound) = (Vec::with_capacity(batch.len()), Vec::new(), true);
-    for mut work in batch {
-        let ran = if sound { work.run(&mut tx).await } else { Ok(()) };
-        if let Err(Error::OutOfTurn { event }) = ran {
-            later.push((event, work));
-            continue;
-        }
-        sound &= ran.is_ok();
-        tried.push(work);
+async fn together(db: &Db, mut batch: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+    let mut later = Vec::new();
+    let mut fate = run(db, &mut batch, &mut later).await;
+    if matches!(fate, Fate::Interrupted) {
+        // It may be back already, and a commit that was not answered may have happened: once more, all of them.
+        fate = run(db, &mut batch, &mut later).await;
     }
-    let committed = if sound {
-        tx.commit().await.is_ok()
-    } else {
-        drop(tx);
-        false
-    };
-    for mut work in tried {
-        let outcome = if committed { Ok(()) } else { alone(db, work.as_mut()).await };
+    for mut work in batch {
+        let outcome = match fate {
+            Fate::Committed => Ok(()),
+            Fate::Spoilt => alone(db, work.as_mut()).await,
+            // Each of them would wait for a connection as long again, and those behind them too.
+            Fate::Interrupted | Fate::Away => Err(Error::Away),
+        };
+        if outcome.as_ref().is_err_and(Error::is_away) {
+            fate = Fate::Away;
+        }
         work.answer(outcome);
     }
     later.sort_by(|(one, _), (other, _)| one.cmp(other));
     later.into_iter().map(|(_, work)| work).collect()
+}
+
+/// Runs a batch in one transaction; what comes out of turn moves to `later`, with its event.
+async fn run(
+    db: &Db,
+    batch: &mut Vec<Box<dyn Work>>,
+    later: &mut Vec<(String, Box<dyn Work>)>,
+) -> Fate {
+    let mut tx = match db.write().await {
+        Ok(tx) => tx,
+        Err(error) => {
+            tracing::error!(cause = %error, "no transaction is to be had");
+            return Fate::Away;
+        }
+    };
+    let mut failed = None;
+    for mut work in std::mem::take(batch) {
+        let ran = if failed.is_none() { work.run(&mut tx).await } else { Ok(()) };
+        if let Err(Error::OutOfTurn { event }) = ran {
+            later.push((event, work));
+            continue;
+        }
+        failed = failed.or(ran.err());
+        batch.push(work);
+    }
+    let outcome = match failed {
+        None => tx.commit().await.map_err(Error::from),
+        Some(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => Fate::Committed,
+        Err(error) if error.is_away() => {
+            tracing::error!(cause = %error, waiting = batch.len(), "the database went away");
+            Fate::Interrupted
+        }
+        Err(_) => Fate::Spoilt,
+    }
 }
 
 async fn alone(db: &Db, work: &mut dyn Work) -> Result<()> {

@@ -27,7 +27,7 @@ mod serve;
 pub mod staff;
 pub mod web;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use admission::{Clock, Millis};
 use axum::{
@@ -81,7 +81,7 @@ pub struct App {
 }
 
 impl App {
-    /// Opens what `config` names and starts the background tasks.
+    /// Opens what `config` names and starts sending messages.
     ///
     /// # Errors
     /// When the database or the keys cannot be opened.
@@ -107,10 +107,15 @@ impl App {
             clock,
         };
         tokio::spawn(outbox::run(app.clone()));
-        tokio::spawn(housekeeping::run(app.clone()));
-        tokio::spawn(booking::held::run(app.clone()));
         app.outbox_wakes.notify_one();
         Ok(app)
+    }
+
+    /// Starts what happens by the clock: places lapse, ballots are drawn, old things are deleted. Tests move the clock,
+    /// and do these themselves.
+    pub fn watch_the_clock(&self) {
+        tokio::spawn(housekeeping::run(self.clone()));
+        tokio::spawn(booking::held::run(self.clone()));
     }
 
     /// Whether people reach the server by https, so that cookies are marked Secure.
@@ -218,11 +223,14 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
     response
 }
 
-/// `GET /readyz`: whether the database answers.
+/// `GET /readyz`: whether the database answers, and at once.
 async fn readyz(State(app): State<App>) -> error::Result<&'static str> {
-    let mut tx = app.db.read().await?;
-    let _one: (i64,) = fetch!(&mut tx, fetch_one, "select cast(1 as bigint)")?;
-    Ok("ready")
+    let look = async {
+        let mut tx = app.db.read().await?;
+        let _one: (i64,) = fetch!(&mut tx, fetch_one, "select cast(1 as bigint)")?;
+        Ok("ready")
+    };
+    tokio::time::timeout(Duration::from_secs(2), look).await.unwrap_or(Err(Error::Away))
 }
 
 /// `GET /metrics`: for Prometheus. Counts only; nothing about a person.

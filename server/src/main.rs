@@ -111,6 +111,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(config) => {
             let app = App::open(&config, Arc::new(SystemClock)).await?;
+            app.watch_the_clock();
             serve(app, config.listen).await?;
         }
         Command::Demo(demo) => demo::run(demo, Arc::new(SystemClock)).await?,

@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod kiosk;
+mod outage;
 pub(crate) mod people;
 pub(crate) mod postgres;
 pub(crate) mod programs;

@@ -17,80 +17,99 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-static CLUSTER: OnceLock<u16> = OnceLock::new();
+static SHARED: OnceLock<Cluster> = OnceLock::new();
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// The address of a fresh, empty database. The first call starts the cluster, with its `settings`.
 pub(crate) async fn fresh_database(settings: &'static [&'static str]) -> String {
-    let port = tokio::task::spawn_blocking(|| *CLUSTER.get_or_init(|| start(settings)))
+    tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Cluster::start(settings)))
         .await
-        .expect("cluster starts");
-    let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut admin =
-        PgConnection::connect(&url(port, "postgres")).await.expect("the cluster answers");
-    sqlx::query(AssertSqlSafe(format!("create database {name}")))
-        .execute(&mut admin)
+        .expect("cluster starts")
+        .fresh_database()
         .await
-        .expect("create database");
-    admin.close().await.expect("close");
-    url(port, &name)
 }
 
 fn url(port: u16, database: &str) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{database}")
 }
 
-fn start(settings: &[&str]) -> u16 {
-    let folder = std::env::temp_dir().join(format!("turnout-pg-{}", std::process::id()));
-    drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder).expect("temporary folder");
-    let tools = tools();
-    own(&folder);
-    let data = folder.join("data");
-    let made = as_postgres(&tools.join("initdb"))
-        .args([
-            "--auth=trust",
-            "--username=postgres",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "-D",
-        ])
-        .arg(&data)
-        .stdout(Stdio::null())
-        .status()
-        .expect("initdb runs: apt-get install postgresql");
-    assert!(made.success(), "initdb failed");
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|probe| probe.local_addr())
-        .expect("a free port")
-        .port();
-    let mut server = as_postgres(&tools.join("postgres"));
-    server
-        .arg("-D")
-        .arg(&data)
-        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "max_connections=300", "-k"])
-        .arg(&folder)
-        .args(["-c", "log_min_messages=fatal"])
-        .args(settings.iter().flat_map(|setting| ["-c", setting]))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    // The parent-death signal follows the thread that spawned the server, so this thread never ends.
-    let (started, wait) = mpsc::channel();
-    thread::spawn(move || {
-        let child = server.spawn();
-        started.send(child.is_ok()).expect("the test waits");
-        let _child = child;
-        loop {
-            thread::park();
-        }
-    });
-    assert!(wait.recv().expect("the thread starts"), "postgres does not start");
-    let patience = Instant::now() + Duration::from_secs(30);
-    while !is_ready(&tools, port) {
-        assert!(Instant::now() < patience, "postgres does not become ready");
+/// A PostgreSQL of one's own, to be stopped and started.
+pub(crate) struct Cluster {
+    pub(crate) folder: PathBuf,
+    port: u16,
+    settings: &'static [&'static str],
+}
+
+impl Cluster {
+    /// Makes it and starts it.
+    pub(crate) fn start(settings: &'static [&'static str]) -> Self {
+        let (id, nth) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(format!("turnout-pg-{id}-{nth}"));
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder).expect("temporary folder");
+        own(&folder);
+        let made = as_postgres(&tools().join("initdb"))
+            .args([
+                "--auth=trust",
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+                "-D",
+            ])
+            .arg(folder.join("data"))
+            .stdout(Stdio::null())
+            .status()
+            .expect("initdb runs: apt-get install postgresql");
+        assert!(made.success(), "initdb failed");
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|probe| probe.local_addr())
+            .expect("a free port")
+            .port();
+        let cluster = Self { folder, port, settings };
+        cluster.start_again();
+        cluster
     }
-    port
+
+    /// Starts it where it was stopped; returns when it is ready.
+    pub(crate) fn start_again(&self) {
+        let mut server = as_postgres(&tools().join("postgres"));
+        server
+            .arg("-D")
+            .arg(self.folder.join("data"))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-c", "max_connections=300"])
+            .arg("-k")
+            .arg(&self.folder)
+            .args(["-c", "log_min_messages=fatal"])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // The parent-death signal follows the thread that spawned the server, so this thread ends with it only.
+        let (started, wait) = mpsc::channel();
+        thread::spawn(move || {
+            let child = server.spawn();
+            started.send(child.is_ok()).expect("the test waits");
+            drop(child.map(|mut child| child.wait()));
+        });
+        assert!(wait.recv().expect("the thread starts"), "postgres does not start");
+        let patience = Instant::now() + Duration::from_secs(30);
+        while !is_ready(&tools(), self.port) {
+            assert!(Instant::now() < patience, "postgres does not become ready");
+        }
+    }
+
+    /// The address of a fresh, empty database.
+    pub(crate) async fn fresh_database(&self) -> String {
+        let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut admin =
+            PgConnection::connect(&url(self.port, "postgres")).await.expect("the cluster answers");
+        sqlx::query(AssertSqlSafe(format!("create database {name}")))
+            .execute(&mut admin)
+            .await
+            .expect("create database");
+        admin.close().await.expect("close");
+        url(self.port, &name)
+    }
 }
 
 fn is_ready(tools: &Path, port: u16) -> bool {
@@ -101,7 +120,7 @@ fn is_ready(tools: &Path, port: u16) -> bool {
 }
 
 /// PostgreSQL refuses to run as root; then the account `postgres` runs it.
-fn as_postgres(program: &Path) -> Command {
+pub(crate) fn as_postgres(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     if is_root() {
         command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
@@ -126,7 +145,7 @@ fn is_root() -> bool {
 }
 
 /// The newest PostgreSQL that Debian installed.
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .expect("PostgreSQL is installed: apt-get install postgresql")
         .filter_map(|version| Some(version.ok()?.path().join("bin")))

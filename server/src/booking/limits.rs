@@ -2,7 +2,7 @@
 //! and in a year.
 //!
 //! They are counted from the bookings themselves, so that nothing has to be kept in step. The event's counter orders
-//! the bookings of one event; those of one person at several events are ordered by their own row.
+//! the bookings of one event; where a limit reaches beyond it, one event of the kind is booked at a time.
 
 use std::collections::HashMap;
 
@@ -43,7 +43,7 @@ pub(super) async fn over(
 ) -> Result<HashMap<String, Refused>> {
     let limits = of(event, offer)?;
     if limits.iter().any(|limit| limit.scope != Scope::Event) {
-        lock(tx, attempts).await?;
+        tx.alone_in(&format!("limits/{}", event.kind)).await?;
     }
     let mut refused = HashMap::new();
     for limit in limits {
@@ -87,18 +87,6 @@ fn span(event: &Event, scope: Scope) -> Result<(Millis, Millis)> {
     let first = first.map_err(anyhow::Error::from)?;
     let next = first.checked_add(length).map_err(anyhow::Error::from)?;
     Ok((Millis(first.timestamp().as_millisecond()), Millis(next.timestamp().as_millisecond())))
-}
-
-/// Nobody else books for these people, where it counts for more than one event, until commit.
-async fn lock(tx: &mut Tx, attempts: &[&Attempt]) -> Result<()> {
-    let _locked: Vec<(String,)> = fetch_rows!(
-        tx,
-        "update person set updated_ms = updated_ms where id in (",
-        attempts,
-        |attempt| [&attempt.person.id],
-        ") returning id",
-    )?;
-    Ok(())
 }
 
 /// How many places each has in open bookings that count for `limit`.

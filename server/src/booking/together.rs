@@ -22,8 +22,9 @@ use super::{
 };
 use crate::{
     db::{Db, Tx},
+    draw,
     error::{Error, Refused, Result},
-    event::{self, Event, Offer},
+    event::{self, Event, Offer, rules::Standing},
     ledger::Ledger,
     live::Live,
 };
@@ -125,6 +126,7 @@ async fn write_and_answer(ledger: &Ledger, memory: &Memory, waiting: Vec<Waiting
     let outcomes: Vec<Result<Decision>> = match write(ledger, attempts.clone()).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(Error::Busy) => attempts.iter().map(|_| Err(Error::Busy)).collect(),
+        Err(error) if error.is_away() => attempts.iter().map(|_| Err(Error::Away)).collect(),
         // What spoiled it for all may be the fault of one.
         Err(_) => join_all(attempts.into_iter().map(|attempt| alone(ledger, attempt))).await,
     };
@@ -199,6 +201,10 @@ async fn decide_round<'a>(
     let event = event::queries::event(tx, &offer.event_id).await?;
     let attempts = replay(tx, attempts, decided).await?;
     let attempts = refuse(attempts, decided, |attempt| attempt.refusal(&event, &offer));
+    // However early they came: what is drawn is drawn.
+    let is_drawn = offer.mode == "draw" && draw::is_drawn(tx, &offer.id).await?;
+    let attempts =
+        refuse(attempts, decided, |_| rules::refusal_of(Standing::Closed).filter(|_| is_drawn));
     let people = attempts.iter().map(|attempt| attempt.person.id.as_str()).collect();
     let eligible = rules::eligible_of(tx, &offer, people).await?;
     let attempts = refuse(attempts, decided, |attempt| {

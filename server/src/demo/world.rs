@@ -15,6 +15,7 @@ use super::{EventNote, MemberNote, Notes, OfferNote, Session, StaffNote};
 use crate::{
     App,
     booking::rules::{self as booking, Request},
+    draw,
     event::{self, EventDraft, OfferDraft},
     fetch, kiosk,
     people::import::{
@@ -62,11 +63,18 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     let springs = add(app, &springs(now), now).await?;
     let lecture = add(app, &lecture(now), now).await?;
 
-    let before = App { clock: Arc::new(Stands(now.plus(-2 * DAY))), ..app.clone() };
+    let long_ago = now.plus(-2 * DAY);
+    let before = App { clock: Arc::new(Stands(long_ago)), ..app.clone() };
+    let manor = add(&before, &manor(now), long_ago).await?;
+    let orchard = add(&before, &orchard(now), long_ago).await?;
     let players = book_all(&before, &others[..76], &contest.offers[0], 0).await?;
     book_all(&before, &others[76..226], &fair.offers[0], 0).await?;
     book_all(&before, &others[226..251], &lecture.offers[0], 1).await?;
     hold_contest(app, &contest.id, &players, now).await?;
+    // Entries of two days ago, drawn an hour ago; and more people than places.
+    book_all(&before, &others[100..196], &manor.offers[0], 1).await?;
+    draw::sweep(app).await?;
+    book_all(&before, &others[226..254], &orchard.offers[0], 1).await?;
 
     let mut tx = app.db.write().await?;
     let gate = kiosk::rules::NewKiosk {
@@ -77,7 +85,7 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     };
     (_, notes.kiosk_code) = kiosk::rules::add(&mut tx, &gate, now).await?;
     tx.commit().await?;
-    notes.events = vec![fair, contest, springs, lecture];
+    notes.events = vec![fair, contest, springs, lecture, manor, orchard];
     Ok(notes)
 }
 
@@ -149,6 +157,7 @@ async fn add(app: &App, draft: &EventDraft, now: Millis) -> anyhow::Result<Event
     event::rules::check_event(draft)?;
     let mut tx = app.db.write().await?;
     let id = event::queries::create(&mut tx, draft, now).await?;
+    draw::commit(&mut tx, &app.keys, &id, now).await?;
     let offers = event::queries::offers(&mut tx, &id).await?;
     tx.commit().await?;
     let offers =
@@ -334,6 +343,45 @@ fn lecture(now: Millis) -> EventDraft {
         poster: "请律师讲劳动合同、工伤和加班工资，现场答疑。可带两位家人或同事。".to_owned(),
         offers: vec![offer],
         ..draft("activity", "职工普法讲座：劳动合同那些事", starts, 2)
+    }
+}
+
+/// Its places were drawn an hour ago.
+fn manor(now: Millis) -> EventDraft {
+    let starts = at_hour(now, 5, 9);
+    let offer = OfferDraft {
+        mode: "draw".to_owned(),
+        per_person: 2,
+        guests_max: 1,
+        weight_drives: 3,
+        cancel_until_ms: Some(starts.plus(-DAY).0),
+        ..offer("家庭套票", 40, now.plus(-3 * DAY), now.plus(-HOUR), "members")
+    };
+    EventDraft {
+        place: "南宫温泉庄园俱乐部".to_owned(),
+        entrance: "大厅前台".to_owned(),
+        poster: "40 个名额，报名三天，随后抽签：早报晚报机会一样，结果人人可以核验。".to_owned(),
+        offers: vec![offer],
+        ..draft("voucher", "温泉庄园家庭日", starts, 10)
+    }
+}
+
+/// Full, with people waiting in line.
+fn orchard(now: Millis) -> EventDraft {
+    let starts = at_hour(now, 6, 8);
+    let offer = OfferDraft {
+        per_person: 2,
+        guests_max: 1,
+        waiting_list: true,
+        ..offer("采摘名额", 24, now.plus(-4 * DAY), starts.plus(-12 * HOUR), "members")
+    };
+    EventDraft {
+        theme: Some("visit".to_owned()),
+        place: "青龙湖公园 采摘园".to_owned(),
+        entrance: "东门集合".to_owned(),
+        poster: "带家人摘草莓，每家一篮。名额满了可以候补，有人退出就按次序递补。".to_owned(),
+        offers: vec![offer],
+        ..draft("activity", "亲子采摘日", starts, 4)
     }
 }
 

@@ -10,5 +10,6 @@ pub mod record;
 mod rules;
 
 pub(crate) use pages::{api, routes};
-pub(crate) use rules::commit;
+pub(crate) use queries::is_drawn;
 pub use rules::sweep;
+pub(crate) use rules::{commit, refuse_change};

@@ -1,5 +1,7 @@
 //! The public page of a ballot, and its record for download.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::{
     Router,
@@ -12,10 +14,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     queries::{self, Ballot},
-    record::{Entry, Record},
+    record::{Entry, Floor, Record},
 };
 use crate::{
     App,
+    db::Tx,
     error::{Error, Result},
     event::{self, Event, Offer},
     web::{Frame, page},
@@ -38,6 +41,8 @@ struct DrawPage {
     event: Event,
     offer: Offer,
     ballot: Ballot,
+    /// Places set aside for unions.
+    floors: Vec<Floor>,
     /// None before the draw.
     record: Option<Record>,
     /// Whether the server finds the record right.
@@ -47,7 +52,9 @@ struct DrawPage {
 impl DrawPage {
     /// The entries of those ids, in that order.
     fn entries<'a>(&self, record: &'a Record, ids: &'a [String]) -> Vec<&'a Entry> {
-        ids.iter().filter_map(|id| record.entries.iter().find(|entry| entry.id == *id)).collect()
+        let by_id: HashMap<&str, &Entry> =
+            record.entries.iter().map(|entry| (entry.id.as_str(), entry)).collect();
+        ids.iter().filter_map(|id| by_id.get(id.as_str()).copied()).collect()
     }
 
     fn at(&self, ms: &i64) -> String {
@@ -57,7 +64,10 @@ impl DrawPage {
 
 /// `GET /offers/{offer}/draw`.
 async fn show(State(app): State<App>, Path(id): Path<String>, frame: Frame) -> Result<Response> {
-    let (event, offer, ballot) = read(&app, &id).await?;
+    let mut tx = app.db.read().await?;
+    let (event, offer, ballot) = read(&mut tx, &id).await?;
+    let floors = queries::floors(&mut tx, &id).await?;
+    drop(tx);
     let record: Option<Record> = ballot
         .record
         .as_deref()
@@ -65,14 +75,14 @@ async fn show(State(app): State<App>, Path(id): Path<String>, frame: Frame) -> R
         .transpose()
         .map_err(anyhow::Error::from)?;
     let sound = record.as_ref().is_some_and(|record| record.verify().is_ok());
-    page(&DrawPage { frame, event, offer, ballot, record, sound })
+    page(&DrawPage { frame, event, offer, ballot, floors, record, sound })
 }
 
 /// The published record of a ballot, as it was drawn; anybody can compute it again.
 #[utoipa::path(get, path = "/offers/{offer}/draw", params(("offer" = String, Path)),
     responses((status = 200, body = Record), (status = 404)))]
 async fn record(State(app): State<App>, Path(id): Path<String>) -> Result<Response> {
-    let (_, _, ballot) = read(&app, &id).await?;
+    let (_, _, ballot) = read(&mut app.db.read().await?, &id).await?;
     let record = ballot.record.ok_or(Error::NotFound)?;
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
@@ -82,13 +92,12 @@ async fn record(State(app): State<App>, Path(id): Path<String>) -> Result<Respon
     Ok((headers, record).into_response())
 }
 
-async fn read(app: &App, id: &str) -> Result<(Event, Offer, Ballot)> {
-    let mut tx = app.db.read().await?;
-    let offer = event::queries::offer(&mut tx, id).await?;
-    let event = event::queries::event(&mut tx, &offer.event_id).await?;
+async fn read(tx: &mut Tx, id: &str) -> Result<(Event, Offer, Ballot)> {
+    let offer = event::queries::offer(tx, id).await?;
+    let event = event::queries::event(tx, &offer.event_id).await?;
     if !event.is_public() {
         return Err(Error::NotFound);
     }
-    let ballot = queries::ballot(&mut tx, id).await?.ok_or(Error::NotFound)?;
+    let ballot = queries::ballot(tx, id).await?.ok_or(Error::NotFound)?;
     Ok((event, offer, ballot))
 }

@@ -21,6 +21,28 @@ pub(crate) async fn ballot(tx: &mut Tx, offer_id: &str) -> Result<Option<Ballot>
     Ok(fetch!(tx, fetch_optional, "select * from ballot where offer_id = $1", offer_id)?)
 }
 
+/// Whether the ballot of an offer is drawn. Whoever holds the event's counter can rely on it.
+pub(crate) async fn is_drawn(tx: &mut Tx, offer_id: &str) -> Result<bool> {
+    Ok(ballot(tx, offer_id).await?.is_some_and(|ballot| ballot.drawn_ms.is_some()))
+}
+
+/// Whether anybody ever entered the draw of an offer.
+pub(super) async fn has_entries(tx: &mut Tx, offer_id: &str) -> Result<bool> {
+    let any: Option<(String,)> =
+        fetch!(tx, fetch_optional, "select id from booking where offer_id = $1 limit 1", offer_id)?;
+    Ok(any.is_some())
+}
+
+/// The ids of the unions that have places set aside, with how many.
+pub(super) async fn floor_ids(tx: &mut Tx, offer_id: &str) -> Result<Vec<(String, i64)>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select union_id, places from offer_floor where offer_id = $1 order by union_id",
+        offer_id,
+    )?)
+}
+
 /// Writes the commitment of an offer's ballot, unless there is one.
 pub(super) async fn commit(
     tx: &mut Tx,

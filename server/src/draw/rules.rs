@@ -11,7 +11,7 @@ use crate::{
     App, booking,
     db::Tx,
     error::{Error, Result},
-    event::{self, Event, Offer},
+    event::{self, Event, Offer, OfferDraft},
     keys::Keys,
 };
 
@@ -31,18 +31,59 @@ pub(crate) async fn commit(tx: &mut Tx, keys: &Keys, event_id: &str, now: Millis
     Ok(())
 }
 
+/// Refuses a change of an offer that would break what its draw has promised: the rule stands still once somebody has
+/// entered, and what is drawn is not opened again.
+///
+/// # Errors
+/// [`Error::Invalid`] `closes`, `weight_drives` or `floors`.
+pub(crate) async fn refuse_change(tx: &mut Tx, before: &Offer, draft: &OfferDraft) -> Result<()> {
+    if before.mode != "draw" {
+        return Ok(());
+    }
+    if draft.closes_ms > before.closes_ms.0 && queries::is_drawn(tx, &before.id).await? {
+        return Err(Error::invalid(
+            "closes",
+            "已经抽签，报名时间不能再延长。可以另加一个名额。",
+            "It is drawn; booking cannot be opened again. You may add another offer.",
+        ));
+    }
+    if !queries::has_entries(tx, &before.id).await? {
+        return Ok(());
+    }
+    if draft.weight_drives != before.weight_drives {
+        return Err(Error::invalid(
+            "weight_drives",
+            "已经有人报名，加权的规则不能再改。",
+            "People have entered; the rule of the draw cannot change any more.",
+        ));
+    }
+    if let Some(floors) = &draft.floors {
+        let mut wanted: Vec<(String, i64)> =
+            floors.iter().map(|floor| (floor.union.clone(), floor.places)).collect();
+        wanted.sort();
+        if wanted != queries::floor_ids(tx, &before.id).await? {
+            return Err(Error::invalid(
+                "floors",
+                "已经有人报名，保底名额不能再改。",
+                "People have entered; the places set aside for unions cannot change any more.",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Draws every ballot whose entries are all in. Gives how many were drawn. Several server processes may do it at once;
 /// each ballot is drawn once.
 ///
 /// # Errors
-/// When the database fails, or the key folder is not the one that committed to a seed; what was drawn before that
-/// stays drawn.
+/// When the database fails, or the key folder is not the one that committed to a seed: of the first ballot that could
+/// not be drawn. The others are drawn all the same.
 pub async fn sweep(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let mut tx = app.db.read().await?;
     let due = queries::due(&mut tx, now).await?;
     drop(tx);
-    let mut count = 0;
+    let (mut count, mut failed) = (0, None);
     for (offer_id, event_id) in due {
         let (inner, event) = (app.clone(), event_id.clone());
         let drawn = app
@@ -51,14 +92,19 @@ pub async fn sweep(app: &App) -> Result<usize> {
                 let (app, offer_id, event_id) = (inner.clone(), offer_id.clone(), event.clone());
                 Box::pin(async move { draw(tx, &app, &offer_id, &event_id, now).await })
             })
-            .await?;
-        if drawn {
-            count += 1;
-            app.live.changed(&event_id);
-            app.outbox_wakes.notify_one();
+            .await;
+        match drawn {
+            Ok(true) => {
+                count += 1;
+                app.live.changed(&event_id);
+                app.outbox_wakes.notify_one();
+            }
+            Ok(false) => {}
+            Err(error) if error.is_away() => return Err(error),
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Ok(count)
+    failed.map_or(Ok(count), Err)
 }
 
 async fn draw(tx: &mut Tx, app: &App, offer_id: &str, event_id: &str, now: Millis) -> Result<bool> {

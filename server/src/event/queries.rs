@@ -194,6 +194,8 @@ pub(crate) async fn add_offer(
     let (valid_from, valid_to, cancel_until) =
         rules::windows(draft, event.starts_ms, event.ends_ms)?;
     let id = new_id(now);
+    // Two offers added at once get two classes.
+    hold(tx, event_id).await?;
     let (class,): (i64,) = fetch!(
         tx,
         fetch_one,
@@ -262,6 +264,7 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
             "People have booked already; the mode cannot change. You may add another offer.",
         ));
     }
+    crate::draw::refuse_change(tx, &before, draft).await?;
     let event = event(tx, &before.event_id).await?;
     let (valid_from, valid_to, cancel_until) =
         rules::windows(draft, event.starts_ms, event.ends_ms)?;

@@ -148,12 +148,12 @@ impl Access {
 /// Every route and who may call it. `GET` stands for `HEAD` too.
 pub const TABLE: &[(&str, &str, Access)] = &[
     // Running the server.
-    ("GET", "/healthz", Access::Public),
-    ("GET", "/readyz", Access::Public),
-    ("GET", "/metrics", Access::Public),
-    ("GET", "/assets/{*path}", Access::Public),
-    ("GET", "/sw.js", Access::Public),
-    ("GET", "/favicon.ico", Access::Public),
+    ("GET", "/healthz", Access::Anonymous),
+    ("GET", "/readyz", Access::Anonymous),
+    ("GET", "/metrics", Access::Anonymous),
+    ("GET", "/assets/{*path}", Access::Anonymous),
+    ("GET", "/sw.js", Access::Anonymous),
+    ("GET", "/favicon.ico", Access::Anonymous),
     ("POST", "/language", Access::Public),
     ("GET", "/demo", Access::Public),
     // Signing in.
@@ -166,7 +166,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/v1/login/code", Access::Public),
     ("POST", "/api/v1/login", Access::Public),
     ("POST", "/api/v1/staff/login", Access::Public),
-    ("GET", "/api/v1/openapi.json", Access::Public),
+    ("GET", "/api/v1/openapi.json", Access::Anonymous),
     // Events.
     ("GET", "/", Access::Public),
     ("GET", "/events/{event}", Access::Public),

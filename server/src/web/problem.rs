@@ -5,7 +5,7 @@ use askama::Template;
 use axum::{
     Json,
     extract::{Request, State},
-    http::header,
+    http::{StatusCode, header},
     middleware::Next,
     response::{Html, IntoResponse, Response},
 };
@@ -42,7 +42,7 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
     let api = request.uri().path().starts_with("/api/");
     let path = request.uri().path().to_owned();
     let lang = lang_of(request.headers());
-    let token = session::cookie(&app, request.headers());
+    let mut token = session::cookie(&app, request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
@@ -60,6 +60,10 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
         }
         None => return response,
     };
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        // Who it is is in the database.
+        token = None;
+    }
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.remove(header::CONTENT_TYPE);

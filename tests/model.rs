@@ -1,0 +1,416 @@
+//! Booking against a model of a few lines: whatever people do in whatever order, the server and the model say the same,
+//! and what must never happen has not happened. `TURNOUT_STEPS` makes the walks longer, `TURNOUT_SEED` replays one.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use turnout_server::{archive::verify, booking::held, draw, fetch};
+
+use crate::support::{Engine, TestApp, kiosk::TestKiosk, people::Member, random::Random};
+
+const HOUR: i64 = 3_600_000;
+const PEOPLE: usize = 9;
+const QUOTA: i64 = 6;
+const PER_PERSON: i64 = 4;
+/// Who is promoted has so long to accept.
+const ACCEPT: i64 = 2 * HOUR;
+
+/// The model: who asked for how many places in what order, and what became of it.
+#[derive(Default)]
+struct Model {
+    bookings: Vec<Row>,
+    waits: bool,
+}
+
+struct Row {
+    person: usize,
+    places: i64,
+    status: &'static str,
+    until: i64,
+}
+
+impl Model {
+    fn taken(&self) -> i64 {
+        self.sum(|row| matches!(row.status, "confirmed" | "held"))
+    }
+
+    fn sum(&self, counts: impl Fn(&Row) -> bool) -> i64 {
+        self.bookings.iter().filter(|row| counts(row)).map(|row| row.places).sum()
+    }
+
+    fn book(&mut self, person: usize, places: i64) -> &'static str {
+        if !self.waits && self.taken() == QUOTA {
+            return "sold_out";
+        }
+        let active = |row: &Row| matches!(row.status, "confirmed" | "held" | "waiting");
+        if self.sum(|row| row.person == person && active(row)) + places > PER_PERSON {
+            return "limit_reached";
+        }
+        let line = self.bookings.iter().any(|row| row.status == "waiting");
+        let fits = self.taken() + places <= QUOTA && !line;
+        let status = match (fits, self.waits) {
+            (true, _) => "confirmed",
+            (false, true) => "waiting",
+            (false, false) => return "sold_out",
+        };
+        self.bookings.push(Row { person, places, status, until: 0 });
+        status
+    }
+
+    fn end(&mut self, at: usize, status: &'static str, now: i64) {
+        self.bookings[at].status = status;
+        while let Some(head) = self.bookings.iter().position(|row| row.status == "waiting") {
+            if self.taken() + self.bookings[head].places > QUOTA {
+                break;
+            }
+            (self.bookings[head].status, self.bookings[head].until) = ("held", now + ACCEPT);
+        }
+    }
+
+    fn lapse(&mut self, now: i64) {
+        while let Some(at) = self.due(now) {
+            self.end(at, "lapsed", now);
+        }
+    }
+
+    /// The held booking that lapses first: the earliest hour, then as it was promoted.
+    fn due(&self, now: i64) -> Option<usize> {
+        let late = |row: &Row| row.status == "held" && row.until < now;
+        let due = self.bookings.iter().enumerate().filter(|(_, row)| late(row));
+        due.min_by_key(|(_, row)| row.until).map(|(at, _)| at)
+    }
+}
+
+/// Somebody who reads the feed as a kiosk does, a piece at a time.
+#[derive(Default)]
+struct Reader {
+    after: i64,
+    tickets: BTreeMap<String, (i64, String)>,
+}
+
+impl Reader {
+    /// Reads what is new.
+    async fn read(&mut self, kiosk: &TestKiosk<'_>) {
+        loop {
+            let feed = kiosk.feed(self.after).await;
+            for row in &feed.tickets {
+                assert!(row.revision > self.after, "it was read before");
+                let state = serde_json::to_value(row.state).expect("a word");
+                let state = state.as_str().expect("a word").to_owned();
+                self.tickets.insert(row.fact.id.to_string(), (row.revision, state));
+            }
+            self.after = feed.revision;
+            if !feed.more {
+                return;
+            }
+        }
+    }
+
+    /// What was read is what there is: nothing was missed.
+    async fn agrees(&self, app: &TestApp, event: &str) {
+        let mut tx = app.app.db.read().await.expect("read");
+        let rows: Vec<(String, i64, String)> = fetch!(
+            tx,
+            fetch_all,
+            "select t.id, t.revision, t.state from ticket t join offer o on o.id = t.offer_id
+             where o.event_id = $1 order by t.id",
+            event
+        )
+        .expect("tickets");
+        let there: BTreeMap<String, (i64, String)> =
+            rows.into_iter().map(|(id, revision, state)| (id, (revision, state))).collect();
+        assert_eq!(self.tickets, there, "the feed has a gap");
+    }
+}
+
+struct World {
+    /// The server that is asked now, and those that died.
+    servers: Vec<TestApp>,
+    event: String,
+    offer: String,
+    members: Vec<Member>,
+    /// Ids by the model's order.
+    ids: Vec<String>,
+    keys: u64,
+}
+
+impl World {
+    async fn make(engine: Engine, change: impl FnOnce(&mut Value)) -> Self {
+        let app = TestApp::new(engine).await;
+        let (event, offer) = app
+            .event(|draft| {
+                let offer = &mut draft["offers"][0];
+                (offer["quota"], offer["per_person"]) = (QUOTA.into(), PER_PERSON.into());
+                offer["guests_max"] = (PER_PERSON - 1).into();
+                offer["accept_ms"] = ACCEPT.into();
+                draft["ends_ms"] = (app.now().0 + 9_000 * HOUR).into();
+                draft["offers"][0]["closes_ms"] = (app.now().0 + 8_000 * HOUR).into();
+                draft["offers"][0]["cancel_until_ms"] = (app.now().0 + 8_000 * HOUR).into();
+                change(draft);
+            })
+            .await;
+        let mut members = Vec::new();
+        for n in 0..PEOPLE {
+            members.push(app.member(&format!("会员{n}")).await);
+        }
+        Self { servers: vec![app], event, offer, members, ids: Vec::new(), keys: 0 }
+    }
+
+    fn app(&self) -> &TestApp {
+        self.servers.last().expect("one at least")
+    }
+
+    /// Books; gives the status or the refusal.
+    async fn book(&mut self, person: usize, places: i64) -> String {
+        self.keys += 1;
+        let guests: Vec<&str> = (1..places).map(|_| "客人").collect();
+        let request = json!({ "offer": self.offer, "guests": guests });
+        let (key, token) = (self.keys.to_string(), &self.members[person].token);
+        let answer = self.app().book_with(token, &key, request).await;
+        if answer.status != 201 {
+            return answer.code();
+        }
+        let booked = answer.json();
+        self.ids.push(booked["id"].as_str().expect("id").to_owned());
+        booked["status"].as_str().expect("status").to_owned()
+    }
+
+    async fn act(&self, person: usize, booking: &str, what: &str) -> u16 {
+        let path = format!("/api/v1/bookings/{booking}/{what}");
+        let answer = self.app().post(&path, &self.members[person].token, json!({})).await;
+        answer.status.as_u16()
+    }
+
+    /// The statuses of the bookings that were made, in that order.
+    async fn statuses(&self) -> Vec<String> {
+        let mut tx = self.app().app.db.read().await.expect("read");
+        let rows: Vec<(String, String)> = fetch!(
+            tx,
+            fetch_all,
+            "select id, status from booking where offer_id = $1",
+            &self.offer
+        )
+        .expect("bookings");
+        let by_id: BTreeMap<String, String> = rows.into_iter().collect();
+        assert_eq!(by_id.len(), self.ids.len(), "one too many");
+        self.ids.iter().map(|id| by_id[id].clone()).collect()
+    }
+
+    async fn taken(&self) -> i64 {
+        let mut tx = self.app().app.db.read().await.expect("read");
+        let (taken,): (i64,) =
+            fetch!(tx, fetch_one, "select taken from offer where id = $1", &self.offer)
+                .expect("the offer");
+        taken
+    }
+}
+
+fn steps() -> usize {
+    std::env::var("TURNOUT_STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
+}
+
+/// Books, cancels, accepts, lets lapse and crashes at random; after each step server and model agree.
+async fn walk(engine: Engine, waits: bool) {
+    let mut random = Random::seeded();
+    let mut model = Model { waits, ..Model::default() };
+    let mut world =
+        World::make(engine, |draft| draft["offers"][0]["waiting_list"] = waits.into()).await;
+    let mut reader = Reader::default();
+    let watcher = world.app().twin().await;
+    let kiosk = watcher.kiosk(&world.event, "东门").await;
+    for step in 0..steps() {
+        let now = world.app().now().0;
+        match random.below(10) {
+            0..=4 => {
+                let (person, places) = (random.index(PEOPLE), 1 + random.below(3) as i64);
+                let said = world.book(person, places).await;
+                assert_eq!(said, model.book(person, places), "step {step}");
+            }
+            // Somebody acts on a booking of theirs, old or new.
+            5..=7 if !model.bookings.is_empty() => {
+                let at = random.index(model.bookings.len());
+                let Row { person, status, until, .. } = model.bookings[at];
+                let accept = random.below(2) == 0;
+                let what = if accept { "confirmation" } else { "cancellation" };
+                let answer = world.act(person, &world.ids[at].clone(), what).await;
+                match (accept, status) {
+                    (true, "held") if until >= now => model.bookings[at].status = "confirmed",
+                    (false, "confirmed" | "held" | "waiting") => model.end(at, "cancelled", now),
+                    _ => {}
+                }
+                assert!(matches!(answer, 200 | 409), "step {step}: {what} {status}: {answer}");
+            }
+            // Time passes; what was held too long goes to the next.
+            8 => {
+                world.app().advance(HOUR);
+                held::sweep(&world.app().app).await.expect("the sweep");
+                model.lapse(world.app().now().0);
+            }
+            // The server dies and is started again: what it had in memory is gone.
+            9 if random.below(4) == 0 => {
+                let next = world.app().twin().await;
+                world.servers.push(next);
+            }
+            _ => {}
+        }
+        let expected: Vec<&str> = model.bookings.iter().map(|row| row.status).collect();
+        assert_eq!(world.statuses().await, expected, "step {step}");
+        assert_eq!(world.taken().await, model.taken(), "step {step}");
+        if random.below(3) == 0 {
+            reader.read(&kiosk).await;
+        }
+    }
+    reader.read(&kiosk).await;
+    reader.agrees(world.app(), &world.event).await;
+    let findings = verify(&world.app().app.db).await.expect("verify runs");
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_come_does_what_the_model_does_on_sqlite() {
+    walk(Engine::Sqlite, false).await;
+    walk(Engine::Sqlite, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_come_does_what_the_model_does_on_postgres() {
+    walk(Engine::Postgres, false).await;
+    walk(Engine::Postgres, true).await;
+}
+
+/// Entries, leavings and a draw on two servers at once: the draw sees exactly those who had entered and not left, its
+/// winners fit into the quota, and nobody stays in between.
+async fn ballot(engine: Engine) {
+    let mut random = Random::seeded();
+    let mut world = World::make(engine, |draft| {
+        draft["offers"][0]["mode"] = "draw".into();
+        draft["offers"][0]["closes_ms"] = (crate::support::app::MORNING.0 + 4 * HOUR).into();
+    })
+    .await;
+    let mut entered: Vec<(usize, i64, bool)> = Vec::new();
+    for _ in 0..steps() / 4 {
+        let (person, places) = (random.index(PEOPLE), 1 + random.below(3) as i64);
+        let is_in = entered.iter().position(|(who, _, left)| *who == person && !left);
+        match is_in {
+            Some(at) if random.below(3) == 0 => {
+                let booking = world.ids[at].clone();
+                assert_eq!(world.act(person, &booking, "cancellation").await, 200);
+                entered[at].2 = true;
+            }
+            Some(_) => assert_eq!(world.book(person, places).await, "limit_reached"),
+            None => {
+                assert_eq!(world.book(person, places).await, "entered");
+                entered.push((person, places, false));
+            }
+        }
+    }
+    let twin = world.app().twin().await;
+    world.app().advance(5 * HOUR);
+    let draws = join_all([draw::sweep(&world.app().app), draw::sweep(&twin.app)]).await;
+    let drawn: usize = draws.into_iter().map(|drawn| drawn.expect("the draw")).sum();
+    assert_eq!(drawn, 1, "it was drawn more than once");
+    let mut taken = 0;
+    for ((_, places, left), status) in entered.iter().zip(world.statuses().await) {
+        match (left, status.as_str()) {
+            (true, "cancelled") | (false, "drawn_out") => {}
+            (false, "confirmed") => taken += places,
+            (left, status) => panic!("left: {left}, and {status}"),
+        }
+    }
+    assert_eq!(world.taken().await, taken);
+    let wanted: i64 = entered.iter().filter(|(.., left)| !left).map(|(_, places, _)| places).sum();
+    // At most a group of three did not fit into what was left.
+    assert!(taken <= QUOTA && (taken == wanted || taken > QUOTA - 3), "{taken} of {wanted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draw_does_what_it_says() {
+    ballot(Engine::Sqlite).await;
+    ballot(Engine::Postgres).await;
+}
+
+/// Many write at once on two servers of one PostgreSQL: within the limits at every moment, and a reader of the feed
+/// misses nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_side_by_side_stay_within_the_limits_and_the_feed_has_no_gap() {
+    let mut random = Random::seeded();
+    let world = World::make(Engine::Postgres, |draft| {
+        draft["offers"][0]["waiting_list"] = true.into();
+    })
+    .await;
+    let twin = world.app().twin().await;
+    let kiosk = twin.kiosk(&world.event, "东门").await;
+    let mut reader = Reader::default();
+    let luck: Vec<Random> = world.members.iter().map(|_| random.fork()).collect();
+    let acts = join_all(world.members.iter().zip(luck).map(|(member, mut luck)| {
+        let (app, twin, offer) = (world.app(), &twin, &world.offer);
+        async move {
+            let mut mine: Vec<String> = Vec::new();
+            for tap in 0..steps() / 8 {
+                let server = if luck.below(2) == 0 { app } else { twin };
+                if luck.below(3) == 0 && !mine.is_empty() {
+                    let id = mine.swap_remove(luck.index(mine.len()));
+                    let what = ["cancellation", "confirmation"][luck.index(2)];
+                    let path = format!("/api/v1/bookings/{id}/{what}");
+                    let answer = server.post(&path, &member.token, json!({})).await;
+                    assert!(matches!(answer.status.as_u16(), 200 | 409), "{}", answer.text);
+                    continue;
+                }
+                let guests: Vec<&str> = (0..luck.below(3)).map(|_| "客人").collect();
+                let request = json!({ "offer": offer, "guests": guests });
+                let answer = server.book_with(&member.token, &tap.to_string(), request).await;
+                match answer.status.as_u16() {
+                    201 => mine.push(answer.json()["id"].as_str().expect("id").to_owned()),
+                    409 => assert_eq!(answer.code(), "limit_reached"),
+                    429 => assert_eq!(answer.code(), "too_many_requests"),
+                    status => panic!("{status} {}", answer.text),
+                }
+            }
+        }
+    }));
+    let watch = async {
+        let mut acts = std::pin::pin!(acts);
+        loop {
+            tokio::select! {
+                _ = &mut acts => break,
+                () = async {
+                    reader.read(&kiosk).await;
+                    within_limits(&world).await;
+                } => {}
+            }
+        }
+    };
+    watch.await;
+    reader.read(&kiosk).await;
+    reader.agrees(world.app(), &world.event).await;
+    within_limits(&world).await;
+    let findings = verify(&world.app().app.db).await.expect("verify runs");
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+/// No more places are given than there are, and nobody has more than one may.
+async fn within_limits(world: &World) {
+    let mut tx = world.app().app.db.snapshot().await.expect("read");
+    let rows: Vec<(String, i64, String)> = fetch!(
+        tx,
+        fetch_all,
+        "select person_id, places, status from booking
+         where offer_id = $1 and status in ('confirmed', 'held', 'waiting')",
+        &world.offer
+    )
+    .expect("bookings");
+    let (taken,): (i64,) =
+        fetch!(tx, fetch_one, "select taken from offer where id = $1", &world.offer)
+            .expect("the offer");
+    tx.rollback().await.expect("the end");
+    let given: i64 =
+        rows.iter().filter(|(.., status)| status != "waiting").map(|(_, places, _)| places).sum();
+    assert_eq!(given, taken, "the count is wrong");
+    assert!(taken <= QUOTA, "{taken} of {QUOTA} places are given");
+    let mut each = BTreeMap::<&str, i64>::new();
+    for (person, places, _) in &rows {
+        *each.entry(person).or_default() += places;
+    }
+    assert!(each.values().all(|places| *places <= PER_PERSON), "{each:?}");
+}
