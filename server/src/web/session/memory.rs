@@ -181,7 +181,8 @@ async fn look_up(
             Err(error) => {
                 tracing::error!(cause = %error, "sessions cannot be looked up");
                 for (_, reply) in batch.drain(..) {
-                    drop(reply.send(Err(Error::Busy)));
+                    let error = if error.is_away() { Error::Away } else { Error::Busy };
+                    drop(reply.send(Err(error)));
                 }
                 continue;
             }
