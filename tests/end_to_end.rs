@@ -187,7 +187,7 @@ async fn open_attendance(laptop: &Browser, url: &str, notes: &Value, fair: &Valu
 }
 
 /// Books one place over the API; gives the ticket's code.
-async fn book(url: &str, member: &Value, event: &Value) -> String {
+pub(crate) async fn book(url: &str, member: &Value, event: &Value) -> String {
     text(&booking(url, member, event).await["tickets"][0]["code"]).to_owned()
 }
 
@@ -241,7 +241,7 @@ async fn attendance(url: &str, notes: &Value, event: &Value) -> Value {
 }
 
 /// Synthetic card numbers of the demo's members.
-fn cards_by_phone() -> HashMap<String, String> {
+pub(crate) fn cards_by_phone() -> HashMap<String, String> {
     let roster = std::fs::read_to_string(data("members.csv")).expect("tests/data/members.csv");
     let rows = roster.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
     rows.map(|row| (row[3].to_owned(), row[7].to_owned())).collect()

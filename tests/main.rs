@@ -11,6 +11,7 @@ mod checkin;
 mod conflict;
 mod contest_play;
 mod contrast;
+mod devices;
 mod end_to_end;
 mod import;
 mod line;

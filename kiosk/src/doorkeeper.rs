@@ -8,9 +8,10 @@ use std::{
 use admission::{
     Clock, Millis, Verdict,
     card::CardKey,
+    decide::StationKind,
     scan::Skew,
     sync::{CHECK_TIMEOUT_MS, Post},
-    ticket::TicketId,
+    ticket::{self, TicketId},
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use zeroize::Zeroizing;
@@ -18,9 +19,10 @@ use zeroize::Zeroizing;
 use crate::{
     api::{Api, Failure},
     desk::Desk,
+    devices::{Printer, Slip},
     door::{Cannot, Door, Effect, Found, Input, Line, Lookup, Order, Trigger, What},
     identity::Folder,
-    shown::Shown,
+    shown::{Outcome, Shown, Unread},
     status::{Phase, Status, Trouble},
     store::{Store, StoreError, Wipe},
 };
@@ -56,6 +58,8 @@ pub enum Message {
         /// Told of those that the copy has, in the same order.
         reply: oneshot::Sender<Vec<Standing>>,
     },
+    /// Something was shown to a device that could not read it.
+    Unread(Unread, oneshot::Sender<Shown>),
     /// From the server.
     News(News),
 }
@@ -131,6 +135,13 @@ impl Kiosk {
         answer.await.unwrap_or_default()
     }
 
+    /// Tells the holder that something was shown and not read. None at the very end.
+    pub async fn unread(&self, unread: Unread) -> Option<Shown> {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(Message::Unread(unread, reply)).await.ok()?;
+        answer.await.ok()
+    }
+
     /// Waits until scans can be decided, or never will be.
     pub async fn started(&self) {
         let mut status = self.status.clone();
@@ -153,6 +164,7 @@ pub(crate) struct Doorkeeper {
     desk: Arc<Desk>,
     api: Option<Api>,
     clock: Arc<dyn Clock>,
+    printer: Option<Printer>,
     messages: mpsc::Receiver<Message>,
     status: watch::Sender<Status>,
     shown: broadcast::Sender<Shown>,
@@ -174,13 +186,14 @@ pub(crate) struct Tools {
     pub(crate) desk: Arc<Desk>,
     pub(crate) api: Option<Api>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) printer: Option<Printer>,
     pub(crate) acknowledged: u64,
 }
 
 impl Doorkeeper {
     /// A doorkeeper, and the line to them.
     pub(crate) fn new(tools: Tools) -> (Self, Kiosk) {
-        let Tools { kiosk, door, store, folder, desk, api, clock, acknowledged } = tools;
+        let Tools { kiosk, door, store, folder, desk, api, clock, printer, acknowledged } = tools;
         let (sender, messages) = mpsc::channel(64);
         let (shown, _) = broadcast::channel(64);
         let recorded = Arc::new(Notify::new());
@@ -200,6 +213,7 @@ impl Doorkeeper {
             desk,
             api,
             clock,
+            printer,
             messages,
             status,
             shown,
@@ -233,6 +247,11 @@ impl Doorkeeper {
                     Some(Message::Stand { tickets, reply }) => {
                         drop(reply.send(self.stand(tickets).await));
                     }
+                    Some(Message::Unread(unread, reply)) => {
+                        let shown = self.door.unread(unread, self.clock.now());
+                        drop(self.shown.send(shown.clone()));
+                        drop(reply.send(shown));
+                    }
                     Some(Message::News(news)) => self.hear(news).await,
                     None => return,
                 },
@@ -244,9 +263,12 @@ impl Doorkeeper {
 
     /// One scan, from the text to what is shown.
     async fn scan(&mut self, text: Zeroizing<String>, trigger: Trigger) -> Option<Shown> {
+        let code =
+            (self.printer.is_some() && ticket::looks_like_code(&text)).then(|| text.to_string());
         let shown = self.drive(Input::Scanned(text, trigger)).await?.ok()?;
         // No screen need be open.
         drop(self.shown.send(shown.clone()));
+        self.print(&shown, code);
         Some(shown)
     }
 
@@ -256,6 +278,7 @@ impl Doorkeeper {
         let shown = self.drive(Input::Ordered(order)).await.unwrap_or(Err(Cannot::TooLate))?;
         if for_the_holder {
             drop(self.shown.send(shown.clone()));
+            self.print(&shown, None);
         }
         Ok(shown)
     }
@@ -307,6 +330,28 @@ impl Doorkeeper {
             }
         }
         standings
+    }
+
+    /// Gives who was let in a slip, if there is a printer.
+    fn print(&self, shown: &Shown, code: Option<String>) {
+        let (Some(printer), Some(post), Some(scan)) =
+            (&self.printer, self.door.post(), &shown.scan)
+        else {
+            return;
+        };
+        let goes_in = post.station_kind != StationKind::Exit;
+        if goes_in && matches!(shown.outcome, Outcome::Decided(Verdict::Admitted, _)) {
+            printer.print(Slip {
+                scan: scan.clone(),
+                event: post.event.title.clone(),
+                station: post.station.clone(),
+                holder: shown.holder.clone(),
+                offer: shown.offer.clone(),
+                code,
+                at: shown.at,
+                time_zone: post.event.time_zone.clone(),
+            });
+        }
     }
 
     async fn ask(

@@ -1,14 +1,14 @@
 //! Turnout's kiosk: scans cards and QR codes at the door and checks people in, with or without a network.
 //!
 //! In reading order: [`door`] (the decision, a state machine without I/O) and [`courier`] (the sync, likewise);
-//! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`device`] (the edges);
+//! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`devices`] (the edges);
 //! [`desk`] (who holds the tickets, sealed under a PIN); [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`] and
 //! [`journal`] (what the program does).
 
 pub mod api;
 pub mod courier;
 pub mod desk;
-pub mod device;
+pub mod devices;
 pub mod door;
 pub mod doorkeeper;
 pub mod enroll;

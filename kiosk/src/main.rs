@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use turnout_kiosk::{
-    device::Scanner,
+    devices::{Paper, Plug, Scanner},
     enroll, journal,
     ready::{self, Grade},
     run::{self, Options, SystemClock},
@@ -48,7 +48,8 @@ enum Command {
         /// Where the page is served: a loopback address.
         #[arg(long, env = "TURNOUT_LISTEN", default_value = "127.0.0.1:8081")]
         listen: SocketAddr,
-        /// A scanner beside those that type into the page: `stdin` (a line is a scan, a verdict a line of JSON).
+        /// A scanner beside those that type into the page: `serial:PATH`, `evdev:PATH`, `tcp:HOST:PORT`, `pcsc[:NAME]`
+        /// for chip cards, or `stdin` (a line is a scan, a verdict a line of JSON). May be given several times.
         #[arg(
             long = "scanner",
             value_name = "SPEC",
@@ -56,6 +57,12 @@ enum Command {
             value_delimiter = ','
         )]
         scanners: Vec<Scanner>,
+        /// Prints a slip for each person let in: `tcp:HOST:9100`, `serial:PATH`, or a device file such as /dev/usb/lp0.
+        #[arg(long, value_name = "SPEC", env = "TURNOUT_PRINTER")]
+        printer: Option<Plug>,
+        /// The width of the printer's paper in millimetres: 58 or 80.
+        #[arg(long, value_name = "MM", env = "TURNOUT_PAPER", default_value = "80")]
+        paper: Paper,
         /// Never touch the network.
         #[arg(long, env = "TURNOUT_OFFLINE", value_parser = FalseyValueParser::new())]
         offline: bool,
@@ -116,9 +123,10 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             let enrolment = enroll::enroll(&server, &code, &data.data).await?;
             say(&format!("已登记 Enrolled: {} ({})", enrolment.name, enrolment.kiosk))
         }
-        Command::Run { data, listen, scanners, offline, pin } => {
+        Command::Run { data, listen, scanners, printer, paper, offline, pin } => {
             let pin = pin.map(Zeroizing::new);
-            run(Options { data: data.data, listen, scanners, offline, pin }).await
+            let printer = printer.map(|plug| (plug, paper));
+            run(Options { data: data.data, listen, scanners, printer, offline, pin }).await
         }
         Command::Check { data } => {
             let findings = ready::check(&data.data, &SystemClock).await?;

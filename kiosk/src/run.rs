@@ -4,13 +4,13 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use admission::{Clock, Millis};
 use anyhow::{Context, anyhow, bail};
-use tokio::{net::TcpListener, runtime::Handle, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use zeroize::Zeroizing;
 
 use crate::{
     api::Api,
     desk::{Desk, Shut},
-    device::{self, Scanner},
+    devices::{Devices, Paper, Plug, Scanner},
     door::{Door, Knowledge},
     doorkeeper::{Doorkeeper, Kiosk, Tools},
     identity::{Enrolment, Folder},
@@ -28,6 +28,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where scans come from beside the page.
     pub scanners: Vec<Scanner>,
+    /// What slips are printed by, and on.
+    pub printer: Option<(Plug, Paper)>,
     /// Never touch the network.
     pub offline: bool,
     /// Seals the card key on disk.
@@ -108,6 +110,10 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         let card_key = desk.open(pin).await.map_err(|shut| anyhow!("{}", in_words(&shut)))?;
         door.take_card_key(card_key);
     }
+    let (stop, stopped) = watch::channel(false);
+    let mut devices = Devices::new(clock.clone());
+    let mut tasks = Vec::new();
+    tasks.extend(options.printer.map(|(plug, paper)| devices.print(plug, paper, stopped.clone())));
     let (keeper, kiosk) = Doorkeeper::new(Tools {
         kiosk: enrolment.kiosk.clone(),
         door,
@@ -116,17 +122,13 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         desk: desk.clone(),
         api: api.clone(),
         clock: clock.clone(),
+        printer: devices.printer().cloned(),
         acknowledged,
     });
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = vec![
-        tokio::spawn(keeper.work(stopped.clone())),
-        tokio::spawn(page::serve(
-            listener,
-            page::router(kiosk.clone(), desk.clone(), clock.clone()),
-            stopped.clone(),
-        )),
-    ];
+    tasks.extend(devices.scan(&options.scanners, &kiosk, &stopped)?);
+    tasks.push(tokio::spawn(keeper.work(stopped.clone())));
+    let screen = page::router(kiosk.clone(), desk.clone(), clock.clone(), devices);
+    tasks.push(tokio::spawn(page::serve(listener, screen, stopped.clone())));
     if let Some(api) = api {
         let sync = Sync {
             kiosk: enrolment.kiosk.clone(),
@@ -142,9 +144,6 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
             complete_at_written: Millis::default(),
         };
         tasks.push(tokio::spawn(sync.work(acknowledged, stopped)));
-    }
-    if options.scanners.contains(&Scanner::Stdin) {
-        read_stdin(kiosk.clone())?;
     }
     tracing::info!(kiosk = %enrolment.name, journal = head.seq, "the kiosk's page is at http://{page}/");
     Ok(Running { page, kiosk, desk, stop, tasks, store })
@@ -190,19 +189,6 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Standard input has a thread of its own, which ends with the program or with the input.
-fn read_stdin(kiosk: Kiosk) -> std::io::Result<()> {
-    let runtime = Handle::current();
-    let read =
-        move || match device::serve_lines(&kiosk, &runtime, std::io::stdin(), std::io::stdout()) {
-            Ok(()) => tracing::info!("standard input has ended; the page goes on"),
-            Err(error) => {
-                tracing::error!(%error, "standard input or output failed; the page goes on")
-            }
-        };
-    std::thread::Builder::new().name("stdin".to_owned()).spawn(read).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -231,11 +217,19 @@ mod tests {
         }
     }
 
+    /// The kiosk's page, without a device.
+    fn screen(running: &Running) -> axum::Router {
+        let clock: Arc<dyn Clock> = Arc::new(StandingClock);
+        let devices = Devices::new(clock.clone());
+        page::router(running.kiosk.clone(), running.desk.clone(), clock, devices)
+    }
+
     fn options(data: &Path) -> Options {
         Options {
             data: data.to_owned(),
             listen: "127.0.0.1:0".parse().expect("an address"),
             scanners: Vec::new(),
+            printer: None,
             offline: false,
             pin: None,
         }
@@ -435,8 +429,7 @@ mod tests {
     async fn the_page_scans_shows_and_guards() {
         let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
         let running = synced(&server, temp.path()).await;
-        let page =
-            page::router(running.kiosk.clone(), running.desk.clone(), Arc::new(StandingClock));
+        let page = screen(&running);
         let ask = async |method: &str, path: &str, origin: Option<&str>, body: String| {
             let mut request =
                 Request::builder().method(method).uri(path).header("host", "127.0.0.1:8081");
@@ -507,8 +500,7 @@ mod tests {
         use serde_json::json;
         let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
         let running = synced(&server, temp.path()).await;
-        let page =
-            || page::router(running.kiosk.clone(), running.desk.clone(), Arc::new(StandingClock));
+        let page = || screen(&running);
         let mut staff = Staff { page: page(), cookie: String::new() };
         let mut stranger = Staff { page: staff.page.clone(), cookie: "desk=guessed".to_owned() };
         let ticket = fact(1).id;
@@ -586,8 +578,7 @@ mod tests {
             (running.desk.known(), scan(&running, CARD).await.verdict_word()),
             (0, "attention")
         );
-        let page =
-            page::router(running.kiosk.clone(), running.desk.clone(), Arc::new(StandingClock));
+        let page = screen(&running);
         let mut staff = Staff { page, cookie: String::new() };
         let wrong = serde_json::json!({ "pin": "000000" });
         assert_eq!(staff.send("/desk/opening", wrong).await.0, 401);

@@ -106,6 +106,8 @@ pub enum Outcome {
     Decided(Verdict, Option<Note>),
     /// It was not decided, and why.
     Closed(Closed),
+    /// Something was shown, and not read.
+    Unread(Unread),
 }
 
 /// What a reason of [`admission`] does not say by itself.
@@ -123,6 +125,60 @@ pub enum Note {
     Consented,
     /// The holder does not.
     Declined,
+}
+
+/// Why something that was shown was not read. Nobody is refused by it, and nothing recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// A part of a ticket code.
+    Code,
+    /// A swipe that was too slow, too fast, or askew.
+    Swipe,
+    /// A card that was taken away before it had told its number.
+    CardGone,
+    /// A card whose chip does not answer: turned over, or broken.
+    MuteCard,
+    /// A card that is none of UnionPay's, or tells no number.
+    NoUnionCard,
+}
+
+impl Unread {
+    /// What the holder does next.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> Words {
+        let (headline, next) = match self {
+            Self::Code => (
+                lang.pick("请再扫一次", "Please scan again"),
+                lang.pick(
+                    "二维码没有读全。请对准扫码口，停一秒再拿开。",
+                    "The code was read in part. Hold it still in front of the scanner for a second.",
+                ),
+            ),
+            Self::Swipe => (
+                lang.pick("请再刷一次", "Please swipe again"),
+                lang.pick(
+                    "卡没有读出来。请贴紧卡槽，匀速刷过。",
+                    "The card was not read. Swipe it straight, at an even speed.",
+                ),
+            ),
+            Self::CardGone => (
+                lang.pick("请再刷一次", "Please try again"),
+                lang.pick(
+                    "卡拿开得太早。请把卡放稳，看到结果再拿开。",
+                    "The card was taken away too early. Hold it still until you see the result.",
+                ),
+            ),
+            Self::MuteCard => (
+                lang.pick("请再刷一次", "Please try again"),
+                lang.pick(
+                    "读不到芯片。请把卡翻面再试，或出示票二维码。",
+                    "The chip does not answer. Turn the card over, or show the ticket code.",
+                ),
+            ),
+            Self::NoUnionCard => return Note::NotAUnionCard.words(lang),
+        };
+        Words { headline: headline.to_owned(), next: next.to_owned() }
+    }
 }
 
 /// Why a kiosk decides nothing.
@@ -184,7 +240,7 @@ impl Shown {
     pub const fn verdict_word(&self) -> &'static str {
         match &self.outcome {
             Outcome::Decided(verdict, _) => verdict.word(),
-            Outcome::Closed(_) => "attention",
+            Outcome::Closed(_) | Outcome::Unread(_) => "attention",
         }
     }
 
@@ -194,6 +250,7 @@ impl Shown {
         match &self.outcome {
             Outcome::Decided(verdict, _) => verdict.reason().map(Reason::word),
             Outcome::Closed(closed) => Some(closed.word()),
+            Outcome::Unread(_) => Some("unread"),
         }
     }
 
@@ -202,6 +259,7 @@ impl Shown {
     pub fn words(&self, lang: Lang, now: Millis, zone: &TimeZone) -> Words {
         match &self.outcome {
             Outcome::Closed(closed) => closed.words(lang),
+            Outcome::Unread(unread) => unread.words(lang),
             Outcome::Decided(_, Some(note)) => note.words(lang),
             Outcome::Decided(Verdict::Admitted, None) => Words {
                 headline: say::passed(self.kind, lang).to_owned(),

@@ -186,10 +186,16 @@ impl KioskProgram {
 
     /// `turnout-kiosk run --scanner stdin`, in `folder`.
     pub(crate) async fn run(folder: &Path) -> Self {
+        Self::run_with(folder, &[]).await
+    }
+
+    /// The same, with more said on the command line.
+    pub(crate) async fn run_with(folder: &Path, arguments: &[&str]) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
         let mut process = Command::new(bin("turnout-kiosk"))
             .args(["run", "--scanner", "stdin", "--listen", &listen, "--data"])
             .arg(folder)
+            .args(arguments)
             .env("RUST_LOG", "warn")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -19,7 +19,7 @@ use admission::{
 use zeroize::Zeroizing;
 
 pub use self::order::{Cannot, Order, What};
-use crate::shown::{Choice, Closed, Note, Outcome, Shown};
+use crate::shown::{Choice, Closed, Note, Outcome, Shown, Unread};
 
 /// The same text again within this time is the same scan: a code held in view, a trigger pulled twice.
 pub const SAME_SCAN_MS: i64 = 2_500;
@@ -406,6 +406,19 @@ impl Door {
     /// What is shown when nothing can be decided.
     #[must_use]
     pub fn closed(&self, closed: Closed, now: Millis) -> Shown {
+        self.undecided(Outcome::Closed(closed), now)
+    }
+
+    /// What is shown when something was shown to a scanner or reader that could not read it.
+    #[must_use]
+    pub fn unread(&self, unread: Unread, now: Millis) -> Shown {
+        match self.closed_because() {
+            Some(closed) => self.closed(closed, now),
+            None => self.undecided(Outcome::Unread(unread), now),
+        }
+    }
+
+    fn undecided(&self, outcome: Outcome, now: Millis) -> Shown {
         Shown {
             scan: None,
             kind: self
@@ -413,7 +426,7 @@ impl Door {
                 .post
                 .as_ref()
                 .map_or(decide::StationKind::Gate, |post| post.station_kind),
-            outcome: Outcome::Closed(closed),
+            outcome,
             trust: self.local_trust(now),
             holder: None,
             offer: None,

@@ -204,7 +204,7 @@ impl Rig {
     fn reason(&mut self, text: &str) -> Option<Reason> {
         match self.scan(text).outcome {
             Outcome::Decided(verdict, _) => verdict.reason(),
-            Outcome::Closed(closed) => panic!("{closed:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -31,6 +31,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     desk::Desk,
+    devices::{Device, Devices, Printer, reading},
     door::{Order, Trigger, What},
     doorkeeper::{Kiosk, told_to},
     page::view::View,
@@ -50,11 +51,12 @@ struct Page {
     kiosk: Kiosk,
     desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
+    devices: Devices,
     /// Who has the desk open.
     session: Arc<Mutex<Option<desk::Session>>>,
 }
 
-/// Serves the page on `listener` until `stop` turns true.
+/// Serves the page, `router`, on `listener` until `stop` turns true.
 pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     tokio::select! {
         // Not the graceful way: open event streams would never end.
@@ -68,8 +70,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
 }
 
 /// The page's routes.
-pub fn router(kiosk: Kiosk, desk: Arc<Desk>, clock: Arc<dyn Clock>) -> Router {
-    let page = Page { kiosk, desk, clock, session: Arc::default() };
+pub fn router(kiosk: Kiosk, desk: Arc<Desk>, clock: Arc<dyn Clock>, devices: Devices) -> Router {
+    let page = Page { kiosk, desk, clock, devices, session: Arc::default() };
     Router::new()
         .route("/", get(|| async { asset("index.html") }))
         .route("/assets/{name}", get(|Path(name): Path<String>| async move { asset(&name) }))
@@ -77,6 +79,7 @@ pub fn router(kiosk: Kiosk, desk: Arc<Desk>, clock: Arc<dyn Clock>) -> Router {
         .route("/scan", post(scan))
         .route("/choice", post(choose))
         .route("/consent", post(consent))
+        .route("/reprint", post(reprint))
         .route("/healthz", get(health))
         .merge(desk::routes())
         .layer(DefaultBodyLimit::max(SCAN_MAX_BYTES))
@@ -91,11 +94,13 @@ async fn live(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event, 
         WatchStream::new(page.kiosk.status.clone())
             .map(move |status| event("status", &page.now(status)))
     };
+    let devices = page.devices.watch();
     // A page that fell behind misses verdicts that are no longer on any screen.
     let shown = BroadcastStream::new(page.kiosk.shown.subscribe())
         .filter_map(async |shown| shown.ok())
         .map(move |shown| event("verdict", &page.view(&shown)));
-    let events = stream::select(status, shown.boxed()).map(Ok);
+    let devices = WatchStream::new(devices).map(|devices| event("devices", &devices));
+    let events = stream::select(stream::select(status, shown.boxed()), devices).map(Ok);
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
@@ -105,7 +110,7 @@ async fn scan(State(page): State<Page>, body: Bytes) -> Response {
     if let Ok(mut body) = body.try_into_mut() {
         body.zeroize();
     }
-    match page.kiosk.scan(text, Trigger::Hand).await {
+    match reading::take(&page.kiosk, &text, Trigger::Hand).await {
         Some(shown) => Json(page.view(&shown)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     }
@@ -133,14 +138,32 @@ async fn consent(State(page): State<Page>, Json(said): Json<Said>) -> Response {
     page.tapped(What::Consent(said.yes)).await
 }
 
-/// `GET /healthz`: 200 when scans are decided, 503 with the reason when not.
+/// `POST /reprint`: prints the last slip again. 404 when there is none that is recent.
+async fn reprint(State(page): State<Page>) -> StatusCode {
+    match page.devices.printer().is_some_and(Printer::print_again) {
+        true => StatusCode::ACCEPTED,
+        false => StatusCode::NOT_FOUND,
+    }
+}
+
+/// What `/healthz` tells.
+#[derive(Serialize)]
+struct Health {
+    #[serde(flatten)]
+    status: crate::status::Status,
+    devices: Vec<Device>,
+}
+
+/// `GET /healthz`: 200 when scans are decided, 503 with the reason when not. A device that is away is told, and
+/// is no reason.
 async fn health(State(page): State<Page>) -> impl IntoResponse {
     let status = page.kiosk.status.borrow().clone();
     let code = match status.phase {
         Phase::Ready => StatusCode::OK,
         Phase::Starting | Phase::OutOfOrder | Phase::Locked => StatusCode::SERVICE_UNAVAILABLE,
     };
-    (code, Json(status))
+    let devices = page.devices.watch().borrow().clone();
+    (code, Json(Health { status, devices }))
 }
 
 fn event(name: &str, data: &impl Serialize) -> Event {

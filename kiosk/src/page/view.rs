@@ -66,7 +66,7 @@ impl View {
         let look = match &shown.outcome {
             Outcome::Decided(Verdict::Admitted, _) => Look::Admitted,
             Outcome::Decided(Verdict::Refused(_), _) => Look::Refused,
-            Outcome::Decided(Verdict::Attention(_), _) => Look::Attention,
+            Outcome::Decided(Verdict::Attention(_), _) | Outcome::Unread(_) => Look::Attention,
             Outcome::Closed(_) => Look::Closed,
         };
         Self {

@@ -1,5 +1,7 @@
 // The kiosk's screen: shows what the kiosk program says, and hands it what scanners type. Decides nothing.
 
+import { onTyped } from "/assets/wedge.js";
+
 const SAY = {
   zh: {
     starting: "正在准备", starting_step: "正在取得本场活动的资料，请稍候。",
@@ -9,7 +11,8 @@ const SAY = {
     lost: "检票程序没有运行", lost_step: "工作人员：请重新启动 turnout-kiosk，本页会自己恢复。",
     offline: "网络已断开，照常检票，记录稍后自动上传", clock: "本机时间与服务器相差超过两分钟，请校准",
     forked: "本机记录与服务器不一致，请联系管理员", refused: "服务器不接受本机的记录，请联系管理员",
-    no_cards: "暂不能刷卡", waiting: (n) => `待上传 ${n} 条`, synced: "已全部上传",
+    no_cards: "暂不能刷卡", since: (time) => `（${time} 起）`, waiting: (n) => `待上传 ${n} 条`, synced: "已全部上传",
+    reprint: "重印上一张", reprinted: "已送去打印", nothing_to_print: "没有可重印的",
     sound_on: "声音：开", sound_off: "声音：关", other: "English", desk: "操作台", practice: "演练，不留记录",
     consent: "是否同意把您的姓名和电话给对方？", yes: "同意", no: "不同意", left: (n, of) => of > 1 ? `还可用 ${n} 次` : "",
   },
@@ -21,7 +24,8 @@ const SAY = {
     lost: "The kiosk program is not running", lost_step: "Staff: start turnout-kiosk again; this page comes back by itself.",
     offline: "No network. Admission goes on; records are uploaded later", clock: "This clock is more than two minutes off. Please set it",
     forked: "This kiosk's records differ from the server's. Please call the administrator", refused: "The server refuses this kiosk's records. Please call the administrator",
-    no_cards: "No cards for now", waiting: (n) => `${n} to upload`, synced: "all uploaded",
+    no_cards: "No cards for now", since: (time) => ` (since ${time})`, waiting: (n) => `${n} to upload`, synced: "all uploaded",
+    reprint: "Print the last slip again", reprinted: "Printing", nothing_to_print: "Nothing to print",
     sound_on: "Sound on", sound_off: "Sound off", other: "中文", desk: "Desk", practice: "Practice: nothing is recorded",
     consent: "May they have your name and phone?", yes: "Yes", no: "No", left: (n, of) => of > 1 ? `${n} left` : "",
   },
@@ -33,6 +37,8 @@ const at = (id) => document.getElementById(id);
 const body = document.body;
 let lang = "zh";
 let status = null;
+let devices = [];
+let reprint = "reprint"; // What the button says.
 let verdict = null;
 let lost = false;
 let clockOffset = 0;
@@ -114,19 +120,27 @@ function renderState(words) {
   at("cards").hidden = !status || lost || status.phase !== "ready" || status.cards;
   const trouble = { forked: words.forked, refused: words.refused, clock_off: words.clock }[status?.trouble];
   const offline = status?.phase === "ready" && !status.online ? words.offline : null;
-  const strip = lost ? null : verdict?.practice ? words.practice : trouble ?? offline;
-  at("strip").hidden = !strip;
-  say("strip-words", strip ?? "");
+  const strips = lost ? [] : verdict?.practice ? [words.practice] : [trouble ?? offline, ...devices.map(tellDevice)].filter(Boolean);
+  at("strip").hidden = !strips.length;
+  say("strip-words", strips.join("\n"));
+  at("reprint").hidden = lost || !devices.some(({ kind }) => kind === "printer");
+  at("reprint").textContent = words[reprint];
   at("language").textContent = words.other;
   at("sound").textContent = muted || audio?.state === "suspended" ? words.sound_off : words.sound_on;
   at("sound").setAttribute("aria-pressed", String(!muted));
 }
 
 function renderClock() {
-  if (!status || lost) return say("clock", "");
-  const now = new Date(Date.now() + clockOffset);
-  const timeZone = status.place?.time_zone;
-  say("clock", new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone }).format(now));
+  say("clock", !status || lost ? "" : clock(Date.now() + clockOffset));
+}
+
+function clock(ms) {
+  const timeZone = status?.place?.time_zone;
+  return new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone }).format(new Date(ms));
+}
+
+function tellDevice({ says, since_ms }) {
+  return says ? `${says[lang]}${SAY[lang].since(clock(since_ms))}` : null;
 }
 
 function show(view) {
@@ -156,6 +170,7 @@ function listen() {
     found();
     render();
   });
+  stream.addEventListener("devices", (event) => { devices = JSON.parse(event.data); render(); });
   stream.addEventListener("verdict", (event) => show(JSON.parse(event.data)));
   stream.addEventListener("open", found);
   stream.addEventListener("error", () => {
@@ -181,78 +196,8 @@ async function send(text) {
   }
 }
 
-// ---------------------------------------------------------------- scanners that type
-
-// A scanner types a whole code within a moment, and ends it with Enter, Tab or nothing.
-const PAUSE_MS = 60; // After this long a complete text is sent.
-const SLOW_PAUSE_MS = 500; // A wireless scanner may pause inside a text.
-const FORGET_MS = 2_000; // What nobody ended was no scan.
-let typed = "", pause = 0, altDigits = "";
-
-// What the key would type on an English keyboard, for when an input method holds the text back.
-const PLAIN = { Semicolon: ";:", Equal: "=+", Slash: "/?", Minus: "-_", Period: ".>", Comma: ",<", Quote: "'\"", Backslash: "\\|", Backquote: "`~", BracketLeft: "[{", BracketRight: "]}", Space: "  ", NumpadAdd: "++", NumpadSubtract: "--", NumpadDecimal: ".." };
-const SHIFTED_DIGITS = ")!@#$%^&*(";
-
-function character(event) {
-  const composing = event.isComposing || event.keyCode === 229 || event.key === "Process" || event.key === "Unidentified";
-  if (!composing) return event.key.length === 1 ? event.key : "";
-  const code = event.code;
-  if (/^Key[A-Z]$/.test(code)) return event.shiftKey ? code[3] : code[3].toLowerCase();
-  if (/^Digit\d$/.test(code)) return event.shiftKey ? SHIFTED_DIGITS[code[5]] : code[5];
-  if (/^Numpad\d$/.test(code)) return code[6];
-  return PLAIN[code]?.[event.shiftKey ? 1 : 0] ?? "";
-}
-
-function looksComplete(text) {
-  if (/^t1/i.test(text)) return text.replace(/[\s-]/g, "").length >= 150;
-  if (/^[;%]/.test(text)) return /;[^?]*\?$/.test(text);
-  return /^\d{16}$|^\d{19}$|^https?:/i.test(text);
-}
-
-function take(text) {
-  typed += text;
-  clearTimeout(pause);
-  const wait = looksComplete(typed) ? PAUSE_MS : typed.length >= 12 ? SLOW_PAUSE_MS : FORGET_MS;
-  pause = setTimeout(() => (typed.length >= 12 ? finish() : (typed = "")), wait);
-}
-
-function finish() {
-  clearTimeout(pause);
-  // A full-width input method types ； for ; and １ for 1.
-  const text = typed.normalize("NFKC").trim();
-  typed = "";
-  if (text) send(text);
-}
-
-addEventListener("keydown", (event) => {
-  wakeSound();
-  if (event.ctrlKey || event.metaKey) return;
-  if (event.altKey) {
-    // Some scanners type each letter as Alt and its number.
-    if (/^Numpad\d$/.test(event.code)) { altDigits += event.code[6]; event.preventDefault(); }
-    return;
-  }
-  if (event.key === "Enter" || event.key === "Tab" || event.code === "Enter" || event.code === "NumpadEnter" || event.code === "Tab") {
-    if (typed) { event.preventDefault(); finish(); }
-    return;
-  }
-  const text = character(event);
-  if (!text) return;
-  event.preventDefault();
-  take(text);
-}, true);
-
-addEventListener("keyup", (event) => {
-  if (event.key !== "Alt" || !altDigits) return;
-  const number = Number(altDigits);
-  altDigits = "";
-  if (number >= 32 && number < 127) take(String.fromCharCode(number));
-}, true);
-
-addEventListener("paste", (event) => {
-  const text = event.clipboardData?.getData("text") ?? "";
-  if (text) { typed = text; finish(); }
-});
+addEventListener("keydown", wakeSound, true);
+onTyped(send);
 
 // ---------------------------------------------------------------- sounds
 
@@ -288,7 +233,15 @@ function sound(look) {
   }
 }
 
-// ---------------------------------------------------------------- the two buttons
+// ---------------------------------------------------------------- the buttons
+
+at("reprint").addEventListener("click", async () => {
+  at("reprint").blur();
+  const response = await fetch("/reprint", { method: "POST" }).catch(() => null);
+  reprint = response?.ok ? "reprinted" : "nothing_to_print";
+  render();
+  setTimeout(() => { reprint = "reprint"; render(); }, 2_000);
+});
 
 at("language").addEventListener("click", () => {
   lang = lang === "zh" ? "en" : "zh";

@@ -1,50 +1,29 @@
-//! Scanners, as `--scanner` names them.
+//! Standard input as a scanner: what programs and tests speak to a kiosk by.
 
-use std::{
-    io::{self, BufRead, Read, Write},
-    str::FromStr,
-};
+use std::io::{self, BufRead, Read, Write};
 
 use tokio::runtime::Handle;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
+use super::lines::text;
 use crate::{door::Trigger, doorkeeper::Kiosk};
 
 /// Longer than any code or swipe: a scanner that sends no line end.
 const LINE_MAX: usize = 4_096;
 
-/// Where scans come from beside the page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scanner {
-    /// Each line of standard input is one scan; each verdict is a line of JSON on standard output.
-    Stdin,
-}
-
-/// The text names no scanner that this version knows.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this version knows the scanner `stdin`, and scanners that type into the page (no option needed); \
-     `{0}` is not supported (本版本不支持该扫描器)"
-)]
-pub struct UnknownScanner(String);
-
-impl FromStr for Scanner {
-    type Err = UnknownScanner;
-
-    fn from_str(spec: &str) -> Result<Self, UnknownScanner> {
-        match spec {
-            "stdin" => Ok(Self::Stdin),
-            other => Err(UnknownScanner(other.to_owned())),
-        }
-    }
+/// Gives standard input a thread of its own, which ends with the program or with the input.
+pub(super) fn read(kiosk: Kiosk) -> io::Result<()> {
+    let runtime = Handle::current();
+    let read = move || match serve_lines(&kiosk, &runtime, io::stdin(), io::stdout()) {
+        Ok(()) => tracing::info!("standard input has ended; the page goes on"),
+        Err(error) => tracing::error!(%error, "standard input or output failed; the page goes on"),
+    };
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(read).map(drop)
 }
 
 /// Reads `input` line by line to its end, on a thread of its own: each line goes to the door, each verdict to
 /// `output`, in order. The next line is read when the last verdict is out.
-///
-/// # Errors
-/// When the input cannot be read or the output not be written.
-pub fn serve_lines(
+fn serve_lines(
     kiosk: &Kiosk,
     runtime: &Handle,
     input: impl Read,
@@ -84,13 +63,6 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Zeroizing<String>>> 
     }
 }
 
-fn text(line: &[u8]) -> Zeroizing<String> {
-    let mut lossy = String::from_utf8_lossy(line).into_owned();
-    let text = Zeroizing::new(lossy.clone());
-    lossy.zeroize();
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,12 +83,5 @@ mod tests {
         assert_eq!(read_line(&mut input).expect("memory").map(|line| line.len()), Some(LINE_MAX));
         let line = read_line(&mut input).expect("memory").expect("a line");
         assert_eq!(line.as_str(), "\u{FFFD}");
-    }
-
-    #[test]
-    fn an_unknown_scanner_is_named_in_the_error() {
-        assert_eq!("stdin".parse(), Ok(Scanner::Stdin));
-        let error = "serial:/dev/ttyACM0".parse::<Scanner>().expect_err("not supported");
-        assert!(error.to_string().contains("serial:/dev/ttyACM0"));
     }
 }
