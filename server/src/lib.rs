@@ -141,6 +141,7 @@ pub fn router(app: App) -> Router {
         .merge(kiosk::api())
         .merge(account::api())
         .merge(contest::play::api())
+        .merge(contest::walk::api())
         .split_for_parts();
     let openapi = Arc::new(described(openapi));
     let api = api.route("/openapi.json", get(move || async move { Json((*openapi).clone()) }));
@@ -158,6 +159,8 @@ pub fn router(app: App) -> Router {
         .merge(kiosk::desk())
         .merge(people::import::pages::routes())
         .merge(contest::play::routes())
+        .merge(contest::walk::routes())
+        .merge(contest::results::routes())
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

@@ -3,4 +3,5 @@
 mod day;
 mod desk;
 mod phone;
+mod walk;
 mod world;

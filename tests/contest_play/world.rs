@@ -92,7 +92,7 @@ impl<'a> Contest<'a> {
             execute!(
                 tx,
                 "insert into entry (id, event_id, discipline_id, name, status, seed, created_ms)
-                 values ($1, $2, $3, $4, 'present', $5, 0)",
+                 values ($1, $2, $3, $4, 'present', $5, $5)",
                 &entry,
                 &self.event,
                 &id,

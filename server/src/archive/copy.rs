@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 44] = [
+pub const TABLES: [&str; 48] = [
     "organisation",
     "person",
     "roster",
@@ -51,6 +51,10 @@ pub const TABLES: [&str; 44] = [
     "play_request",
     "entry_standing",
     "place_points",
+    "walk",
+    "course_point",
+    "passage",
+    "certificate",
 ];
 
 /// What a column holds; migrations use no other types.

@@ -7,7 +7,7 @@ mod chart;
 pub(crate) mod check;
 mod conflict;
 mod dashboard;
-mod export;
+pub(crate) mod export;
 mod holders;
 mod outcome;
 pub(crate) mod record;

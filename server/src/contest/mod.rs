@@ -6,9 +6,11 @@
 pub mod draw;
 pub mod play;
 pub mod queries;
+pub mod results;
 mod rule;
 pub mod score;
 pub mod standings;
+pub mod walk;
 mod words;
 
 use admission::Millis;

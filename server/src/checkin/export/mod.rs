@@ -2,7 +2,7 @@
 //!
 //! The file is put together in memory, never on a disk: it is full of names.
 
-mod sheet;
+pub(crate) mod sheet;
 
 use admission::{Millis, say::zoned};
 use axum::{

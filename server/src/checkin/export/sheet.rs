@@ -8,7 +8,7 @@ use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 /// What a cell holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Text(String),
     Number(i64),
     /// On the clocks of the event.
@@ -29,7 +29,7 @@ impl From<i64> for Cell {
 }
 
 /// A worksheet and how far it is written.
-pub(super) struct Sheet<'a> {
+pub(crate) struct Sheet<'a> {
     sheet: &'a mut Worksheet,
     row: u32,
     bold: Format,
@@ -38,7 +38,7 @@ pub(super) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     /// A new last sheet of `book`.
-    pub(super) fn add(book: &'a mut Workbook, name: &str) -> Result<Self, XlsxError> {
+    pub(crate) fn add(book: &'a mut Workbook, name: &str) -> Result<Self, XlsxError> {
         let sheet = book.add_worksheet().set_name(name)?;
         let bold = Format::new().set_bold();
         let moment = Format::new().set_num_format("yyyy-mm-dd hh:mm:ss");
@@ -46,7 +46,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// How wide the columns are, in characters.
-    pub(super) fn widths(&mut self, widths: &[f64]) -> Result<(), XlsxError> {
+    pub(crate) fn widths(&mut self, widths: &[f64]) -> Result<(), XlsxError> {
         for (column, width) in (0..).zip(widths) {
             self.sheet.set_column_width(column, *width)?;
         }
@@ -54,7 +54,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// A row of headings. The first row stays in view.
-    pub(super) fn heading(&mut self, names: &[&str]) -> Result<(), XlsxError> {
+    pub(crate) fn heading(&mut self, names: &[&str]) -> Result<(), XlsxError> {
         for (column, name) in (0..).zip(names) {
             let name = harmless(name);
             self.sheet.write_string_with_format(self.row, column, name.as_ref(), &self.bold)?;
@@ -67,7 +67,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// A row of cells.
-    pub(super) fn row(&mut self, cells: &[Cell]) -> Result<(), XlsxError> {
+    pub(crate) fn row(&mut self, cells: &[Cell]) -> Result<(), XlsxError> {
         for (column, cell) in (0..).zip(cells) {
             match cell {
                 Cell::Text(text) => drop(self.sheet.write_string(self.row, column, text)?),
@@ -88,7 +88,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Leaves a row empty.
-    pub(super) const fn skip(&mut self) {
+    pub(crate) const fn skip(&mut self) {
         self.row += 1;
     }
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{
-    super::{Court, Discipline, Group, MatchState, Side, queries as contest},
+    super::{Court, Discipline, Group, MatchState, Side, Sport, queries as contest},
     advance,
     api::{done, draw_lots, invited, link, new_court},
     call, queries,
@@ -62,6 +62,7 @@ struct DeskPage {
     ready: Vec<Ready>,
     ended: Vec<MatchView>,
     grouped: Vec<Discipline>,
+    walks: Vec<Discipline>,
     /// Groups where nothing tells some apart.
     equal: Vec<(Discipline, Group, Vec<String>)>,
     umpires: Vec<Umpire>,
@@ -161,6 +162,7 @@ async fn read(
         }
     }
     let umpires = scorer::of_event(&mut tx, id).await?;
+    let walks = book.disciplines.iter().filter(|one| one.sport == Sport::Walk).cloned().collect();
     let grouped =
         book.disciplines.iter().filter(|one| super::board::has_groups(one)).cloned().collect();
     Ok(DeskPage {
@@ -171,6 +173,7 @@ async fn read(
         ready,
         ended,
         grouped,
+        walks,
         equal,
         umpires,
         link,

@@ -35,20 +35,20 @@ pub struct Umpire {
 
 /// Who did something to a match.
 #[derive(Clone, Debug)]
-pub(super) enum By {
+pub(crate) enum By {
     Staff(Staff),
     Umpire(Umpire),
 }
 
 impl By {
-    pub(super) fn staff_id(&self) -> Option<&str> {
+    pub(crate) fn staff_id(&self) -> Option<&str> {
         match self {
             Self::Staff(staff) => Some(&staff.id),
             Self::Umpire(_) => None,
         }
     }
 
-    pub(super) fn umpire_name(&self) -> Option<&str> {
+    pub(crate) fn umpire_name(&self) -> Option<&str> {
         match self {
             Self::Staff(_) => None,
             Self::Umpire(umpire) => Some(&umpire.name),
@@ -56,7 +56,7 @@ impl By {
     }
 
     /// Whether they may decide what an umpire may not: a walk-over before the call clock has run out.
-    pub(super) fn decides(&self) -> bool {
+    pub(crate) fn decides(&self) -> bool {
         use crate::web::access::Access;
         matches!(self, Self::Staff(staff) if Access::Organizer.admits(&Caller::Staff(staff.clone())))
     }
@@ -65,7 +65,7 @@ impl By {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not.
-    pub(super) fn check(&self, event_id: &str, court_id: Option<&str>) -> Result<()> {
+    pub(crate) fn check(&self, event_id: &str, court_id: Option<&str>) -> Result<()> {
         let Self::Umpire(umpire) = self else { return Ok(()) };
         let theirs = umpire.court_id.is_none() || umpire.court_id.as_deref() == court_id;
         if umpire.event_id == event_id && theirs { Ok(()) } else { Err(Error::NotFound) }
