@@ -13,6 +13,7 @@ mod contest_play;
 mod contrast;
 mod devices;
 mod end_to_end;
+mod fair;
 mod import;
 mod line;
 mod login;

@@ -1,5 +1,5 @@
-// Serves an opened ticket when there is no network. Nothing else is kept: what is on a page should be fresh, and a
-// phone that is lent to somebody should hold no more than the tickets opened on it.
+// Serves an opened ticket, and an employer's stand page, when there is no network. Nothing else is kept: what is on a page
+// should be fresh, and a phone that is lent to somebody should hold no more than was opened on it.
 
 const KEPT = "tickets-1";
 
@@ -24,7 +24,8 @@ addEventListener("fetch", (event) => {
   // Who signs out is done with this phone: their tickets leave it.
   if (request.method === "POST" && url.pathname === "/logout") event.waitUntil(caches.delete(KEPT));
   if (request.method !== "GET") return;
-  const ticket = url.pathname.startsWith("/tickets/") && request.mode === "navigate";
+  const kept = url.pathname.startsWith("/tickets/") || url.pathname === "/stand";
+  const ticket = kept && request.mode === "navigate";
   if (ticket || url.pathname.startsWith("/assets/")) event.respondWith(networkFirst(request, ticket));
   else if (request.mode === "navigate") event.respondWith(fetch(request).catch(ticketsHere));
 });
@@ -51,14 +52,16 @@ async function ticketsHere(fault) {
 
 async function networkFirst(request, ticket) {
   const kept = await caches.open(KEPT);
+  // The stand page is one page, whichever visitor it goes on from.
+  const key = request.url.replace(/(\/stand)[?#].*/, "$1");
   try {
     const answer = await fetch(request);
-    if (ticket && answer.ok && !answer.redirected) await kept.put(request.url, answer.clone());
+    if (ticket && answer.ok && !answer.redirected) await kept.put(key, answer.clone());
     // The ticket is gone or no longer this person's: it must not come back from the cache.
-    if (ticket && !answer.ok && answer.status < 500) await kept.delete(request.url);
+    if (ticket && !answer.ok && answer.status < 500) await kept.delete(key);
     return answer;
   } catch (fault) {
-    const before = await kept.match(request.url);
+    const before = await kept.match(key);
     if (before) return before;
     throw fault;
   }

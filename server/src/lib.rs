@@ -13,15 +13,18 @@ pub mod config;
 pub mod contest;
 pub mod db;
 pub mod demo;
+mod desk;
 pub mod draw;
 pub mod error;
 pub mod event;
+pub mod fair;
 pub mod housekeeping;
 pub mod keys;
 pub mod kiosk;
 pub mod ledger;
 pub mod live;
 pub mod outbox;
+mod pdf;
 pub mod people;
 mod serve;
 pub mod staff;
@@ -142,6 +145,7 @@ pub fn router(app: App) -> Router {
         .merge(account::api())
         .merge(contest::play::api())
         .merge(contest::walk::api())
+        .merge(fair::api())
         .split_for_parts();
     let openapi = Arc::new(described(openapi));
     let api = api.route("/openapi.json", get(move || async move { Json((*openapi).clone()) }));
@@ -157,6 +161,8 @@ pub fn router(app: App) -> Router {
         .merge(draw::routes())
         .merge(checkin::desk())
         .merge(kiosk::desk())
+        .merge(fair::routes())
+        .merge(desk::routes())
         .merge(people::import::pages::routes())
         .merge(contest::play::routes())
         .merge(contest::walk::routes())

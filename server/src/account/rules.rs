@@ -237,7 +237,7 @@ pub fn hash_password(password: &str) -> anyhow::Result<String> {
     Ok(hash.to_string())
 }
 
-fn verify(password: &str, hash: Option<&str>) -> bool {
+pub(crate) fn verify(password: &str, hash: Option<&str>) -> bool {
     /// Of a password that nobody has.
     const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$8z0X1Zl0l8vZ5d4jzJ3oJm2n8Y0m0b8l1i6Cq7d3m5A";
     let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else { return false };

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 48] = [
+pub const TABLES: [&str; 58] = [
     "organisation",
     "person",
     "roster",
@@ -55,6 +55,16 @@ pub const TABLES: [&str; 48] = [
     "course_point",
     "passage",
     "certificate",
+    "employer",
+    "exhibitor",
+    "post",
+    "post_mark",
+    "seeker",
+    "consent",
+    "encounter",
+    "employer_export",
+    "desk",
+    "desk_turn",
 ];
 
 /// What a column holds; migrations use no other types.

@@ -80,6 +80,25 @@ pub(crate) struct CurveStep {
     pub(crate) admitted: i64,
 }
 
+/// How many people are inside: those whose last passing was inwards; `but` one ticket. Without a kiosk at an exit that is
+/// everybody who came.
+pub(crate) async fn inside(tx: &mut Tx, event_id: &str, but: Option<&str>) -> Result<i64> {
+    let (inside,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select count(*) from (
+             select ticket_id, max(case when station_kind = 'gate' then true_ms else 0 end) as came_ms,
+                    max(case when station_kind = 'exit' then true_ms else 0 end) as went_ms
+             from scan where event_id = $1 and station_kind in ('gate', 'exit') and verdict = 'admitted'
+                 and undone_ms is null and ticket_id is not null and ticket_id <> $2
+             group by ticket_id) passed
+         where came_ms > went_ms",
+        event_id,
+        but.unwrap_or_default(),
+    )?;
+    Ok(inside)
+}
+
 /// The attendance of an event, as of what is committed.
 pub(crate) async fn of_event(tx: &mut Tx, event_id: &str) -> Result<Attendance> {
     let (booked, admitted): (i64, i64) = fetch!(

@@ -7,7 +7,10 @@ use admission::{
     sync::{Check, Checked},
 };
 
-use super::record::{self, Counted};
+use super::{
+    attendance,
+    record::{self, Counted},
+};
 use crate::{
     App,
     booking::{self, Ticket},
@@ -78,13 +81,26 @@ async fn answer(tx: &mut Tx, kiosk_id: &str, check: &Check, now: Millis) -> Resu
     for ticket in &tickets {
         known.push((decided(ticket)?, history(tx, ticket, &kiosk.id, check.seq).await?));
     }
-    let (verdict, at) = decide::decide_for_card(&known, &station, now);
+    let (mut verdict, at) = decide::decide_for_card(&known, &station, now);
     let ticket = at.and_then(|at| tickets.into_iter().nth(at));
     let uses = at.map(|at| known.swap_remove(at).1).unwrap_or_default();
+    if let (Verdict::Admitted, StationKind::Gate, Some(ticket)) = (&verdict, station.kind, &ticket)
+        && is_full(tx, &kiosk.event_id, &ticket.id).await?
+    {
+        verdict = Verdict::Refused(Refusal::Full);
+    }
     if let (Verdict::Admitted, Some(ticket)) = (&verdict, &ticket) {
         claim(tx, &kiosk, check, ticket, now).await?;
     }
     Ok(Answer { verdict, ticket, uses, have_through })
+}
+
+/// Whether the event holds as many as were approved, apart from the ticket that asks: a retry finds its own claim.
+async fn is_full(tx: &mut Tx, event_id: &str, ticket_id: &str) -> Result<bool> {
+    match event::queries::event(tx, event_id).await?.capacity {
+        None => Ok(false),
+        Some(capacity) => Ok(attendance::inside(tx, event_id, Some(ticket_id)).await? >= capacity),
+    }
 }
 
 /// Counts the admission until the kiosk's journal says what the door did. A repeated question finds its own claim.

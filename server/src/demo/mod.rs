@@ -1,5 +1,6 @@
 //! `turnout-server demo`: a fresh world of the federation's size, and a page that lists how to get into it.
 
+mod fair;
 pub(crate) mod page;
 mod world;
 
@@ -65,6 +66,8 @@ pub struct Notes {
     pub members: Vec<MemberNote>,
     /// Staff accounts.
     pub staff: Vec<StaffNote>,
+    /// A stand of the fair that is on.
+    pub stand: StandNote,
     /// Where the kiosk's screen will be.
     #[serde(skip)]
     pub kiosk_url: String,
@@ -122,6 +125,17 @@ pub struct StaffNote {
     pub role: String,
     /// Its password.
     pub password: String,
+}
+
+/// An employer's page at the fair of the demo world.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StandNote {
+    /// The stand's number and the employer.
+    pub name: String,
+    /// The path of the personal link.
+    pub path: String,
+    /// Its PIN.
+    pub pin: String,
 }
 
 /// Makes the world and serves it until the process is asked to stop.

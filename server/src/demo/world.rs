@@ -1,4 +1,4 @@
-//! The demo world: the federation's organisations and members, four events, and a contest in the middle of its day.
+//! The demo world: the federation's organisations and members, events, and a contest in the middle of its day.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ const MEMBERS: &[u8] = include_bytes!("../../../tests/data/members.xlsx");
 const LISTED: usize = 50;
 
 /// A clock that stands: what happened before the demo began happened then.
-struct Stands(Millis);
+pub(super) struct Stands(pub(super) Millis);
 
 impl Clock for Stands {
     fn now(&self) -> Millis {
@@ -69,6 +69,9 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     let orchard = add(&before, &orchard(now), long_ago).await?;
     let players = book_all(&before, &others[..76], &contest.offers[0], 0).await?;
     book_all(&before, &others[76..226], &fair.offers[0], 0).await?;
+    super::fair::fill(app, &fair.id, now).await?;
+    notes.stand = super::fair::open_stand(app, &fair.id, now).await?;
+    let last_year = super::fair::last_year(app, others, now).await?;
     book_all(&before, &others[226..251], &lecture.offers[0], 1).await?;
     hold_contest(app, &contest.id, &players, now).await?;
     // Entries of two days ago, drawn an hour ago; and more people than places.
@@ -85,7 +88,7 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     };
     (_, notes.kiosk_code) = kiosk::rules::add(&mut tx, &gate, now).await?;
     tx.commit().await?;
-    notes.events = vec![fair, contest, springs, lecture, manor, orchard];
+    notes.events = vec![fair, contest, springs, lecture, manor, orchard, last_year];
     Ok(notes)
 }
 
@@ -108,7 +111,7 @@ async fn people(app: &App) -> anyhow::Result<Vec<(Person, String)>> {
         tx,
         fetch_all,
         "select id, name, phone from person where kind = 'member' and status = 'active' and phone is not null
-         order by phone limit 400",
+         order by phone limit 1100",
     )?;
     Ok(rows
         .into_iter()
@@ -153,7 +156,7 @@ async fn sessions(
     Ok(notes)
 }
 
-async fn add(app: &App, draft: &EventDraft, now: Millis) -> anyhow::Result<EventNote> {
+pub(super) async fn add(app: &App, draft: &EventDraft, now: Millis) -> anyhow::Result<EventNote> {
     event::rules::check_event(draft)?;
     let mut tx = app.db.write().await?;
     let id = event::queries::create(&mut tx, draft, now).await?;
@@ -166,7 +169,7 @@ async fn add(app: &App, draft: &EventDraft, now: Millis) -> anyhow::Result<Event
 }
 
 /// Books one place for each, every fifth with `guests` companions; gives the tickets' ids.
-async fn book_all(
+pub(super) async fn book_all(
     app: &App,
     people: &[(Person, String)],
     offer: &OfferNote,
@@ -175,7 +178,7 @@ async fn book_all(
     let bookings = people.iter().enumerate().map(|(at, (person, _))| {
         let guests = if at % 5 == 0 { vec!["家属".to_owned(); guests] } else { Vec::new() };
         let request = Request { offer: offer.id.clone(), guests };
-        async move { booking::book(app, person, request, "demo").await }
+        async move { booking::book(app, person, request, &offer.id).await }
     });
     let booked = try_join_all(bookings).await?;
     Ok(booked.into_iter().flat_map(|booked| booked.tickets).map(|ticket| ticket.id).collect())
@@ -195,7 +198,7 @@ async fn hold_contest(
     let begun = event.starts_ms.plus(-40 * MINUTE);
     let (east, west) = tickets.split_at(tickets.len() * 3 / 5);
     for (station, tickets, stay_away) in [("东门", east, 7), ("西门", west, 9)] {
-        let mut door = Door { station, number, entries: Vec::new() };
+        let mut door = Door { station, kind: StationKind::Gate, number, entries: Vec::new() };
         for (at, ticket) in tickets.iter().enumerate() {
             // People come slowly, then in a crowd, then late; a few do not come.
             let share = at as f64 / tickets.len() as f64;
@@ -215,18 +218,30 @@ async fn hold_contest(
 }
 
 /// A door of the past.
-struct Door {
+pub(super) struct Door {
     station: &'static str,
+    kind: StationKind,
     number: u32,
     entries: Vec<Entry>,
 }
 
 impl Door {
-    fn saw(&mut self, ticket: &str, verdict: Verdict, at: Millis) {
+    pub(super) async fn at(
+        app: &App,
+        event_id: &str,
+        station: &'static str,
+        kind: StationKind,
+    ) -> anyhow::Result<Self> {
+        let mut tx = app.db.read().await?;
+        let number = u32::try_from(event::queries::event(&mut tx, event_id).await?.number)?;
+        Ok(Self { station, kind, number, entries: Vec::new() })
+    }
+
+    pub(super) fn saw(&mut self, ticket: &str, verdict: Verdict, at: Millis) {
         self.entries.push(Entry::of(&Scan {
             seq: self.entries.len() as u64 + 1,
             event: self.number,
-            station_kind: StationKind::Gate,
+            station_kind: self.kind,
             station: self.station.to_owned(),
             medium: Medium::Code,
             ticket: ticket.parse().ok(),
@@ -238,11 +253,11 @@ impl Door {
         }));
     }
 
-    async fn upload(self, app: &App, event_id: &str, now: Millis) -> anyhow::Result<()> {
+    pub(super) async fn upload(self, app: &App, event_id: &str, now: Millis) -> anyhow::Result<()> {
         let new = kiosk::rules::NewKiosk {
             name: format!("{}一号", self.station),
             event_id: event_id.to_owned(),
-            station_kind: StationKind::Gate,
+            station_kind: self.kind,
             station: self.station.to_owned(),
         };
         let mut tx = app.db.write().await?;
@@ -263,7 +278,7 @@ impl Door {
     }
 }
 
-fn draft(kind: &str, title: &str, starts: Millis, hours: i64) -> EventDraft {
+pub(super) fn draft(kind: &str, title: &str, starts: Millis, hours: i64) -> EventDraft {
     EventDraft {
         kind: kind.to_owned(),
         theme: None,
@@ -279,7 +294,13 @@ fn draft(kind: &str, title: &str, starts: Millis, hours: i64) -> EventDraft {
     }
 }
 
-fn offer(name: &str, quota: i64, opens: Millis, closes: Millis, eligibility: &str) -> OfferDraft {
+pub(super) fn offer(
+    name: &str,
+    quota: i64,
+    opens: Millis,
+    closes: Millis,
+    eligibility: &str,
+) -> OfferDraft {
     OfferDraft {
         eligibility: eligibility.to_owned(),
         ..OfferDraft::plain(name, quota, opens.0, closes.0)
@@ -386,7 +407,7 @@ fn orchard(now: Millis) -> EventDraft {
 }
 
 /// That hour in Beijing, so many days from now.
-fn at_hour(now: Millis, days: i64, hour: i64) -> Millis {
+pub(super) fn at_hour(now: Millis, days: i64, hour: i64) -> Millis {
     /// Beijing is eight hours ahead of UTC, all year.
     const BEIJING_MS: i64 = 8 * HOUR;
     let midnight = now.plus(BEIJING_MS).0 / DAY * DAY - BEIJING_MS;

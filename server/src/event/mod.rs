@@ -58,6 +58,8 @@ pub struct Event {
     pub status: String,
     /// What holders are told when it is cancelled.
     pub cancel_note: String,
+    /// The approved size: so many may be inside at once.
+    pub capacity: Option<i64>,
 }
 
 impl Event {

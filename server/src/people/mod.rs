@@ -2,4 +2,4 @@
 
 pub mod import;
 
-pub(crate) use import::masked_phone;
+pub(crate) use import::text::masked_phone;

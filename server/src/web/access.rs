@@ -120,6 +120,8 @@ pub enum Access {
     Organizer,
     /// Staff: volunteers, organizers and administrators.
     Volunteer,
+    /// Staff: an employer's agent at a fair.
+    Exhibitor,
     /// A kiosk, by its signature.
     Kiosk,
     /// Whoever scores: volunteers, organizers, administrators, and umpires by a personal link.
@@ -139,6 +141,7 @@ impl Access {
             Self::Volunteer => {
                 matches!(role, Some(Role::Admin | Role::Organizer | Role::Volunteer))
             }
+            Self::Exhibitor => role == Some(Role::Exhibitor),
             Self::Kiosk => matches!(caller, Caller::Kiosk(_)),
             Self::Umpire => matches!(caller, Caller::Umpire(_)) || Self::Volunteer.admits(caller),
         }
@@ -178,6 +181,45 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/events/{event}/rush/stream", Access::Anonymous),
     ("POST", "/api/v1/events", Access::Organizer),
     ("PATCH", "/api/v1/events/{event}", Access::Organizer),
+    // Job fairs.
+    ("GET", "/events/{event}/fair", Access::Public),
+    ("GET", "/events/{event}/fair/posts/{post}", Access::Public),
+    ("GET", "/events/{event}/fair/employers/{employer}", Access::Public),
+    ("POST", "/events/{event}/fair/marks", Access::Public),
+    ("GET", "/events/{event}/fair/entry", Access::Person),
+    ("POST", "/events/{event}/fair/entry", Access::Person),
+    ("GET", "/events/{event}/fair/me", Access::Person),
+    ("POST", "/events/{event}/fair/me/consents/{employer}", Access::Person),
+    ("GET", "/stands/{poster}", Access::Public),
+    ("POST", "/stands/{poster}", Access::Person),
+    // An employer's stand.
+    ("GET", "/stand/{link}", Access::Public),
+    ("POST", "/stand/{link}", Access::Public),
+    ("GET", "/stand", Access::Exhibitor),
+    ("POST", "/stand", Access::Exhibitor),
+    ("POST", "/stand/encounters/{encounter}/undo", Access::Exhibitor),
+    ("GET", "/stand/people.xlsx", Access::Exhibitor),
+    ("POST", "/api/v1/stand/encounters", Access::Exhibitor),
+    // Desks.
+    ("GET", "/events/{event}/desks", Access::Public),
+    ("GET", "/events/{event}/desks/board", Access::Public),
+    ("POST", "/events/{event}/desks/{desk}/turns", Access::Person),
+    ("POST", "/events/{event}/desks/{desk}/turns/{turn}/leaving", Access::Person),
+    ("GET", "/admin/events/{event}/desks", Access::Volunteer),
+    ("POST", "/admin/events/{event}/desks", Access::Organizer),
+    ("GET", "/admin/events/{event}/desks/{desk}", Access::Volunteer),
+    ("POST", "/admin/events/{event}/desks/{desk}", Access::Volunteer),
+    // The organizer of a fair.
+    ("GET", "/admin/events/{event}/fair", Access::Organizer),
+    ("POST", "/admin/events/{event}/fair/capacity", Access::Organizer),
+    ("GET", "/admin/events/{event}/fair/employers", Access::Organizer),
+    ("POST", "/admin/events/{event}/fair/employers/{employer}/link", Access::Organizer),
+    ("GET", "/admin/events/{event}/fair/posters", Access::Organizer),
+    ("GET", "/admin/events/{event}/fair/report", Access::Organizer),
+    ("GET", "/admin/events/{event}/fair/report.xlsx", Access::Organizer),
+    ("GET", "/admin/events/{event}/fair/report.pdf", Access::Organizer),
+    ("GET", "/admin/events/{event}/fair/import", Access::Organizer),
+    ("POST", "/admin/events/{event}/fair/import", Access::Organizer),
     // Booking and tickets: a person's own.
     ("POST", "/events/{event}/booking", Access::Person),
     ("GET", "/me", Access::Person),

@@ -4,7 +4,7 @@ use admission::say::Lang;
 
 use super::{
     Frame,
-    access::{Access, Caller},
+    access::{Access, Caller, Role},
 };
 
 impl Frame {
@@ -26,13 +26,29 @@ impl Frame {
     /// The reader's start page.
     #[must_use]
     pub const fn home(&self) -> &'static str {
-        if self.is_staff() { "/admin" } else { "/" }
+        match &self.caller {
+            Caller::Staff(staff) if matches!(staff.role, Role::Exhibitor) => "/stand",
+            Caller::Staff(_) => "/admin",
+            _ => "/",
+        }
+    }
+
+    /// An employer's agent at a fair.
+    #[must_use]
+    pub const fn is_exhibitor(&self) -> bool {
+        matches!(&self.caller, Caller::Staff(staff) if matches!(staff.role, Role::Exhibitor))
     }
 
     /// A signed-in member or guest.
     #[must_use]
     pub const fn is_person(&self) -> bool {
         matches!(self.caller, Caller::Person(_))
+    }
+
+    /// A signed-in person who is on no roster.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        matches!(&self.caller, Caller::Person(person) if !person.member)
     }
 
     /// A signed-in member of staff.

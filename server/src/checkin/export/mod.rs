@@ -298,6 +298,7 @@ mod tests {
             time_zone: "Asia/Shanghai".to_owned(),
             status: "published".to_owned(),
             cancel_note: String::new(),
+            capacity: None,
         };
         assert_eq!(name(&event, Millis(1_804_224_300_000)), "乒乓球-羽毛球--决赛-2027-03-05.xlsx");
     }

@@ -1,4 +1,4 @@
-//! `turnout-server import organisations|members FILE`: says per row what happens, and does it unless it is a dry run.
+//! `turnout-server import organisations|members|fair FILE`: says per row what happens, and does it unless it is a dry run.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -18,6 +18,7 @@ use super::sheet::{Limits, SheetError};
 use super::verdict::{Accepted, Report, ReportLine, Verdict};
 use crate::config::{DEFAULT_BINS, Storage};
 use crate::db::Db;
+use crate::fair::import::cli as fair;
 use crate::keys::Keys;
 
 /// Read organisations or members from a spreadsheet. Prints one line per row (place, verdict, whom, and for each fault
@@ -27,9 +28,12 @@ use crate::keys::Keys;
 pub struct Import {
     /// What the file lists.
     #[arg(value_enum)]
-    kind: Kind,
+    what: What,
     /// An .xlsx or .csv file (UTF-8, UTF-16 or GB18030).
     file: PathBuf,
+    /// The event's id, for what belongs to one: fair.
+    #[arg(long)]
+    event: Option<String>,
     /// Only say what would happen.
     #[arg(long)]
     dry_run: bool,
@@ -44,6 +48,17 @@ pub struct Import {
     card_bins: Vec<String>,
 }
 
+/// What a file can list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Unions and enterprises.
+    Organisations,
+    /// Members.
+    Members,
+    /// A job fair's employers, posts and desks.
+    Fair,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -55,12 +70,22 @@ pub async fn run(import: &Import, clock: &dyn Clock) -> anyhow::Result<ExitCode>
         return Err(SheetError::TooLarge(limits.bytes as u64 >> 20).into());
     }
     let bytes = Zeroizing::new(std::fs::read(&import.file).with_context(|| file_error(import))?);
+    let kind = match import.what {
+        What::Organisations => Kind::Organisations,
+        What::Members => Kind::Members,
+        What::Fair => {
+            let event = import.event.as_deref().context(
+                "请用 --event 写明活动编号（活动页地址里有）。 Name the event with --event: the address of its page has its id",
+            )?;
+            return fair::run(&bytes, event, &import.storage, import.dry_run, clock).await;
+        }
+    };
     let keys = Keys::open(&import.storage.data.join("keys"))?;
     let today = super::today(clock.now());
     let rules = Rules { card_key: &keys.card, bins: &import.card_bins, today, limits };
     let bar = ProgressBar::new_spinner().with_message("读取文件 reading");
     bar.enable_steady_tick(Duration::from_millis(100));
-    let batch = Batch::read(import.kind, &bytes, &rules)?;
+    let batch = Batch::read(kind, &bytes, &rules)?;
     drop(bytes);
     bar.finish_and_clear();
 

@@ -113,6 +113,31 @@ codes! {
     SamePerson "same_person" "名册里有同名同手机的人，可能是同一人，请确认。"
         "The roster has somebody with this name and phone, probably the same person: confirm.";
     PhoneShared "phone_shared" "这个手机号还有别人在用。" "Somebody else has the same phone number.";
+    NumberInvalid "number_invalid" "应为大于 0 的整数。" "This must be a whole number above nought.";
+    PayInvalid "pay_invalid" "月薪应为元的整数，如 4500；面议请留空。" "Monthly pay is a whole number of yuan such as 4500; leave it empty when it is to be agreed.";
+    PayTurned "pay_turned" "月薪上限低于下限，请核对。" "The highest pay is below the lowest: check both.";
+    EducationUnknown "education_unknown" "学历要求应为：不限、初中、高中、中专、大专、本科、研究生。"
+        "Education is one of 不限, 初中, 高中, 中专, 大专, 本科, 研究生.";
+    OccupationForm "occupation_form" "职业代码应像 6-15-06-02。" "An occupation code looks like 6-15-06-02.";
+    OccupationUnknown "occupation_unknown" "职业分类里没有这个代码，按岗位名称计工种。"
+        "The classification has no such code; the post counts as a trade by its own name.";
+    OccupationDiffers "occupation_differs" "这个代码在职业分类里是另一个名称，请核对。"
+        "The classification has another name for this code: check it.";
+    StandInvalid "stand_invalid" "展位号应为 1 到 12 个字。" "A stand's number has 1 to 12 characters.";
+    StandTwice "stand_twice" "同一展位在文件里给了两家单位；一家单位一个展位。" "The file gives this stand to two employers; each has one of its own.";
+    StandTaken "stand_taken" "这个展位已给了另一家单位。" "This stand is another employer's already.";
+    EmployerTwice "employer_twice" "这家单位在文件里出现两次；一家单位一个展位。" "The file has this employer twice; each has one stand.";
+    EmployerUnknown "employer_unknown" "参会单位里没有这家单位，请先列入参会单位。" "This employer is not on the list of employers: add it there first.";
+    StandDiffers "stand_differs" "与参会单位表里的展位号不同，以参会单位表为准。" "The list of employers has another stand; that one is used.";
+    LimitSex "limit_sex" "招聘条件不得限定性别（就业促进法第二十七条），请改后再公布。"
+        "A post may not be limited to one sex (Employment Promotion Law, art. 27): change it before it is published.";
+    LimitAge "limit_age" "招聘条件里有年龄限制，容易构成就业歧视，请核实并删去。"
+        "A limit of age is likely to discriminate: check it and take it out.";
+    LimitOrigin "limit_origin" "招聘条件不得限定户籍、民族（就业促进法第二十八、三十一条），请改后再公布。"
+        "A post may not be limited by household register or ethnic group (Employment Promotion Law, arts. 28 and 31).";
+    LimitFamily "limit_family" "招聘条件不得限定婚育状况，请改后再公布。" "A post may not be limited by marriage or children: change it before it is published.";
+    LimitHealth "limit_health" "招聘条件不得排斥残疾人或传染病病原携带者（就业促进法第二十九、三十条），请改后再公布。"
+        "A post may not shut out disabled people or carriers of infections (Employment Promotion Law, arts. 29 and 30).";
     IdMissing "id_missing" "没有证件号码，只能按姓名和手机号认人。" "Without an ID number the person is known by name and phone only.";
 }
 

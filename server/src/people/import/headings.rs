@@ -39,14 +39,43 @@ pub enum Kind {
     Members,
 }
 
-struct Column {
-    field: Field,
+/// A list that a sheet can hold, by the columns it may have.
+pub trait Columns: Copy {
+    /// What its columns hold.
+    type Field: Copy + PartialEq + 'static;
+
+    /// Its columns.
+    fn columns(self) -> &'static [Column<Self::Field>];
+
+    /// The canonical names of the columns that it must have.
+    #[must_use]
+    fn required(self) -> Vec<&'static str> {
+        self.columns()
+            .iter()
+            .filter(|column| column.required)
+            .map(|column| column.names[0])
+            .collect()
+    }
+
+    /// The canonical name of this field's column; empty when the list has none.
+    #[must_use]
+    fn heading(self, field: Self::Field) -> &'static str {
+        let column = self.columns().iter().find(|column| column.field == field);
+        column.map_or("", |column| column.names[0])
+    }
+}
+
+/// A column that a list may have, and what people call it.
+#[derive(Debug)]
+pub struct Column<F> {
+    field: F,
     required: bool,
     /// The heading's names, folded; the first is the canonical one and the earlier wins over the later.
     names: &'static [&'static str],
 }
 
-const fn column(field: Field, required: bool, names: &'static [&'static str]) -> Column {
+/// A column that holds `field` under one of these `names`.
+pub const fn column<F>(field: F, required: bool, names: &'static [&'static str]) -> Column<F> {
     Column { field, required, names }
 }
 
@@ -88,7 +117,7 @@ const ENTERPRISE_NAMES: &[&str] = &[
     "organization",
 ];
 
-const MEMBER_COLUMNS: &[Column] = &[
+const MEMBER_COLUMNS: &[Column<Field>] = &[
     column(
         Field::Name,
         true,
@@ -178,7 +207,7 @@ const MEMBER_COLUMNS: &[Column] = &[
     ),
 ];
 
-const ORGANISATION_COLUMNS: &[Column] = &[
+const ORGANISATION_COLUMNS: &[Column<Field>] = &[
     column(Field::Uscc, true, USCC_NAMES),
     column(Field::Enterprise, true, ENTERPRISE_NAMES),
     column(Field::Union, false, UNION_NAMES),
@@ -189,25 +218,10 @@ const ORGANISATION_COLUMNS: &[Column] = &[
     ),
 ];
 
-impl Kind {
-    /// The canonical names of the columns that a file of this kind must have.
-    #[must_use]
-    pub fn required(self) -> Vec<&'static str> {
-        self.columns()
-            .iter()
-            .filter(|column| column.required)
-            .map(|column| column.names[0])
-            .collect()
-    }
+impl Columns for Kind {
+    type Field = Field;
 
-    /// The canonical name of this field's column; empty when files of this kind have none.
-    #[must_use]
-    pub fn heading(self, field: Field) -> &'static str {
-        let column = self.columns().iter().find(|column| column.field == field);
-        column.map_or("", |column| column.names[0])
-    }
-
-    const fn columns(self) -> &'static [Column] {
+    fn columns(self) -> &'static [Column<Field>] {
         match self {
             Self::Organisations => ORGANISATION_COLUMNS,
             Self::Members => MEMBER_COLUMNS,
@@ -217,30 +231,35 @@ impl Kind {
 
 /// Which column holds what, in one sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Headings {
+pub struct Headings<F = Field> {
     /// The sheet's name and the header's row number.
     pub sheet: String,
     /// The header's row number.
     pub row: u32,
     /// Headings that are not used, as written: nothing is dropped silently.
     pub ignored: Vec<String>,
-    found: Vec<Found>,
+    found: Vec<Found<F>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Found {
-    field: Field,
+struct Found<F> {
+    field: F,
     at: usize,
     written: String,
     key: String,
 }
 
-impl Headings {
+impl<F: Copy + PartialEq + 'static> Headings<F> {
     /// Reads a row as a header. `None` unless at least two cells name a column: a title row above names one
     /// at most.
     #[must_use]
-    pub fn read(kind: Kind, sheet: &str, row: u32, cells: &[Cell]) -> Option<Self> {
-        let mut found: Vec<(usize, Found)> = Vec::new();
+    pub fn read(
+        kind: impl Columns<Field = F>,
+        sheet: &str,
+        row: u32,
+        cells: &[Cell],
+    ) -> Option<Self> {
+        let mut found: Vec<(usize, Found<F>)> = Vec::new();
         let mut ignored = Vec::new();
         for (at, cell) in cells.iter().enumerate() {
             let Cell::Text(heading) = cell else { continue };
@@ -260,14 +279,14 @@ impl Headings {
                 Some(_) => ignored.push(candidate.1.written),
             }
         }
-        let found: Vec<Found> = found.into_iter().map(|(_, found)| found).collect();
+        let found: Vec<Found<F>> = found.into_iter().map(|(_, found)| found).collect();
         (found.len() >= 2).then(|| Self { sheet: sheet.to_owned(), row, ignored, found })
     }
 
     /// The canonical names of required columns that this header lacks.
     #[must_use]
-    pub fn missing(&self, kind: Kind) -> Vec<&'static str> {
-        let lacks = |column: &&Column| column.required && self.at(column.field).is_none();
+    pub fn missing(&self, kind: impl Columns<Field = F>) -> Vec<&'static str> {
+        let lacks = |column: &&Column<F>| column.required && self.at(column.field).is_none();
         kind.columns().iter().filter(lacks).map(|column| column.names[0]).collect()
     }
 
@@ -279,13 +298,13 @@ impl Headings {
 
     /// The cell of this field in a row.
     #[must_use]
-    pub fn cell<'a>(&self, field: Field, cells: &'a [Cell]) -> &'a Cell {
+    pub fn cell<'a>(&self, field: F, cells: &'a [Cell]) -> &'a Cell {
         self.at(field).and_then(|found| cells.get(found.at)).unwrap_or(&Cell::Blank)
     }
 
     /// The heading of this field as the file writes it; its canonical name when the file has no such column.
     #[must_use]
-    pub fn written(&self, kind: Kind, field: Field) -> &str {
+    pub fn written(&self, kind: impl Columns<Field = F>, field: F) -> &str {
         self.at(field).map_or_else(|| kind.heading(field), |found| found.written.as_str())
     }
 
@@ -304,13 +323,27 @@ impl Headings {
         })
     }
 
-    fn at(&self, field: Field) -> Option<&Found> {
+    /// The letters of this field's column, as spreadsheets name it: `E`. `None` when there is no such column.
+    #[must_use]
+    pub fn letters(&self, field: F) -> Option<String> {
+        let mut at = self.at(field)?.at;
+        let mut letters = Vec::new();
+        loop {
+            letters.insert(0, char::from(b'A' + (at % 26) as u8));
+            match at / 26 {
+                0 => return Some(letters.into_iter().collect()),
+                above => at = above - 1,
+            }
+        }
+    }
+
+    fn at(&self, field: F) -> Option<&Found<F>> {
         self.found.iter().find(|found| found.field == field)
     }
 }
 
 /// The field that a heading names, and how exactly (0 is the canonical name).
-fn recognised(kind: Kind, heading: &str) -> Option<(Field, usize)> {
+fn recognised<K: Columns>(kind: K, heading: &str) -> Option<(K::Field, usize)> {
     let key = heading_key(heading);
     kind.columns().iter().find_map(|column| {
         let rank = column.names.iter().position(|name| heading_key(name) == key)?;
@@ -347,6 +380,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_column_is_named_as_spreadsheets_do() {
+        let mut row = vec![Cell::Blank; 703];
+        for (at, heading) in [(0, "姓名"), (26, "手机"), (702, "卡号")] {
+            row[at] = Cell::of(heading);
+        }
+        let headings = Headings::read(Kind::Members, "", 1, &row).expect("a header");
+        let letters = [Field::Name, Field::Phone, Field::Card, Field::Sex]
+            .map(|field| headings.letters(field));
+        assert_eq!(letters.map(Option::unwrap_or_default), ["A", "AA", "AAA", ""]);
+    }
 
     fn cells(texts: &[&str]) -> Vec<Cell> {
         texts.iter().map(|text| Cell::of(text)).collect()

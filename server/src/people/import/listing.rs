@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::fault::Fault;
-use super::headings::{Headings, Kind};
+use super::headings::{Columns as _, Headings, Kind};
 use super::sheet::{self, Cell, Limits, Row, SheetError};
 
 /// Header rows are looked for this far down; above them stand titles and instructions.

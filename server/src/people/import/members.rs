@@ -9,7 +9,7 @@ use admission::name::masked;
 
 use super::check::Card;
 use super::fault::{Code, Fault};
-use super::headings::{Field, Kind};
+use super::headings::{Columns as _, Field, Kind};
 use super::listing::Line;
 use super::organisations::Organisations;
 use super::rows::MemberRow;

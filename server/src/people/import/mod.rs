@@ -24,8 +24,7 @@ mod siblings;
 mod store;
 #[cfg(test)]
 mod tests;
-mod text;
-pub(crate) use text::masked_phone;
+pub(crate) mod text;
 pub mod verdict;
 mod view;
 

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::check::{self, Card, IdNumber, Sex, Standing, Unionisation};
 use super::fault::{Code, Fault};
-use super::headings::{Field, Headings, Kind};
+use super::headings::{Columns, Field, Headings, Kind};
 use super::listing::{self, Listing, ListingError, Parsed};
 use super::sheet::{Cell, Damage, Limits};
 
@@ -148,22 +148,22 @@ fn organisation(fields: &mut Fields<'_>) -> Parsed<OrganisationRow> {
 }
 
 /// The cells of one row by field, gathering what is wrong with them.
-struct Fields<'a> {
-    kind: Kind,
-    headings: &'a Headings,
+pub(crate) struct Fields<'a, K: Columns = Kind> {
+    kind: K,
+    headings: &'a Headings<K::Field>,
     cells: &'a [Cell],
-    faults: Vec<Fault>,
+    faults: Vec<(K::Field, Fault)>,
 }
 
-impl<'a> Fields<'a> {
-    fn new(kind: Kind, headings: &'a Headings, cells: &'a [Cell]) -> Self {
+impl<'a, K: Columns> Fields<'a, K> {
+    pub(crate) fn new(kind: K, headings: &'a Headings<K::Field>, cells: &'a [Cell]) -> Self {
         Self { kind, headings, cells, faults: Vec::new() }
     }
 
     /// The checked value; its absence is a fault.
-    fn required<T>(
+    pub(crate) fn required<T>(
         &mut self,
-        field: Field,
+        field: K::Field,
         check: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Option<T> {
         if *self.headings.cell(field, self.cells) == Cell::Blank {
@@ -173,9 +173,9 @@ impl<'a> Fields<'a> {
     }
 
     /// The checked value, when there is one and it is right.
-    fn optional<T>(
+    pub(crate) fn optional<T>(
         &mut self,
-        field: Field,
+        field: K::Field,
         check: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Option<T> {
         let checked = match self.headings.cell(field, self.cells) {
@@ -188,12 +188,19 @@ impl<'a> Fields<'a> {
         checked.map_err(|fault| self.fault(field, fault)).ok()
     }
 
-    fn fault(&mut self, field: Field, fault: Fault) {
-        self.faults.push(fault.in_column(self.headings.written(self.kind, field)));
+    /// Notes a fault of this field.
+    pub(crate) fn fault(&mut self, field: K::Field, fault: Fault) {
+        self.faults.push((field, fault.in_column(self.headings.written(self.kind, field))));
+    }
+
+    /// What is wrong so far, each with the field it is in.
+    pub(crate) fn faults(self) -> Vec<(K::Field, Fault)> {
+        self.faults
     }
 
     fn parsed<R>(&mut self, label: String, row: Option<R>, warnings: Vec<Fault>) -> Parsed<R> {
-        let faults = std::mem::take(&mut self.faults);
+        let faults: Vec<Fault> =
+            std::mem::take(&mut self.faults).into_iter().map(|(_, fault)| fault).collect();
         let row = match row {
             Some(row) if faults.is_empty() => Ok(row),
             _ => Err(faults),

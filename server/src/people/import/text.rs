@@ -60,13 +60,13 @@ pub(super) fn is_exponent_form(text: &str) -> bool {
 }
 
 /// The text in one form: NFKC (full-width becomes half-width), white space single, none at the ends.
-pub(super) fn folded(text: &str) -> String {
+pub(crate) fn folded(text: &str) -> String {
     let visible: String = nfkc(text).chars().filter(|c| !is_invisible(*c)).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// [`folded`] without any space, as Chinese names and headings are compared.
-pub(super) fn unspaced(text: &str) -> String {
+pub(crate) fn unspaced(text: &str) -> String {
     nfkc(text).chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).collect()
 }
 
@@ -79,7 +79,7 @@ fn nfkc(text: &str) -> Cow<'_, str> {
 }
 
 /// How names of organisations are compared: width, case and spaces do not make two unions of one.
-pub(super) fn name_key(text: &str) -> String {
+pub(crate) fn name_key(text: &str) -> String {
     unspaced(text).to_lowercase()
 }
 
@@ -122,7 +122,7 @@ pub(super) fn masked_card(text: &str) -> String {
 }
 
 /// Free text as it may be shown: short, and long runs of digits starred, since people paste numbers anywhere.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let folded = folded(text);
     let chars: Vec<char> = folded.chars().collect();
     let mut shown = String::new();
@@ -144,7 +144,7 @@ fn is_number_char(c: char) -> bool {
 }
 
 /// Whether the text holds so many digits in a row that it may be a card, ID or phone number.
-pub(super) fn has_long_number(text: &str) -> bool {
+pub(crate) fn has_long_number(text: &str) -> bool {
     let chars: Vec<char> = text.nfkc().collect();
     chars
         .chunk_by(|a, b| is_number_char(*a) && is_number_char(*b))

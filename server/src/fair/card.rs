@@ -1,0 +1,70 @@
+//! The visiting card: a ticket's code, or the first characters of its number, typed. Neither says who somebody is.
+
+use admission::ticket;
+
+use crate::{
+    App,
+    booking::{self, Ticket},
+    db::Tx,
+    error::{Error, Result},
+    fetch,
+    people::import::text,
+};
+
+/// So many characters of a ticket's number tell visitors of a fair apart: 40 bits.
+pub(crate) const SHORT: usize = 8;
+
+/// A ticket's number as a card shows it: `ABCD 2345`.
+pub(crate) fn short(ticket_id: &str) -> String {
+    match (ticket_id.get(..4), ticket_id.get(4..SHORT)) {
+        (Some(first), Some(second)) => format!("{first} {second}"),
+        _ => ticket_id.to_owned(),
+    }
+}
+
+/// The ticket of an event whose card was scanned or typed.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none, it was cancelled, or the code is another event's or nobody's.
+pub(crate) async fn read(app: &App, tx: &mut Tx, event_id: &str, said: &str) -> Result<Ticket> {
+    let plain: String = text::unspaced(said)
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    let id = if ticket::looks_like_code(&plain) {
+        let fact = ticket::verify(&plain, &app.keys.trusted()).map_err(|_| Error::NotFound)?;
+        fact.id.to_string()
+    } else {
+        let start = plain.get(..SHORT).ok_or(Error::NotFound)?;
+        let ids: Vec<(String,)> = fetch!(
+            tx,
+            fetch_all,
+            "select id from ticket where event_id = $1 and substr(id, 1, 8) = $2",
+            event_id,
+            start,
+        )?;
+        let mut fits = ids.into_iter().map(|(id,)| id).filter(|id| id.starts_with(&plain));
+        match (fits.next(), fits.next()) {
+            (Some(id), None) => id,
+            _ => return Err(Error::NotFound),
+        }
+    };
+    let ticket = booking::queries::ticket(tx, &id).await?;
+    if ticket.event_id == event_id && ticket.state != "cancelled" {
+        Ok(ticket)
+    } else {
+        Err(Error::NotFound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn a_card_shows_eight_characters_in_two_groups() {
+        assert_eq!(short("ABCD2345EFGH6789JKLM"), "ABCD 2345");
+        assert_eq!(short("x"), "x");
+    }
+}
