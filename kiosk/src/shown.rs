@@ -261,6 +261,12 @@ impl Shown {
             Outcome::Closed(closed) => closed.words(lang),
             Outcome::Unread(unread) => unread.words(lang),
             Outcome::Decided(_, Some(note)) => note.words(lang),
+            Outcome::Decided(_, None) if !self.choices.is_empty() => Words {
+                headline: lang.pick("选一张", "Which one?").to_owned(),
+                next: lang
+                    .pick("您有几张可用的票，请点要用的那张。", "Please tap the ticket to use.")
+                    .to_owned(),
+            },
             Outcome::Decided(Verdict::Admitted, None) => Words {
                 headline: say::passed(self.kind, lang).to_owned(),
                 next: self.left.map_or(String::new(), |left| match lang {
