@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod allocation;
 mod archive;
 mod away;
 mod ballot;
@@ -19,6 +20,7 @@ mod line;
 mod login;
 mod many_servers;
 mod model;
+mod no_show;
 mod nonsense;
 mod organizer;
 mod pages;

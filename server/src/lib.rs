@@ -5,6 +5,7 @@
 //! in); below them [`web`], [`ledger`], [`live`], [`outbox`], [`keys`] and [`db`].
 
 pub mod account;
+pub mod allocation;
 pub mod archive;
 pub mod audit;
 pub mod booking;
@@ -23,6 +24,7 @@ pub mod keys;
 pub mod kiosk;
 pub mod ledger;
 pub mod live;
+pub mod no_show;
 pub mod outbox;
 mod pdf;
 pub mod people;
@@ -119,6 +121,7 @@ impl App {
     pub fn watch_the_clock(&self) {
         tokio::spawn(housekeeping::run(self.clone()));
         tokio::spawn(booking::held::run(self.clone()));
+        tokio::spawn(no_show::run(self.clone()));
     }
 
     /// Whether people reach the server by https, so that cookies are marked Secure.
@@ -140,6 +143,7 @@ pub fn router(app: App) -> Router {
         .merge(event::api())
         .merge(booking::api())
         .merge(draw::api())
+        .merge(no_show::api())
         .merge(checkin::api())
         .merge(kiosk::api())
         .merge(account::api())
@@ -159,6 +163,8 @@ pub fn router(app: App) -> Router {
         .merge(event::desk())
         .merge(booking::desk())
         .merge(draw::routes())
+        .merge(no_show::routes())
+        .merge(allocation::routes())
         .merge(checkin::desk())
         .merge(kiosk::desk())
         .merge(fair::routes())

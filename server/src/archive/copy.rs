@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 58] = [
+pub const TABLES: [&str; 63] = [
     "organisation",
     "person",
     "roster",
@@ -21,12 +21,17 @@ pub const TABLES: [&str; 58] = [
     "offer",
     "offer_union",
     "offer_floor",
+    "union_officer",
+    "allocation",
     "ballot",
     "booking",
     "booking_change",
     "payment",
     "offer_holder",
     "ticket",
+    "no_show",
+    "no_show_tally",
+    "no_show_rule",
     "idempotency",
     "kiosk",
     "allotment",

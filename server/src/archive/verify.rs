@@ -17,7 +17,7 @@ pub struct Finding {
 }
 
 /// Questions whose right answer is no row. Each gives ids.
-const QUESTIONS: [(&str, &str); 7] = [
+const QUESTIONS: [(&str, &str); 10] = [
     (
         "the places taken of an offer are not those of its confirmed and held bookings and of what kiosks hold for walk-ins",
         "select o.id from offer o
@@ -53,6 +53,23 @@ const QUESTIONS: [(&str, &str); 7] = [
          where coalesce(t.used_ms, -1) <> (select coalesce(min(s.true_ms), -1) from scan s
                                            where s.ticket_id = t.id and s.verdict = 'admitted' and s.undone_ms is null
                                              and s.station_kind in ('gate', 'counter', 'checkpoint'))",
+    ),
+    (
+        "the places a union gave are not those of its bookings",
+        "select a.offer_id || ' ' || a.union_id from allocation a
+         where a.taken <> (select coalesce(sum(b.places), 0) from booking b
+                           where b.offer_id = a.offer_id and b.union_id = a.union_id
+                             and b.status in ('confirmed', 'held'))",
+    ),
+    (
+        "more places are divided among unions than there are",
+        "select o.id from offer o where o.mode = 'allocation'
+           and o.quota < (select coalesce(sum(a.places), 0) from allocation a where a.offer_id = o.id)",
+    ),
+    (
+        "a no-show is not of its booking's person and event",
+        "select n.booking_id from no_show n join booking b on b.id = n.booking_id
+         where n.person_id <> b.person_id or n.event_id <> b.event_id",
     ),
     (
         "a ticket is newer than its event's counter",

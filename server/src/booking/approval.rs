@@ -13,15 +13,15 @@ use crate::{
     App,
     db::Tx,
     error::{Refused, Result},
-    event, execute, outbox,
+    event, execute, no_show, outbox,
     web::access::Staff,
 };
 
 /// An organizer approves a request: its places are taken and its tickets admit. Again changes nothing.
 ///
 /// # Errors
-/// [`crate::Error::NotFound`]; [`crate::Error::Refused`] `sold_out` when there are not so many places left, or
-/// `not_requested` when nothing is to be decided.
+/// [`crate::Error::NotFound`]; [`crate::Error::Refused`] `sold_out` when there are not so many places left, `barred`
+/// while no-shows keep the person out, or `not_requested` when nothing is to be decided.
 pub(super) async fn approve(app: &App, staff: &Staff, booking_id: &str) -> Result<()> {
     let (staff_id, now) = (staff.id.clone(), app.clock.now());
     change::write(app, booking_id, None, move |tx, app, booking| {
@@ -44,11 +44,15 @@ async fn approve_in(
         Status::Requested => {}
         _ => return Ok(Err(not_requested().into())),
     }
+    let offer = event::queries::offer(tx, &booking.offer_id).await?;
+    if no_show::rules::barred_until(tx, &offer, &booking.person_id, now).await?.is_some() {
+        return Ok(Err(barred().into()));
+    }
     if !queries::take_for_line(tx, &booking.offer_id, booking.places).await? {
         return Ok(Err(full().into()));
     }
     let event = event::queries::event(tx, &booking.event_id).await?;
-    let given = Given::place(&event::queries::offer(tx, &booking.offer_id).await?);
+    let given = Given::place(&offer);
     execute!(
         tx,
         "update booking set status = $2, held_until_ms = $3 where id = $1",
@@ -112,6 +116,15 @@ fn full() -> Refused {
         "sold_out",
         "剩下的名额不够，没有通过。可以先增加名额，或不通过别的报名。",
         "There are not so many places left; it was not approved. Raise the quota first, or decline others.",
+    )
+}
+
+fn barred() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "barred",
+        "此人多次报名后没有来，暂停期还没到，不能通过。有特殊情况，请先在「没有来的人」里谅解。",
+        "This person stayed away several times and is barred for now. If there were reasons, excuse them under “No-shows” first.",
     )
 }
 

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Booking, Status, line, queries, tickets};
 use crate::{
-    App,
+    App, allocation,
     db::{Tx, new_id},
     error::{Error, Result},
     event, execute,
@@ -131,6 +131,9 @@ pub(super) async fn end(
     }
     if booking.status.has_places() {
         queries::release(tx, &booking.offer_id, booking.places).await?;
+        if booking.union_id.is_some() {
+            allocation::queries::release(tx, &booking.id).await?;
+        }
     }
     if booking.status == Status::Waiting {
         line::leave(tx, &booking.offer_id).await?;

@@ -1,14 +1,16 @@
 //! What a draw makes of its entries: places for those who won, the line or nothing for the others.
 
+use std::collections::HashSet;
+
 use admission::Millis;
 
-use super::{Booking, Status, queries, tickets, together::Given};
+use super::{Booking, Status, line, queries, tickets, together::Given};
 use crate::{
     App,
     db::Tx,
     error::Result,
     event::{Event, Offer},
-    execute, fetch_rows,
+    execute, fetch, fetch_rows, no_show,
 };
 
 /// Gives the winners their places and tells everybody. `lost` are in the order in which they would stand in line. The
@@ -68,6 +70,34 @@ pub(crate) async fn settle(
         now.0,
     )?;
     tell(tx, app, event, offer, now).await
+}
+
+/// Ends the entries of people whom their no-shows keep out by now, before the draw. The transaction holds the event's
+/// counter.
+pub(crate) async fn put_out(
+    tx: &mut Tx,
+    app: &App,
+    (event, offer): (&Event, &Offer),
+    now: Millis,
+) -> Result<()> {
+    if !offer.no_shows_count {
+        return Ok(());
+    }
+    let entered: Vec<Booking> = fetch!(
+        tx,
+        fetch_all,
+        "select * from booking where offer_id = $1 and status = 'entered' order by id",
+        &offer.id,
+    )?;
+    let mut barred = HashSet::new();
+    for entered in entered.chunks(1_000) {
+        let people = entered.iter().map(|booking| booking.person_id.as_str()).collect();
+        barred.extend(no_show::rules::barred(tx, offer, people, now).await?.into_keys());
+    }
+    for booking in entered.iter().filter(|booking| barred.contains(&booking.person_id)) {
+        line::put_out(tx, app, (event, offer), booking, now).await?;
+    }
+    Ok(())
 }
 
 async fn bookings(tx: &mut Tx, ids: &[String]) -> Result<Vec<Booking>> {

@@ -161,6 +161,9 @@ pub async fn run(app: App) {
         if let Err(error) = crate::draw::sweep(&app).await {
             tracing::error!(cause = ?error, "a ballot could not be drawn; trying again");
         }
+        if let Err(error) = crate::allocation::sweep(&app).await {
+            tracing::warn!(cause = %error, "what the unions left could not flow back; trying again");
+        }
         match sweep(&app).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "held places lapsed"),

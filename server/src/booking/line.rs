@@ -12,7 +12,7 @@ use crate::{
     db::Tx,
     error::Result,
     event::{self, Event, Offer},
-    execute, fetch, outbox,
+    execute, fetch, no_show, outbox,
 };
 
 /// Lets `count` more bookings stand in the line of an offer; gives the last place in line, and how many wait now.
@@ -51,10 +51,13 @@ pub(crate) async fn position(tx: &mut Tx, booking: &Booking) -> Result<Option<i6
 /// Offers the free places to the first in line, as far as they go. The transaction holds the event's counter.
 pub(crate) async fn advance(tx: &mut Tx, app: &App, offer: &Offer, now: Millis) -> Result<()> {
     let event = event::queries::event(tx, &offer.event_id).await?;
-    if event.is_cancelled() || now >= offer.valid_to_ms {
+    if event.is_cancelled() || now >= offer.valid_to_ms || offer.is_reserved(now) {
         return Ok(());
     }
     while let Some(head) = head(tx, &offer.id).await? {
+        if put_out(tx, app, (&event, offer), &head, now).await? {
+            continue;
+        }
         if !queries::take_for_line(tx, &offer.id, head.places).await? {
             break;
         }
@@ -70,6 +73,35 @@ async fn head(tx: &mut Tx, offer_id: &str) -> Result<Option<Booking>> {
         "select * from booking where offer_id = $1 and status = 'waiting' order by line limit 1",
         offer_id,
     )?)
+}
+
+/// Ends an open booking without places whose person is barred by now: they get no turn, and are told why. False when
+/// they are not barred. The transaction holds the event's counter.
+pub(crate) async fn put_out(
+    tx: &mut Tx,
+    app: &App,
+    (event, offer): (&Event, &Offer),
+    booking: &Booking,
+    now: Millis,
+) -> Result<bool> {
+    let person = &booking.person_id;
+    let Some(until) = no_show::rules::barred_until(tx, offer, person, now).await? else {
+        return Ok(false);
+    };
+    execute!(
+        tx,
+        "update booking set status = 'cancelled', cancelled_ms = $2, cancelled_by = 'barred' where id = $1",
+        &booking.id,
+        now.0,
+    )?;
+    if booking.status == Status::Waiting {
+        leave(tx, &offer.id).await?;
+    }
+    queries::release_hold(tx, &offer.id, person, booking.places).await?;
+    change::log(tx, booking, Status::Cancelled, Cause::of("barred"), now).await?;
+    let body = no_show::rules::put_out(&event.title, until, &event.time_zone, &app.public_url);
+    outbox::tell(tx, person, &body, now).await?;
+    Ok(true)
 }
 
 /// Holds places for the head of the line and tells them until when.

@@ -128,7 +128,7 @@ impl Memory {
         }
         let standing = standing(&event, &offer, last.now);
         let shut = match standing {
-            Standing::Open | Standing::Line => None,
+            Standing::Open | Standing::Line | Standing::Reserved => None,
             Standing::SoldOut | Standing::NotOpen | Standing::Closed | Standing::Cancelled => {
                 // Read after the offer: who has got a place since then is among them.
                 let people = queries::bookers(&mut tx, &offer.id).await?;

@@ -10,6 +10,7 @@ pub mod held;
 mod limits;
 pub(crate) mod line;
 mod memory;
+pub(crate) mod named;
 mod pace;
 pub(crate) mod pages;
 pub(crate) mod picture;
@@ -76,6 +77,12 @@ pub struct Booking {
     /// When it was made.
     #[sqlx(try_from = "i64")]
     pub created_ms: Millis,
+    /// What ended it: `cancelled` by its holder, `lapsed`, `barred`, …
+    pub cancelled_by: Option<String>,
+    /// The union whose place it is, when an officer named its person.
+    pub union_id: Option<String>,
+    /// That officer.
+    pub named_by: Option<String>,
 }
 
 /// One admission of one person.

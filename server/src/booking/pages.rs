@@ -16,9 +16,10 @@ use super::{
     shelf::{self, Shelved},
 };
 use crate::{
-    App,
+    App, allocation,
     error::{Error, Result},
     event::{self, Event, Offer},
+    no_show::{self, queries::NoShow},
     web::{Frame, access::Person, page},
 };
 
@@ -79,6 +80,11 @@ struct MinePage {
     name: String,
     ahead: Vec<Shelved>,
     past: Vec<Shelved>,
+    no_shows: Vec<NoShow>,
+    /// Names the people of a union.
+    officer: bool,
+    /// From when scarce places are open to the reader again, in Chinese and English.
+    barred: Option<(String, String)>,
 }
 
 /// `GET /me`: everything the reader has booked.
@@ -88,7 +94,18 @@ async fn mine(State(app): State<App>, person: Person, frame: Frame) -> Result<Re
     let (ahead, mut past): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|booking| booking.is_ahead(frame.now));
     past.reverse();
-    page(&MinePage { name: admission::name::masked(&person.name), frame, ahead, past })
+    let no_shows = no_show::queries::of_person(&mut tx, &person.id).await?;
+    let barred = no_show::rules::bar_of(&mut tx, &no_shows, frame.now).await?;
+    let barred = barred.map(|until| no_show::rules::day(until, "Asia/Shanghai"));
+    page(&MinePage {
+        name: admission::name::masked(&person.name),
+        frame,
+        ahead,
+        past,
+        officer: !allocation::queries::offices(&mut tx, &person.id).await?.is_empty(),
+        no_shows,
+        barred,
+    })
 }
 
 /// A booking with what belongs to it.

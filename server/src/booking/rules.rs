@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::{
     Booking, Status,
     change::{self, Cause, Outcome},
-    queries,
+    named, queries,
     tickets::{self, Stamps},
 };
 use crate::{
@@ -106,7 +106,7 @@ pub(super) struct Attempt {
 pub(super) type Decision = std::result::Result<(Booked, String), Refused>;
 
 impl Attempt {
-    fn new(app: &App, person: &Person, request: Request, key: &str) -> Result<Self> {
+    pub(super) fn new(app: &App, person: &Person, request: Request, key: &str) -> Result<Self> {
         let now = app.clock.now();
         let guests: Vec<String> = request
             .guests
@@ -199,7 +199,7 @@ impl Attempt {
 
     /// Why the offer cannot be booked like this, as far as event and offer tell.
     pub(super) fn refusal(&self, event: &Event, offer: &Offer) -> Option<Refused> {
-        if !event.is_public() || offer.mode == "allocation" {
+        if !event.is_public() {
             return Some(no_such_offer());
         }
         let too_many = i64::try_from(self.guests.len()).unwrap_or(i64::MAX) > offer.guests_max;
@@ -253,7 +253,10 @@ async fn cancel_in(tx: &mut Tx, app: &App, booking: &Booking, now: Millis) -> Re
     }
     let cause = Cause::of("cancelled");
     match change::end(tx, app, booking, Status::Cancelled, cause, now).await? {
-        true => Ok(Ok(true)),
+        true => {
+            named::tell_officer(tx, app, booking).await?;
+            Ok(Ok(true))
+        }
         false => Ok(Err(used_already().into())),
     }
 }
@@ -268,6 +271,12 @@ pub(super) fn refusal_of(standing: Standing) -> Option<Refused> {
     let (status, code, zh, en) = match standing {
         Standing::Open | Standing::Line => return None,
         Standing::SoldOut => return Some(sold_out()),
+        Standing::Reserved => (
+            StatusCode::FORBIDDEN,
+            "not_open",
+            "名额现在由各工会指定，想去请告诉本单位工会。没指定完的到时放出，请那时再来。",
+            "The unions give these places to their people now; please tell yours. What is left opens later.",
+        ),
         Standing::NotOpen => (
             StatusCode::FORBIDDEN,
             "not_open",
@@ -348,7 +357,7 @@ pub(super) fn not_eligible(offer: &Offer) -> Refused {
     Refused::new(StatusCode::FORBIDDEN, "not_eligible", zh, en)
 }
 
-fn too_late_to_cancel() -> Refused {
+pub(super) fn too_late_to_cancel() -> Refused {
     Refused::new(
         StatusCode::CONFLICT,
         "too_late",
@@ -357,7 +366,7 @@ fn too_late_to_cancel() -> Refused {
     )
 }
 
-fn used_already() -> Refused {
+pub(super) fn used_already() -> Refused {
     Refused::new(
         StatusCode::CONFLICT,
         "already_used",

@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use admission::Millis;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,6 +28,7 @@ use crate::{
     event::{self, Event, Offer, rules::Standing},
     ledger::Ledger,
     live::Live,
+    no_show,
 };
 
 /// How many attempts wait at most.
@@ -210,6 +212,14 @@ async fn decide_round<'a>(
     let attempts = refuse(attempts, decided, |attempt| {
         (!eligible.contains(&attempt.person.id)).then(|| rules::not_eligible(&offer))
     });
+    let people = attempts.iter().map(|attempt| attempt.person.id.as_str()).collect();
+    // Between attempts of one round lie milliseconds; a bar ends on a day.
+    let now = attempts.first().map_or(Millis(0), |attempt| attempt.now);
+    let barred = no_show::rules::barred(tx, &offer, people, now).await?;
+    let attempts = refuse(attempts, decided, |attempt| {
+        let until = barred.get(&attempt.person.id)?;
+        Some(no_show::rules::refusal(*until, &event))
+    });
     let entered = queries::entered(tx, &offer, &attempts).await?;
     let attempts = refuse(attempts, decided, |attempt| {
         entered.contains(&attempt.person.id).then(rules::one_entry)
@@ -225,7 +235,11 @@ async fn decide_round<'a>(
     if let Some(given) = Given::later(&offer) {
         return write_bookings(tx, &event, &offer, &attempts, given, decided).await;
     }
-    let (won, lost) = take(tx, &offer, attempts).await?;
+    let (won, lost) = match offer.is_reserved(now) {
+        // The unions' officers give the places; others may stand in line for what will be left.
+        true => (Vec::new(), attempts),
+        false => take(tx, &offer, attempts).await?,
+    };
     write_bookings(tx, &event, &offer, &won, Given::place(&offer), decided).await?;
     if offer.waiting_list && !lost.is_empty() {
         let given = Given::line(tx, &offer, lost.len()).await?;

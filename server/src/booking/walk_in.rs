@@ -37,6 +37,9 @@ pub(crate) async fn book(
         line: None,
         held_until_ms: None,
         created_ms: now,
+        cancelled_by: None,
+        union_id: None,
+        named_by: None,
     };
     execute!(
         tx,

@@ -122,6 +122,8 @@ async fn draw(tx: &mut Tx, app: &App, offer_id: &str, event_id: &str, now: Milli
             "the draw key is not the one that committed to the ballot of offer {offer_id}: bring back keys/draw.key"
         )));
     }
+    // Who is barred by now takes no part, and is told so.
+    booking::drawn::put_out(tx, app, (&event, &offer), now).await?;
     let entered = queries::entries(tx, offer_id).await?;
     let entries = weighed(tx, &event, &offer, &entered).await?;
     let floors = queries::floors(tx, offer_id).await?;

@@ -57,7 +57,10 @@ pub(crate) struct OfferJson {
     eligibility: String,
     valid_from_ms: i64,
     valid_to_ms: i64,
-    /// `open`, `not_open`, `waiting_list`, `sold_out`, `closed` or `cancelled`.
+    /// For an allocation: what the unions did not give by then is open to everybody who may book.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_back_ms: Option<i64>,
+    /// `open`, `not_open`, `reserved`, `waiting_list`, `sold_out`, `closed` or `cancelled`.
     standing: &'static str,
 }
 
@@ -88,6 +91,7 @@ impl OfferJson {
         Self {
             standing: rules::standing(event, &offer, now).word(),
             left: offer.left(),
+            flow_back_ms: offer.flow_back_ms,
             id: offer.id,
             name: offer.name,
             waiting_list: offer.waiting_list,

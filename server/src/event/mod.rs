@@ -140,6 +140,10 @@ pub struct Offer {
     pub reentry: bool,
     /// Places set aside for walk-ins at each gate.
     pub walk_ins: i64,
+    /// For an allocation: what the unions did not give by then is open to everybody who may book.
+    pub flow_back_ms: Option<i64>,
+    /// When those in line were given what was left.
+    pub flowed_back_ms: Option<i64>,
 }
 
 impl Offer {
@@ -150,6 +154,18 @@ impl Offer {
             uses: u8::try_from(self.uses).unwrap_or(u8::MAX),
             reentry: self.reentry,
         }
+    }
+
+    /// Whether its places are the unions' to give at `now`.
+    #[must_use]
+    pub fn is_reserved(&self, now: Millis) -> bool {
+        self.mode == "allocation" && self.flow_back_ms.is_none_or(|until| now.0 < until)
+    }
+
+    /// When what the unions did not give is open to everybody.
+    #[must_use]
+    pub fn flows_back(&self) -> Option<Millis> {
+        self.flow_back_ms.filter(|_| self.mode == "allocation").map(Millis)
     }
 
     /// Places that are left.
@@ -276,6 +292,9 @@ pub struct OfferDraft {
     /// For a draw: places set aside for unions; left out, they stay as they are.
     #[serde(default)]
     pub floors: Option<Vec<FloorDraft>>,
+    /// For an allocation: what the unions did not give by then is open to everybody who may book.
+    #[serde(default)]
+    pub flow_back_ms: Option<i64>,
 }
 
 /// Places of a draw set aside for the people of a union, as far as they want them.
@@ -317,6 +336,7 @@ impl OfferDraft {
             reentry: false,
             walk_ins: 0,
             floors: None,
+            flow_back_ms: None,
         }
     }
 }
@@ -350,6 +370,7 @@ impl From<&Offer> for OfferDraft {
             reentry: offer.reentry,
             walk_ins: offer.walk_ins,
             floors: None,
+            flow_back_ms: offer.flow_back_ms,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The public pages: what there is, and one event with what can be booked of it.
 
+use admission::Millis;
 use askama::Template;
 use axum::{
     Router,
@@ -18,6 +19,7 @@ use crate::{
     booking::{self, Booking, shelf::Shelved},
     db::{Tx, new_id},
     error::{Error, Refused, Result},
+    no_show::{self, rules::Rule},
     web::{Frame, access::Caller, page},
 };
 
@@ -95,6 +97,15 @@ impl Card {
             let note = frame
                 .say(format!("{quota} 个名额，先到先得"), format!("{quota} places, first come"));
             ("info", frame.say(format!("{at} 开始报名"), format!("Opens {at}")), note)
+        } else if let Some(offer) =
+            offers.iter().find(|offer| offer.is_reserved(frame.now) && event.status == "published")
+        {
+            let at = frame.at(&offer.flows_back().unwrap_or_default(), &event.time_zone);
+            (
+                "info",
+                words("由各工会指定", "Given by the unions"),
+                frame.say(format!("{at} 放出剩余名额"), format!("What is left opens {at}")),
+            )
         } else if at(Standing::Line).next().is_some() {
             (
                 "warn",
@@ -133,6 +144,8 @@ struct EventPage {
     key: String,
     /// What was typed before the refusal.
     typed: Vec<String>,
+    /// What follows from staying away, where it is counted.
+    no_shows: Rule,
 }
 
 /// An offer, and what its reader can do about it.
@@ -155,6 +168,8 @@ enum Choice {
     Staff,
     /// Nothing yet: it opens later.
     Wait,
+    /// Nothing yet: the unions' officers give the places.
+    Reserved,
     /// Join the line: it is full.
     Line,
     /// Nothing: it is full.
@@ -163,6 +178,8 @@ enum Choice {
     Closed,
     /// Nothing: it is not for them.
     NotForThem,
+    /// Nothing until then: they stayed away too often.
+    Barred(Millis),
 }
 
 impl EventPage {
@@ -192,10 +209,25 @@ impl Shown {
             Choice::SignIn => "sign_in",
             Choice::Staff => "staff",
             Choice::Wait => "wait",
+            Choice::Reserved => "reserved",
             Choice::Line => "line",
             Choice::Full => "full",
             Choice::Closed => "closed",
             Choice::NotForThem => "not_for_them",
+            Choice::Barred(_) => "barred",
+        }
+    }
+
+    /// Its places are the unions' to give.
+    fn reserved(&self, now: &Millis) -> bool {
+        self.offer.is_reserved(*now)
+    }
+
+    /// From which day on it is open to them again, in Chinese and English.
+    fn barred(&self, event: &Event) -> Option<(String, String)> {
+        match self.choice {
+            Choice::Barred(until) => Some(no_show::rules::day(until, &event.time_zone)),
+            _ => None,
         }
     }
 
@@ -252,7 +284,8 @@ async fn read(app: &App, mut frame: Frame, id: &str) -> Result<EventPage> {
         offers.push(Shown { offer, choice, unions });
     }
     let key = new_id(frame.now);
-    Ok(EventPage { frame, event, offers, refusal: None, key, typed: Vec::new() })
+    let no_shows = no_show::queries::rule(&mut tx).await?;
+    Ok(EventPage { frame, event, offers, refusal: None, key, typed: Vec::new(), no_shows })
 }
 
 async fn choice(tx: &mut Tx, frame: &Frame, event: &Event, offer: &Offer) -> Result<Choice> {
@@ -266,10 +299,15 @@ async fn choice(tx: &mut Tx, frame: &Frame, event: &Event, offer: &Offer) -> Res
         if !over && !booking::rules::eligible(tx, offer, person).await? {
             return Ok(Choice::NotForThem);
         }
+        let barred = no_show::rules::barred_until(tx, offer, &person.id, frame.now).await?;
+        if let Some(until) = barred.filter(|_| !over) {
+            return Ok(Choice::Barred(until));
+        }
     }
     Ok(match (standing, &frame.caller) {
         (Standing::Closed | Standing::Cancelled, _) => Choice::Closed,
         (Standing::NotOpen, _) => Choice::Wait,
+        (Standing::Reserved, _) => Choice::Reserved,
         (Standing::SoldOut, _) => Choice::Full,
         (Standing::Open, Caller::Person(_)) => Choice::Book,
         (Standing::Line, Caller::Person(_)) => Choice::Line,

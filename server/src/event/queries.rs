@@ -207,9 +207,9 @@ pub(crate) async fn add_offer(
         "insert into offer (id, event_id, class, name, mode, quota, opens_ms, closes_ms, cancel_until_ms, per_person,
                             guests_max, eligibility, valid_from_ms, valid_to_ms, created_ms, waiting_list, accept_ms,
                             hold_ms, contribution_cents, limit_event, limit_month, limit_year, no_shows_count,
-                            weight_drives)
+                            weight_drives, flow_back_ms)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23, $24)",
+                 $23, $24, $25)",
         &id,
         event_id,
         class,
@@ -234,6 +234,7 @@ pub(crate) async fn add_offer(
         draft.limit_year,
         draft.no_shows_count,
         draft.weight_drives,
+        draft.flow_back_ms,
     )?;
     set_door(tx, &id, draft).await?;
     set_unions(tx, &id, draft).await?;
@@ -265,6 +266,30 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
         ));
     }
     crate::draw::refuse_change(tx, &before, draft).await?;
+    if before.flowed_back_ms.is_some() && draft.flow_back_ms != before.flow_back_ms {
+        return Err(Error::invalid(
+            "flow_back",
+            "名额已经放出，不能再改放出时间。",
+            "The places have been opened to everybody; the time cannot change any more.",
+        ));
+    }
+    let divided = crate::allocation::queries::divided(tx, id).await?;
+    if draft.mode == "allocation" && draft.quota < divided {
+        return Err(Error::invalid(
+            "quota",
+            format!("已有 {divided} 个分到各工会，名额不能少于 {divided}。请先改分配。"),
+            format!(
+                "{divided} places are divided among unions; the quota cannot be less. Change that first."
+            ),
+        ));
+    }
+    if draft.no_shows_count && !before.no_shows_count && is_booked(tx, id).await? {
+        return Err(Error::invalid(
+            "no_shows_count",
+            "已经有人报名，不能再改成登记没有来：报名的人事先并不知道。可以另加一个名额。",
+            "People have booked and were not told; no-shows cannot be counted from now on. You may add another offer.",
+        ));
+    }
     let event = event(tx, &before.event_id).await?;
     let (valid_from, valid_to, cancel_until) =
         rules::windows(draft, event.starts_ms, event.ends_ms)?;
@@ -274,7 +299,7 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
                           per_person = $8, guests_max = $9, eligibility = $10, valid_from_ms = $11, valid_to_ms = $12,
                           waiting_list = $13, accept_ms = $14, hold_ms = $15, contribution_cents = $16,
                           limit_event = $17, limit_month = $18, limit_year = $19, no_shows_count = $20,
-                          weight_drives = $21
+                          weight_drives = $21, flow_back_ms = $22
          where id = $1 and taken <= $4",
         id,
         draft.name.trim(),
@@ -297,6 +322,7 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
         draft.limit_year,
         draft.no_shows_count,
         draft.weight_drives,
+        draft.flow_back_ms,
     )?;
     if rows == 0 {
         let taken = before.taken;

@@ -39,6 +39,8 @@ pub enum Standing {
     NotOpen,
     /// It can be booked.
     Open,
+    /// The unions' officers give its places; what is left opens later.
+    Reserved,
     /// Every place is taken, or promised to those in line; one may join the line.
     Line,
     /// Every place is taken.
@@ -56,6 +58,7 @@ impl Standing {
         match self {
             Self::NotOpen => "not_open",
             Self::Open => "open",
+            Self::Reserved => "reserved",
             Self::Line => "waiting_list",
             Self::SoldOut => "sold_out",
             Self::Closed => "closed",
@@ -79,7 +82,9 @@ pub fn standing_in(status: &str, ends: Millis, offer: &Offer, now: Millis) -> St
         Standing::Closed
     } else if now < offer.opens_ms {
         Standing::NotOpen
-    } else if offer.mode != "first_come" {
+    } else if offer.is_reserved(now) {
+        if offer.waiting_list { Standing::Line } else { Standing::Reserved }
+    } else if matches!(offer.mode.as_str(), "draw" | "approval") {
         Standing::Open
     } else if offer.waiting_list && (offer.left() <= 0 || offer.waiting > 0) {
         Standing::Line
@@ -147,10 +152,11 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
         moment("opens", draft.opens_ms),
         moment("closes", draft.closes_ms),
         draft.cancel_until_ms.and_then(|until| moment("cancel_until", until)),
+        flow_back_fault(draft),
         draft.valid_from_ms.and_then(|from| moment("valid_from", from)),
         draft.valid_to_ms.and_then(|to| moment("valid_to", to)),
         text("name", "名称", &draft.name, 1, 60),
-        one_of("mode", "方式", &draft.mode, &["first_come", "draw", "approval"]),
+        one_of("mode", "方式", &draft.mode, &["first_come", "draw", "approval", "allocation"]),
         one_of("eligibility", "对象", &draft.eligibility, &["members", "unions", "anyone"]),
         within("quota", "名额", draft.quota, 0, 1_000_000),
         within("per_person", "每人限额", draft.per_person, 1, 50),
@@ -189,6 +195,18 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
         window.filter(|(from, to)| to <= from).map(|_| empty_window()),
     ];
     faults.into_iter().flatten().collect()
+}
+
+/// When the unions' places flow back is said from the beginning, and lies within the time of booking.
+fn flow_back_fault(draft: &OfferDraft) -> Option<Refused> {
+    let sound = |flow_back| draft.opens_ms < flow_back && flow_back <= draft.closes_ms;
+    (draft.mode == "allocation" && !draft.flow_back_ms.is_some_and(sound)).then(|| {
+        invalid(
+            "flow_back",
+            "请填放出时间：在报名开始以后、截止以前。到时没指定完的名额给所有可以报名的人。",
+            "Please say when places that the unions did not give are open to everybody: after booking opens, not after it closes.",
+        )
+    })
 }
 
 /// The admission window and the cancellation limit of a draft, with the defaults filled in.

@@ -15,6 +15,7 @@ use crate::{
     checkin::by_hand,
     error::{Error, Refused, Result},
     event::{self, Event},
+    no_show,
     web::{Frame, access::Staff, form::Typed, page},
 };
 
@@ -149,6 +150,8 @@ struct HolderPage {
     cards: Vec<String>,
     history: Vec<Happened>,
     done: String,
+    /// Whether staying away is counted, and why it is excused, if it is.
+    leave: (bool, Option<String>),
     /// Why it did not work.
     refusal: Option<String>,
     form: Typed,
@@ -162,6 +165,7 @@ impl HolderPage {
             holder: queries::one(&mut tx, event_id, ticket_id).await?,
             cards: queries::cards(&mut tx, ticket_id).await?,
             history: queries::history(&mut tx, ticket_id).await?,
+            leave: no_show::queries::leave(&mut tx, ticket_id).await?,
             frame,
             done: String::new(),
             refusal: None,

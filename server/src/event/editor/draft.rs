@@ -92,6 +92,11 @@ pub(super) fn form_of_offer(event: &Event, offer: &Offer, unions: &[(String, Str
         ("uses", offer.uses.to_string()),
         ("reentry", if offer.reentry { "yes" } else { "" }.to_owned()),
         ("walk_ins", offer.walk_ins.to_string()),
+        ("no_shows_count", if offer.no_shows_count { "yes" } else { "" }.to_owned()),
+        (
+            "flow_back",
+            offer.flows_back().map(|at| local_time::write(at, &zone)).unwrap_or_default(),
+        ),
         ("limit_event", written(offer.limit_event)),
         ("limit_month", written(offer.limit_month)),
         ("limit_year", written(offer.limit_year)),
@@ -111,6 +116,7 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
     let opens = moment(form, "opens", &zone, "报名开始时间", "when booking opens");
     let closes = moment(form, "closes", &zone, "报名截止时间", "when booking closes");
     let cancel_until = optional(form, "cancel_until", &zone);
+    let flow_back = optional(form, "flow_back", &zone);
     let valid_from = optional(form, "valid_from", &zone);
     let valid_to = optional(form, "valid_to", &zone);
     let unions = form.values("unions").map(str::to_owned).collect();
@@ -135,9 +141,11 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
         guests_max: number(form, "guests_max", "随行人数", "how many companions"),
         eligibility: form.value("eligibility").to_owned(),
         unions,
+        flow_back_ms: flow_back.map(|at| at.0),
         valid_from_ms: valid_from.map(|from| from.0),
         valid_to_ms: valid_to.map(|to| to.0),
         waiting_list: form.has("waiting_list", "yes"),
+        no_shows_count: form.has("no_shows_count", "yes"),
         accept_ms: accept.map_or(before.accept_ms, |minutes| minutes.saturating_mul(MINUTE)),
         hold_ms: hold.map(|minutes| minutes.saturating_mul(MINUTE)),
         contribution_cents: cents(form),

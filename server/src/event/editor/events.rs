@@ -100,10 +100,14 @@ pub(super) async fn change(
 impl EditPage {
     /// How an offer stands: the look of its badge, and its words.
     fn standing(&self, offer: &Offer) -> (&'static str, &'static str) {
-        use rules::Standing::{Cancelled, Closed, Line, NotOpen, Open, SoldOut};
+        use rules::Standing::{Cancelled, Closed, Line, NotOpen, Open, Reserved, SoldOut};
         match rules::standing(&self.event, offer, self.frame.now) {
             Open => ("ok", self.frame.t("正在报名", "Open")),
             NotOpen => ("info", self.frame.t("还没开始", "Not open yet")),
+            Reserved => ("info", self.frame.t("由各工会指定", "Given by the unions")),
+            Line if offer.is_reserved(self.frame.now) => {
+                ("info", self.frame.t("由各工会指定，可候补", "Given by the unions; waiting list"))
+            }
             Line => ("warn", self.frame.t("名额已满，可候补", "Full; waiting list")),
             SoldOut => ("warn", self.frame.t("名额已满", "Full")),
             Closed if self.event.status == "draft" => {
