@@ -10,6 +10,7 @@ mod ballot;
 mod booking;
 mod checkin;
 mod conflict;
+mod contest;
 mod contest_play;
 mod contrast;
 mod devices;

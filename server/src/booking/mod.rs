@@ -6,6 +6,7 @@ mod calendar;
 pub(crate) mod change;
 mod desk;
 pub(crate) mod drawn;
+pub(crate) mod given;
 pub mod held;
 mod limits;
 pub(crate) mod line;

@@ -3,17 +3,31 @@
 //! An event of the kind `contest` has disciplines (men's singles, a football cup). People enter them; on the day the list
 //! is closed, who is not there is out, and the draw makes the matches.
 
+mod bracket;
+mod desk;
+pub mod discipline;
 pub mod draw;
+pub mod drawing;
+mod eligibility;
+pub mod entering;
+mod entry_pages;
+pub mod import;
+mod pages;
 pub mod play;
 pub mod queries;
 pub mod results;
 mod rule;
 pub mod score;
+mod setup;
 pub mod standings;
+mod view;
 pub mod walk;
 mod words;
 
 use admission::Millis;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::App;
 
 pub use self::{
     rule::MatchRule,
@@ -22,6 +36,16 @@ pub use self::{
         Standings, Takes,
     },
 };
+
+/// The JSON routes.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    pages::api()
+}
+
+/// The pages.
+pub(crate) fn routes() -> axum::Router<App> {
+    pages::routes().merge(desk::routes())
+}
 
 /// What is played at an event, by whom and how.
 #[derive(Clone, Debug, sqlx::FromRow)]

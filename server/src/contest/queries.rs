@@ -55,7 +55,7 @@ pub async fn entries(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Entry>> {
         tx,
         fetch_all,
         entry_select!(
-            "where n.discipline_id = $1 order by coalesce(n.seed, 9999), n.created_ms, n.id"
+            "where n.discipline_id = $1 order by coalesce(n.seed, 9999), coalesce(n.bib, ''), n.created_ms, n.id"
         ),
         discipline_id
     )?)
@@ -125,4 +125,40 @@ pub async fn courts(tx: &mut Tx, event_id: &str) -> Result<Vec<Court>> {
         "select * from court where event_id = $1 order by position, id",
         event_id
     )?)
+}
+
+/// The people of an entry, without those who left, in order.
+pub async fn players_of(tx: &mut Tx, entry_id: &str) -> Result<Vec<Player>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        player_select!("where l.entry_id = $1 and l.left_ms is null order by l.position"),
+        entry_id
+    )?)
+}
+
+/// A person's entries of an event, without those withdrawn, the oldest first.
+pub async fn entries_of(tx: &mut Tx, event_id: &str, person_id: &str) -> Result<Vec<Entry>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        entry_select!(
+            "join entry_player l on l.entry_id = n.id
+             where n.event_id = $1 and l.person_id = $2 and l.left_ms is null order by n.created_ms, n.id"
+        ),
+        event_id,
+        person_id
+    )?)
+}
+
+/// Whether an entry names that person, or did.
+pub async fn is_of(tx: &mut Tx, entry_id: &str, person_id: &str) -> Result<bool> {
+    let row: Option<(String,)> = fetch!(
+        tx,
+        fetch_optional,
+        "select entry_id from entry_player where entry_id = $1 and person_id = $2",
+        entry_id,
+        person_id
+    )?;
+    Ok(row.is_some())
 }

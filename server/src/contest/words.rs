@@ -32,6 +32,12 @@ macro_rules! words {
             pub const fn said(self, lang: admission::say::Lang) -> &'static str {
                 match self { $(Self::$variant => lang.pick($zh, $en)),+ }
             }
+
+            /// Its name, for templates.
+            #[must_use]
+            pub const fn name(self, frame: &crate::web::Frame) -> &'static str {
+                self.said(frame.lang)
+            }
         }
     };
 }

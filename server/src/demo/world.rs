@@ -15,7 +15,7 @@ use super::{EventNote, MemberNote, Notes, OfferNote, Session, StaffNote};
 use crate::{
     App,
     booking::rules::{self as booking, Request},
-    draw,
+    contest, draw,
     event::{self, EventDraft, OfferDraft},
     fetch, kiosk,
     people::import::{
@@ -33,6 +33,7 @@ use crate::{
 };
 
 const ORGANISATIONS: &[u8] = include_bytes!("../../../tests/data/organisations.xlsx");
+const CONTESTS: &[u8] = include_bytes!("../../../tests/data/contests.xlsx");
 const MEMBERS: &[u8] = include_bytes!("../../../tests/data/members.xlsx");
 
 /// Members whose sessions are handed out; they hold no tickets.
@@ -78,6 +79,8 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     book_all(&before, &others[100..196], &manor.offers[0], 1).await?;
     draw::sweep(app).await?;
     book_all(&before, &others[226..254], &orchard.offers[0], 1).await?;
+    let games = add(app, &games(now), now).await?;
+    draw_games(app, &games.id, now).await?;
 
     let mut tx = app.db.write().await?;
     let gate = kiosk::rules::NewKiosk {
@@ -88,7 +91,7 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     };
     (_, notes.kiosk_code) = kiosk::rules::add(&mut tx, &gate, now).await?;
     tx.commit().await?;
-    notes.events = vec![fair, contest, springs, lecture, manor, orchard, last_year];
+    notes.events = vec![fair, contest, springs, lecture, manor, orchard, last_year, games];
     Ok(notes)
 }
 
@@ -217,6 +220,32 @@ async fn hold_contest(
     Ok(())
 }
 
+/// The disciplines of the federation's games from its own file: nearly everybody came, lists are closed, and what has
+/// matches is drawn.
+async fn draw_games(app: &App, event_id: &str, now: Millis) -> anyhow::Result<()> {
+    let before = now.plus(-2 * DAY);
+    let mut tx = app.db.write().await?;
+    contest::import::carry_out(&mut tx, &app.keys, event_id, CONTESTS, before).await?;
+    tx.commit().await?;
+    let mut tx = app.db.write().await?;
+    event::queries::hold(&mut tx, event_id).await?;
+    for discipline in contest::queries::disciplines(&mut tx, event_id).await? {
+        let entries = contest::queries::entries(&mut tx, &discipline.id).await?;
+        for (at, entry) in entries.iter().enumerate() {
+            // Seeds come; of the others one in seventeen does not.
+            if entry.seed.is_some() || at % 17 != 16 {
+                contest::drawing::see(&mut tx, &entry.id, now).await?;
+            }
+        }
+        if discipline.format != contest::Format::Walk {
+            contest::drawing::close_list(&mut tx, &discipline.id, now).await?;
+            contest::drawing::draw(&mut tx, app, &discipline.id, now).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
 /// A door of the past.
 pub(super) struct Door {
     station: &'static str,
@@ -332,6 +361,15 @@ fn contest(now: Millis) -> EventDraft {
         poster: "男子单打，先小组循环后淘汰。请自带球拍，穿运动鞋入场。".to_owned(),
         offers: vec![offer("男子单打", 80, now.plus(-10 * DAY), starts, "members")],
         ..draft("contest", "「五一杯」职工乒乓球赛", starts, 8)
+    }
+}
+
+/// Today, with four disciplines, for those on the list.
+fn games(now: Millis) -> EventDraft {
+    EventDraft {
+        place: "王佐镇职工体育馆和足球场".to_owned(),
+        poster: "乒乓球、羽毛球、五人制足球和健步走。到场扫码检录，名单确定后公开抽签。".to_owned(),
+        ..draft("contest", "「王佐杯」职工球类联赛", on_the_hour(now.plus(-HOUR)), 9)
     }
 }
 

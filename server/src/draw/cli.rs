@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use serde::Deserialize;
 
 use super::record::Record;
+use crate::contest::draw::record as contest;
 
 /// Draws.
 #[derive(Debug, Subcommand)]
@@ -26,8 +28,12 @@ impl DrawCommand {
         let Self::Verify { file } = self;
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("读不了文件。 Cannot read {}", file.display()))?;
-        let record: Record = serde_json::from_str(&text)
-            .context("文件不是抽签记录。 The file is not the record of a draw")?;
+        let not_a_record = "文件不是抽签记录。 The file is not the record of a draw";
+        let Kind { kind } = serde_json::from_str(&text).context(not_a_record)?;
+        if kind == contest::KIND {
+            return verify_contest(&serde_json::from_str(&text).context(not_a_record)?);
+        }
+        let record: Record = serde_json::from_str(&text).context(not_a_record)?;
         record.verify()?;
         println!(
             "抽签属实：{} 个报名，{} 个中签，种子与事先公布的承诺一致。 The draw is right: {} entries, {} drawn, and the seed is the one committed to.",
@@ -38,4 +44,20 @@ impl DrawCommand {
         );
         Ok(())
     }
+}
+
+/// What a record is of.
+#[derive(Deserialize)]
+struct Kind {
+    kind: String,
+}
+
+fn verify_contest(record: &contest::Record) -> anyhow::Result<()> {
+    record.verify()?;
+    let entries = record.entries.len();
+    println!(
+        "抽签属实：「{}」{entries} 个参加，种子与事先公布的承诺一致。 The draw is right: {entries} entrants, and the seed is the one committed to.",
+        record.title,
+    );
+    Ok(())
 }

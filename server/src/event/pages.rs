@@ -275,6 +275,10 @@ async fn read(app: &App, mut frame: Frame, id: &str) -> Result<EventPage> {
     frame.path = format!("/events/{id}");
     let mut offers = Vec::new();
     for offer in queries::offers(&mut tx, id).await? {
+        // What others give out is not asked for here: a contest's players have their tickets from their entries.
+        if offer.mode == "allocation" {
+            continue;
+        }
         let choice = choice(&mut tx, &frame, &event, &offer).await?;
         let unions = queries::offer_unions(&mut tx, &offer.id)
             .await?

@@ -88,6 +88,7 @@ pub fn knock_out(rule: SeedRule, groups: usize, winners: usize, lots: &Lots) -> 
             id: qualifier(group, rank),
             organisation: Some(group.to_string()),
             seed: u32::try_from(group).ok().filter(|_| rank == 1),
+            stage: u8::try_from(rank - 1).unwrap_or(u8::MAX),
         })
         .collect();
     let places = entrants.len().next_power_of_two() / 2;

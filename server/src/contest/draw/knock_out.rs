@@ -36,7 +36,9 @@ pub fn draw(rule: SeedRule, seeds_max: usize, entrants: &[Entrant], lots: &Lots)
     for line in byes(rule, size, entrants.len(), &seeds, lots) {
         board.close(line);
     }
-    board.fixed = seeds;
+    for line in &seeds {
+        board.fixed[line - 1] = true;
+    }
     board.seeding = false;
     board.place_others(lots);
     board.part_first_round(lots);
@@ -69,13 +71,13 @@ struct Board<'a> {
     lines: Vec<Option<usize>>,
     /// Lines nobody may be drawn to any more.
     closed: Vec<bool>,
-    /// Lines of the seeds, from 1.
-    fixed: Vec<usize>,
+    /// Where the seeds stand, once all of them do.
+    fixed: Vec<bool>,
     /// The seeds are being placed: byes are not known yet, so nor is the first round.
     seeding: bool,
     /// The organisation of each entrant, by number; who has none is one of their own.
     organisation: Vec<usize>,
-    /// For each organisation, how many are still to be drawn.
+    /// For each organisation, how many are still to be drawn in this stage.
     waiting: Vec<u32>,
 }
 
@@ -89,14 +91,14 @@ impl<'a> Board<'a> {
     fn new(size: usize, entrants: &'a [Entrant]) -> Self {
         let organisation = numbered(entrants);
         let mut waiting = vec![0; entrants.len()];
-        for number in &organisation {
-            waiting[*number] += 1;
+        for (number, entrant) in organisation.iter().zip(entrants) {
+            waiting[*number] += u32::from(entrant.stage == 0);
         }
         Self {
             entrants,
             lines: vec![None; size],
             closed: vec![false; size],
-            fixed: Vec::new(),
+            fixed: vec![false; size],
             seeding: true,
             organisation,
             waiting,
@@ -160,7 +162,7 @@ impl<'a> Board<'a> {
         cost
     }
 
-    /// Everybody else, the largest organisation first.
+    /// Everybody else stage by stage, the largest organisation first.
     fn place_others(&mut self, lots: &Lots) {
         let mut size = vec![0; self.entrants.len()];
         for number in &self.organisation {
@@ -174,9 +176,19 @@ impl<'a> Board<'a> {
             let lot = lots.of(&format!("organisation/{}", name(*at)));
             (std::cmp::Reverse(size[self.organisation[*at]]), lot)
         });
-        let mut plan = self.plan();
-        for entrant in others {
-            plan = self.place(entrant, plan, lots);
+        let last = self.entrants.iter().map(|entrant| entrant.stage).max().unwrap_or(0);
+        for stage in 0..=last {
+            let of_stage = |at: &usize| self.entrants[*at].stage == stage;
+            let now: Vec<usize> = others.iter().copied().filter(of_stage).collect();
+            if stage > 0 {
+                for at in &now {
+                    self.waiting[self.organisation[*at]] += 1;
+                }
+            }
+            let mut plan = self.plan();
+            for entrant in now {
+                plan = self.place(entrant, plan, lots);
+            }
         }
     }
 
@@ -215,7 +227,7 @@ impl<'a> Board<'a> {
             if let Some(entrant) = entrant {
                 let (organisation, quarter) = (self.organisation[*entrant], self.quarter(line));
                 all[organisation][quarter] += 1;
-                movable[organisation][quarter] += u32::from(!self.fixed.contains(&(line + 1)));
+                movable[organisation][quarter] += u32::from(!self.fixed[line]);
             }
         }
         (all, movable)
@@ -229,7 +241,7 @@ impl<'a> Board<'a> {
         }
         let mut apart = [0; 4];
         for pair in (0..self.lines.len()).step_by(2) {
-            let is_seed = |line: &usize| self.fixed.contains(&(line + 1));
+            let is_seed = |line: &usize| self.fixed[*line];
             let open = [pair, pair + 1].iter().any(|line| !is_seed(line) && !byes[*line]);
             let own = [pair, pair + 1].iter().filter(|line| is_seed(line)).any(|line| {
                 self.lines[*line].is_some_and(|seed| self.organisation[seed] == organisation)
@@ -311,9 +323,8 @@ impl<'a> Board<'a> {
     /// change with.
     fn part_first_round(&mut self, lots: &Lots) {
         let size = self.lines.len();
-        let movable: Vec<usize> = (0..size)
-            .filter(|line| self.lines[*line].is_some() && !self.fixed.contains(&(line + 1)))
-            .collect();
+        let movable: Vec<usize> =
+            (0..size).filter(|line| self.lines[*line].is_some() && !self.fixed[*line]).collect();
         for x in movable.iter().copied() {
             if !self.meets_own(x) {
                 continue;

@@ -29,6 +29,9 @@ pub struct Entrant {
     pub organisation: Option<String>,
     /// 1 is the strongest; none: not seeded. Of two with one number the lot decides.
     pub seed: Option<u32>,
+    /// In a knock-out those of a lower stage are drawn, and kept apart, before those of a higher one; seeds are of the
+    /// lowest, 0. So the second of a group keeps clear of its first, wherever the third may go then.
+    pub stage: u8,
 }
 
 /// How many pairs of one organisation's entrants the draw could not keep apart. All nought: all were.

@@ -19,6 +19,7 @@ pub const KIND: &str = "contest";
 
 /// A contest's draw as it is published.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
+#[schema(as = ContestDraw)]
 pub struct Record {
     /// [`VERSION`].
     pub version: u32,
@@ -59,6 +60,7 @@ pub struct Terms {
 
 /// One entrant.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
+#[schema(as = ContestDrawEntry)]
 pub struct Entry {
     /// Its id.
     pub id: String,
@@ -93,6 +95,7 @@ pub fn draw(seed: &[u8; 32], terms: &Terms, entries: &[Entry]) -> Drawn {
             id: entry.id.clone(),
             organisation: entry.organisation.clone(),
             seed: entry.seed,
+            stage: 0,
         })
         .collect();
     let lots = Lots::new(*seed);

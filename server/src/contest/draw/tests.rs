@@ -21,6 +21,7 @@ fn entrants(organisations: &[u8], seeds: usize) -> Vec<Entrant> {
         id: format!("entry-{n}"),
         organisation: (*organisation > 0).then(|| format!("单位{organisation}")),
         seed: (n < seeds).then(|| u32::try_from(n + 1).expect("few")),
+        stage: 0,
     };
     organisations.iter().enumerate().map(entrant).collect()
 }
@@ -68,6 +69,8 @@ fn fill(
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn a_knock_out_keeps_its_rules(
         seed in any::<[u8; 32]>(), rule in rule(), organisations in prop::collection::vec(0..40_u8, 2..129), seeds in 0..33_usize

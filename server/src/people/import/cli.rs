@@ -1,4 +1,4 @@
-//! `turnout-server import organisations|members|fair FILE`: says per row what happens, and does it unless it is a dry run.
+//! `turnout-server import organisations|members|fair|contest FILE`: says per row what happens, and does it unless it is a dry run.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ use super::rows::Rules;
 use super::sheet::{Limits, SheetError};
 use super::verdict::{Accepted, Report, ReportLine, Verdict};
 use crate::config::{DEFAULT_BINS, Storage};
+use crate::contest::import as contest;
 use crate::db::Db;
 use crate::fair::import::cli as fair;
 use crate::keys::Keys;
@@ -31,7 +32,7 @@ pub struct Import {
     what: What,
     /// An .xlsx or .csv file (UTF-8, UTF-16 or GB18030).
     file: PathBuf,
-    /// The event's id, for what belongs to one: fair.
+    /// The event's id, for what belongs to one: fair, contest.
     #[arg(long)]
     event: Option<String>,
     /// Only say what would happen.
@@ -57,6 +58,8 @@ enum What {
     Members,
     /// A job fair's employers, posts and desks.
     Fair,
+    /// The entries of a contest's disciplines.
+    Contest,
 }
 
 /// Runs the command.
@@ -78,6 +81,12 @@ pub async fn run(import: &Import, clock: &dyn Clock) -> anyhow::Result<ExitCode>
                 "请用 --event 写明活动编号（活动页地址里有）。 Name the event with --event: the address of its page has its id",
             )?;
             return fair::run(&bytes, event, &import.storage, import.dry_run, clock).await;
+        }
+        What::Contest => {
+            let event = import.event.as_deref().context(
+                "请用 --event 写明活动编号（活动页地址里有）。 Name the event with --event: the address of its page has its id",
+            )?;
+            return contest::run(&bytes, event, &import.storage, import.dry_run, clock).await;
         }
     };
     let keys = Keys::open(&import.storage.data.join("keys"))?;
