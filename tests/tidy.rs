@@ -117,7 +117,7 @@ fn scripts_of_pages_run_in_old_browsers() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    for part in ["admission", "server", "kiosk", "tests"] {
+    for part in ["admission", "qr", "server", "kiosk", "tests"] {
         for file in files(&root().join(part), "rs") {
             let text = fs::read_to_string(&file).expect("readable");
             assert!(text.starts_with("//!"), "{} does not open with //!", file.display());

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod courier;
+pub mod decode;
 pub mod desk;
 pub mod devices;
 pub mod door;

@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use turnout_kiosk::{
+    decode,
     devices::{Paper, Plug, Scanner},
     enroll, journal,
     ready::{self, Grade},
@@ -74,6 +75,12 @@ enum Command {
     Check {
         #[command(flatten)]
         data: Data,
+    },
+    /// Prints the text of each QR code in pictures, one a line; fails when a picture shows none.
+    Decode {
+        /// PNG, JPEG, WebP, GIF or BMP.
+        #[arg(required = true, value_name = "IMAGE")]
+        pictures: Vec<PathBuf>,
     },
     /// Looks into the journal.
     Journal {
@@ -141,6 +148,9 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             let bad = findings.iter().filter(|finding| finding.grade == Grade::Bad).count();
             anyhow::ensure!(bad == 0, "not ready (还没有准备好): {bad} to see to");
             say("准备好了 Ready")
+        }
+        Command::Decode { pictures } => {
+            decode::command(&pictures, io::stdout().lock(), io::stderr().lock())
         }
         Command::Journal { what: Journal::Verify { data } } => {
             let (entries, acknowledged) = journal::verify(&data.data).await?;

@@ -426,6 +426,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn frames_of_the_camera_scan_a_code_once() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        let page = screen(&running);
+        let send = async |size: (u32, u32), origin: &str, frame: Vec<u8>| {
+            let request = Request::post(format!("/frame?width={}&height={}", size.0, size.1))
+                .header("host", "127.0.0.1:8081")
+                .header("origin", origin)
+                .body(Body::from(frame));
+            let response = page.clone().oneshot(request.expect("a request")).await.expect("one");
+            let (status, body) = (response.status(), response.into_body());
+            let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+            (status, String::from_utf8_lossy(&body).into_owned())
+        };
+        let own = "http://127.0.0.1:8081";
+        let picture = qrcode::QrCode::new(code(1)).expect("short enough");
+        let picture = picture.render::<image::Luma<u8>>().module_dimensions(5, 5).build();
+        let (size, frame) = (picture.dimensions(), picture.into_raw());
+        let (status, told) = send(size, own, frame.clone()).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(told.contains(r#""look":"admitted""#), "{told}");
+        let (_, told) = send(size, own, frame.clone()).await;
+        assert_eq!(told, r#"{"near":true,"read":true,"shown":null}"#, "it is still held there");
+        let (_, told) = send((64, 64), own, vec![200; 64 * 64]).await;
+        assert_eq!(told, r#"{"near":false,"read":false,"shown":null}"#);
+        // What is no frame, or comes from another page.
+        assert_eq!(send((64, 65), own, vec![200; 64 * 64]).await.0, StatusCode::BAD_REQUEST);
+        let large = send((1280, 721), own, vec![0; 1280 * 721]).await.0;
+        assert_eq!(large, StatusCode::PAYLOAD_TOO_LARGE);
+        let foreign = send(size, "http://evil.example", frame).await.0;
+        assert_eq!(foreign, StatusCode::FORBIDDEN);
+        running.stop().await;
+        assert_eq!(crate::journal::verify(temp.path()).await.expect("whole").0, 1);
+    }
+
+    #[tokio::test]
     async fn the_page_scans_shows_and_guards() {
         let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
         let running = synced(&server, temp.path()).await;

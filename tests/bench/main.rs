@@ -5,6 +5,7 @@
 //!
 //! `make bench PARTS="server growth kiosk memory"` measures only some; the document is written when all were measured.
 
+mod decode;
 mod growth;
 mod kiosk;
 mod load;
@@ -13,6 +14,8 @@ mod noop;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod report;
+#[path = "../support/scenes.rs"]
+mod scenes;
 mod server;
 mod world;
 
@@ -33,6 +36,8 @@ async fn main() -> anyhow::Result<()> {
     std::fs::create_dir(&one)?;
     std::fs::create_dir(&two)?;
     let mut report = report::Report::new()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    decode::measure(root, &mut report)?;
     let noop = noop::serve().await?;
 
     let sqlite = Target { engine: "SQLite", share: 0.20 };

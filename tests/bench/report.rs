@@ -49,6 +49,11 @@ impl Row {
         }
     }
 
+    /// With what it should be, and whether it is.
+    pub(crate) fn target(self, target: String, reached: bool) -> Self {
+        Self { target, reached: yes_or_no(reached), ..self }
+    }
+
     /// With the latency that wrk saw.
     pub(crate) fn seen(self, seen: &Seen) -> Self {
         Self { latency: pair(seen.p50_ms, seen.p99_ms), ..self }

@@ -30,16 +30,23 @@ pub(crate) struct Browser {
 impl Browser {
     /// A phone: 390×844.
     pub(crate) async fn phone() -> Self {
-        Self::open(390, 844, 2.0, true).await
+        Self::open(390, 844, 2.0, true, &[]).await
     }
 
     /// A laptop: 1280×800.
     pub(crate) async fn laptop() -> Self {
         // The window's own frame takes 143 of these.
-        Self::open(1280, 943, 1.0, false).await
+        Self::open(1280, 943, 1.0, false, &[]).await
     }
 
-    async fn open(width: u32, height: u32, scale: f64, mobile: bool) -> Self {
+    /// A laptop whose camera sees `video` (.y4m), again and again, and whose user allows it.
+    pub(crate) async fn with_camera(video: &Path) -> Self {
+        let fed = format!("--use-file-for-fake-video-capture={}", video.display());
+        let more = [&fed, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+        Self::open(1280, 943, 1.0, false, &more).await
+    }
+
+    async fn open(width: u32, height: u32, scale: f64, mobile: bool, more: &[&str]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|probe| probe.local_addr())
             .expect("a port")
@@ -58,6 +65,8 @@ impl Browser {
             "--hide-scrollbars", "--lang=zh-CN", format!("--window-size={width},{height}"),
             format!("--user-data-dir={}", profile.path().display()),
         ], "prefs": { "intl.accept_languages": "zh-CN,zh" } });
+        let arguments = options["args"].as_array_mut().expect("a list");
+        arguments.extend(more.iter().map(|&argument| json!(argument)));
         if mobile {
             options["mobileEmulation"] = json!({ "deviceMetrics": { "width": width, "height": height, "pixelRatio": scale, "touch": true } });
         }
@@ -137,6 +146,17 @@ impl Browser {
                 self.client.current_url().await
             );
         }
+    }
+
+    /// Waits until the expression is true in the page.
+    pub(crate) async fn until(&self, expression: &str) {
+        let script = format!("return Boolean({expression})");
+        let looking = async {
+            while self.script(&script).await != json!(true) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, looking).await.expect(expression);
     }
 
     /// What a script returns.

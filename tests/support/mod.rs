@@ -8,6 +8,7 @@ pub(crate) mod people;
 pub(crate) mod postgres;
 pub(crate) mod programs;
 pub(crate) mod random;
+pub(crate) mod scenes;
 pub(crate) mod screen;
 
 pub(crate) use app::{Engine, TestApp};

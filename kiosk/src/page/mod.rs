@@ -1,5 +1,6 @@
 //! The kiosk's screen: one page on loopback, live by server-sent events, that also takes what scanners type.
 
+mod camera;
 mod desk;
 mod guard;
 mod view;
@@ -34,7 +35,7 @@ use crate::{
     devices::{Device, Devices, Printer, reading},
     door::{Order, Trigger, What},
     doorkeeper::{Kiosk, told_to},
-    page::view::View,
+    page::{camera::Camera, view::View},
     status::Phase,
 };
 
@@ -54,6 +55,7 @@ struct Page {
     devices: Devices,
     /// Who has the desk open.
     session: Arc<Mutex<Option<desk::Session>>>,
+    camera: Arc<Camera>,
 }
 
 /// Serves the page, `router`, on `listener` until `stop` turns true.
@@ -71,7 +73,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
 
 /// The page's routes.
 pub fn router(kiosk: Kiosk, desk: Arc<Desk>, clock: Arc<dyn Clock>, devices: Devices) -> Router {
-    let page = Page { kiosk, desk, clock, devices, session: Arc::default() };
+    let (session, camera) = (Arc::default(), Arc::new(Camera::new()));
+    let page = Page { kiosk, desk, clock, devices, session, camera };
     Router::new()
         .route("/", get(|| async { asset("index.html") }))
         .route("/assets/{name}", get(|Path(name): Path<String>| async move { asset(&name) }))
@@ -80,6 +83,7 @@ pub fn router(kiosk: Kiosk, desk: Arc<Desk>, clock: Arc<dyn Clock>, devices: Dev
         .route("/choice", post(choose))
         .route("/consent", post(consent))
         .route("/reprint", post(reprint))
+        .route("/frame", post(camera::frame).layer(DefaultBodyLimit::max(camera::FRAME_MAX_BYTES)))
         .route("/healthz", get(health))
         .merge(desk::routes())
         .layer(DefaultBodyLimit::max(SCAN_MAX_BYTES))

@@ -70,6 +70,7 @@ function render() {
   say("station", place ? (place.kiosk && place.kiosk !== place.station ? `${place.station} · ${place.kiosk}` : place.station) : "");
   renderState(words);
   renderClock();
+  dispatchEvent(new Event("rendered"));
 }
 
 function renderVerdict(other) {
@@ -143,7 +144,7 @@ function tellDevice({ says, since_ms }) {
   return says ? `${says[lang]}${SAY[lang].since(clock(since_ms))}` : null;
 }
 
-function show(view) {
+export function show(view) {
   // The same verdict comes by the scan's answer and by the stream.
   if (verdict?.scan && verdict.scan === view.scan && verdict.at_ms === view.at_ms) return hold(view);
   verdict = view;
