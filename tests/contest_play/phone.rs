@@ -46,7 +46,7 @@ async fn an_umpire_scores_a_match_on_a_phone_through_a_cut() {
     phone.click("#next").await;
     tap("a", 11).await;
     phone.sees("#next", "3:0").await;
-    phone.script("location.reload()").await;
+    phone.go(&format!("{}/events/{}/umpire", app.url, contest.event)).await;
     phone.sees("#matches", "1号台").await;
     phone.click(&format!("[data-match=\"{id}\"]")).await;
     phone.sees("#next", "3:0").await;
