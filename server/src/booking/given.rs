@@ -49,6 +49,9 @@ pub(crate) async fn give(
         guests: "[]".to_owned(),
         line: None,
         held_until_ms: None,
+        cancelled_by: None,
+        union_id: None,
+        named_by: None,
         created_ms: now,
     };
     execute!(
