@@ -29,6 +29,9 @@ async fn ticket(app: &TestApp, uses: i64, reentry: bool) -> (String, TicketId) {
     (event, booked["tickets"][0]["id"].as_str().and_then(|id| id.parse().ok()).expect("a ticket"))
 }
 
+/// Of a scan: what was done, by whom, against which reason, with what consent.
+type Kept = (String, Option<String>, Option<String>, Option<bool>);
+
 on_both! {
     async fn a_holder_goes_out_and_in_again_when_the_offer_allows_it(app) {
         let (event, ticket) = ticket(&app, 1, true).await;
@@ -86,7 +89,7 @@ on_both! {
         gate.record(visit, ticket, Verdict::Attention(admission::Refusal::Unknown), yes);
         gate.upload().await;
         let mut tx = app.app.db.read().await.expect("read");
-        let rows: Vec<(String, Option<String>, Option<String>, Option<bool>)> = fetch!(
+        let rows: Vec<Kept> = fetch!(
             tx, fetch_all, "select act, operator, against, consent from scan where kiosk_id = $1 order by seq", &gate.id
         ).expect("scans");
         let li = Some("小李".to_owned());

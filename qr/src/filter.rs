@@ -83,7 +83,7 @@ pub(crate) fn invert(picture: &Luma) -> Luma {
 /// Each pixel the mean of the nine around it: for noise, and codes printed as dots.
 pub(crate) fn blur(picture: &Luma) -> Luma {
     let sum = |values: [u16; 3]| values.iter().sum::<u16>();
-    let ninth = |sum: u16| (u32::from(sum) * 7_282 >> 16) as u8;
+    let ninth = |sum: u16| ((u32::from(sum) * 7_282) >> 16) as u8;
     around(picture, |column| sum(column.map(u16::from)), |sums| ninth(sum(sums)))
 }
 

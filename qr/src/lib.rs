@@ -276,7 +276,7 @@ mod tests {
             let (dx, dy) = ((x % 18 / 2).abs_diff(4), (y % 18 / 2).abs_diff(4));
             if matches!(dx.max(dy), 2 | 4..) { 255 } else { 0 }
         };
-        let noise = |x: usize, y: usize| ((x * 7_919 + y * 104_729) * 2_654_435_761 >> 13) as u8;
+        let noise = |x: usize, y: usize| (((x * 7_919 + y * 104_729) * 2_654_435_761) >> 13) as u8;
         let stripes = |x: usize, _| if x % 7 < 3 { 0 } else { 255 };
         let pictures: [&dyn Fn(usize, usize) -> u8; 3] = [&finder, &noise, &stripes];
         for picture in pictures {

@@ -90,7 +90,7 @@ impl FromStr for MatchRule {
                 Ok(Self::Games { best_of, to, cap: None })
             }
             ("games", &[best_of @ 1..=15, to @ 1..=255, cap])
-                if best_of % 2 == 1 && u16::from(cap) >= u16::from(to) + 1 =>
+                if best_of % 2 == 1 && u16::from(cap) > u16::from(to) =>
             {
                 Ok(Self::Games { best_of, to, cap: Some(cap) })
             }

@@ -43,7 +43,7 @@ impl ListPage {
     /// What can be chosen as sport and kind.
     fn what(&self) -> Vec<(String, &'static str)> {
         let one = |(sport, kind, zh, en): &(Sport, Kind, &'static str, &'static str)| {
-            (format!("{}/{}", sport.word(), kind.word()), self.frame.lang.pick(*zh, *en))
+            (format!("{}/{}", sport.word(), kind.word()), self.frame.lang.pick(zh, en))
         };
         WHAT.iter().map(one).collect()
     }

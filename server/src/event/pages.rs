@@ -159,7 +159,7 @@ struct Shown {
 /// What the reader can do about an offer.
 enum Choice {
     /// They hold places already.
-    Mine(Booking),
+    Mine(Box<Booking>),
     /// Book.
     Book,
     /// Sign in first.
@@ -298,7 +298,7 @@ async fn choice(tx: &mut Tx, frame: &Frame, event: &Event, offer: &Offer) -> Res
     if let Caller::Person(person) = &frame.caller {
         if let Some(booking) = booking::queries::booking_of_offer(tx, &offer.id, &person.id).await?
         {
-            return Ok(Choice::Mine(booking));
+            return Ok(Choice::Mine(Box::new(booking)));
         }
         if !over && !booking::rules::eligible(tx, offer, person).await? {
             return Ok(Choice::NotForThem);

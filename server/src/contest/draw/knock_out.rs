@@ -291,11 +291,11 @@ impl<'a> Board<'a> {
                 let met = movable[organisation][quarter].saturating_sub(apart[quarter]);
                 cost += QUARTER * pairs(standing[quarter]) + FIRST_ROUND * i64::from(met);
             }
-            for half in 0..2 {
-                cost += HALF * pairs(halves[half]);
+            for (half, &there) in halves.iter().enumerate() {
+                cost += HALF * pairs(there);
                 let middle = network.node();
                 for more in 0..waiting {
-                    network.arc(node, middle, 1, HALF * i64::from(halves[half] + more));
+                    network.arc(node, middle, 1, HALF * i64::from(there + more));
                 }
                 for quarter in [2 * half, 2 * half + 1] {
                     for more in 0..waiting.min(room[quarter]) {
@@ -370,11 +370,10 @@ pub(super) fn numbered(entrants: &[Entrant]) -> Vec<usize> {
 /// Hands the flow of those who may go anywhere to them, one each.
 fn share(plan: &mut [[u32; 4]], mut flow: [u32; 4], waiting: &[u32], standing: &[[u32; 4]]) {
     for organisation in 0..plan.len() {
-        if waiting[organisation] == 1 && standing[organisation] == [0; 4] {
-            if let Some(quarter) = (0..4).find(|quarter| flow[*quarter] > 0) {
+        if waiting[organisation] == 1 && standing[organisation] == [0; 4]
+            && let Some(quarter) = (0..4).find(|quarter| flow[*quarter] > 0) {
                 flow[quarter] -= 1;
                 plan[organisation][quarter] = 1;
             }
-        }
     }
 }

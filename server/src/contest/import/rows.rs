@@ -95,10 +95,13 @@ impl Row {
     }
 }
 
+/// What stands in each column, with its heading.
+type Columns = Vec<Option<(Field, String)>>;
+
 /// All rows below a header, sheet by sheet.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Row>, SheetError> {
     let mut rows = Vec::new();
-    let mut header: Option<(String, Vec<Option<(Field, String)>>)> = None;
+    let mut header: Option<(String, Columns)> = None;
     sheet::read(bytes, &Limits::default(), |row| {
         if header.as_ref().is_some_and(|(sheet, _)| sheet != row.sheet) {
             header = None;

@@ -88,7 +88,6 @@ pub(crate) struct SideView {
 
 impl MatchView {
     /// The side.
-
     pub(crate) fn side(&self, side: &Side) -> &SideView {
         match side {
             Side::A => &self.a,
@@ -97,13 +96,11 @@ impl MatchView {
     }
 
     /// Whether that side won.
-
     pub(crate) fn won(&self, side: Side) -> bool {
         self.winner == Some(side)
     }
 
     /// The score in a line: 3:1 (11:8 9:11 11:6 11:7), or how it ended otherwise.
-
     pub(crate) fn said(&self, lang: &Lang) -> String {
         let lang = *lang;
         let lines: Vec<String> = self.games.iter().map(|[a, b]| format!("{a}:{b}")).collect();

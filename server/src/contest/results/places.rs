@@ -165,7 +165,7 @@ pub(crate) fn organisations(all: &[Vec<Placed>], worth: &[i64]) -> Vec<Organisat
         .filter(|(_, (points, medals))| *points > 0 || medals.iter().any(|medal| *medal > 0))
         .map(|(name, (points, medals))| Organisation { name, rank: 0, points, medals })
         .collect();
-    rows.sort_by(|one, other| (other.points, other.medals).cmp(&(one.points, one.medals)));
+    rows.sort_by_key(|row| std::cmp::Reverse((row.points, row.medals)));
     for at in 0..rows.len() {
         let same = at > 0
             && (rows[at].points, rows[at].medals) == (rows[at - 1].points, rows[at - 1].medals);
