@@ -61,8 +61,8 @@ on_both! {
             let path = route.replace("{booking}", booking).replace("{ticket}", ticket);
             let method: Method = method.parse().expect("a method");
             let form = app.http.request(method.clone(), format!("{}{path}", app.url));
-            let form = form.bearer_auth(&other.token).form(&[("reason", "别人的")]).send().await.expect("answer");
-            let json = app.send(method.clone(), &path, &other.token, Some(serde_json::json!({ "reason": "别人的" }))).await;
+            let form = form.bearer_auth(&other.token).form(&[("reason", "别人的"), ("text", "别人的")]).send().await.expect("answer");
+            let json = app.send(method.clone(), &path, &other.token, Some(serde_json::json!({ "reason": "别人的", "text": "别人的" }))).await;
             for status in [form.status().as_u16(), json.status.as_u16()] {
                 assert!(matches!(status, 404 | 415 | 422), "{method} {route}: {status}");
             }

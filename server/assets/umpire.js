@@ -7,12 +7,17 @@ const main = document.querySelector("[data-event]");
 const event = main.dataset.event;
 const words = JSON.parse(main.dataset.words);
 const byId = (id) => document.getElementById(id);
-const say = (text, values = {}) => text.replace(/{(\w+)}/g, (_, name) => values[name] ?? "");
+// What browsers of 2018 lack.
+const or = (value, other) => (value === undefined || value === null ? other : value);
+const copyOf = (plain) => JSON.parse(JSON.stringify(plain));
+const lastOf = (list) => list[list.length - 1];
+const fill = (node, ...children) => { node.textContent = ""; node.append(...children); };
+const say = (text, values = {}) => text.replace(/{(\w+)}/g, (_, name) => or(values[name], ""));
 
 const store = {
-  get: (key) => { try { return JSON.parse(localStorage.getItem(key)); } catch { return null; } },
-  set: (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* private mode: memory only */ } },
-  drop: (key) => { try { localStorage.removeItem(key); } catch { /* as above */ } },
+  get: (key) => { try { return JSON.parse(localStorage.getItem(key)); } catch (failed) { return null; } },
+  set: (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch (failed) { /* private mode: memory only */ } },
+  drop: (key) => { try { localStorage.removeItem(key); } catch (failed) { /* as above */ } },
 };
 
 if (location.hash.length > 20) {
@@ -47,11 +52,11 @@ const list = async () => {
   let answer;
   try {
     answer = await ask(`/events/${event}/play`);
-  } catch {
+  } catch (failed) {
     return;
   }
   if (answer.status === 401 || answer.status === 404) {
-    byId("matches").replaceChildren(element("p", words.signedOut));
+    fill(byId("matches"), element("p", words.signedOut));
     return;
   }
   if (answer.status !== 200) return;
@@ -65,11 +70,11 @@ const list = async () => {
     const row = element("button", "", `row ${match.state}`);
     row.type = "button";
     row.dataset.match = match.id;
-    row.append(element("b", match.court ?? ""), element("span", `${match.a.name} – ${match.b.name}`), element("small", `${match.discipline} · ${match.stage} · ${words[match.state] ?? words.ended}`));
+    row.append(element("b", or(match.court, "")), element("span", `${match.a.name} – ${match.b.name}`), element("small", `${match.discipline} · ${match.stage} · ${or(words[match.state], words.ended)}`));
     row.addEventListener("click", () => open(match));
     return row;
   });
-  byId("matches").replaceChildren(...(rows.length ? rows : [element("p", words.none, "soft")]));
+  fill(byId("matches"), ...(rows.length ? rows : [element("p", words.none, "soft")]));
 };
 
 /* ---------------------------------------------------------------- the rules, as the server judges them */
@@ -100,7 +105,7 @@ const outlook = (state) => {
   if (!goals(current.match)) {
     const won = gamesWon(state);
     const need = Math.floor(rule.best_of / 2) + 1;
-    const last = state.games.at(-1);
+    const last = lastOf(state.games);
     if (won[0] === need || won[1] === need) return { over: true, score: `${won[0]}:${won[1]}` };
     return { next: last && gameWinner(last, rule) !== null ? say(words.nextGame, { n: state.games.length, score: last.join(":") }) : null };
   }
@@ -123,7 +128,7 @@ const open = (match) => {
   const kept = store.get(`score:${match.id}`);
   current = { match, state: { games: match.games.length ? match.games : [[0, 0]], shootout: match.shootout, outcome: match.outcome, gone: null }, past: [], waiting: null, swapped: false, sending: false };
   // What this phone has and the server has not, after a reload without a network.
-  if (kept?.waiting && match.state !== "ended") Object.assign(current, { state: kept.state, waiting: kept.waiting, past: kept.past });
+  if (kept && kept.waiting && match.state !== "ended") Object.assign(current, { state: kept.state, waiting: kept.waiting, past: kept.past });
   else if (kept && kept.version === match.version) current.past = kept.past;
   byId("list").hidden = true;
   byId("scorer").hidden = false;
@@ -142,8 +147,8 @@ const adopt = (match) => {
 
 const change = (make) => {
   if (current.match.state === "ended" || current.state.outcome) return;
-  current.past.push(structuredClone(current.state));
-  const state = structuredClone(current.state);
+  current.past.push(copyOf(current.state));
+  const state = copyOf(current.state);
   make(state);
   commit(state);
 };
@@ -152,7 +157,7 @@ const commit = (state) => {
   current.state = state;
   // One report waits at most: the newest, as it holds everything. One that is on its way keeps its key.
   current.waiting = { key: newKey(), ...state };
-  navigator.vibrate?.(15);
+  if (navigator.vibrate) navigator.vibrate(15);
   keep();
   draw();
   send();
@@ -161,10 +166,10 @@ const commit = (state) => {
 const point = (side) => {
   const { state, match } = current;
   // A game that has ended takes no more points: a late tap is no point and nothing to undo.
-  if (!state.shootout && !goals(match) && gameWinner(state.games.at(-1), match.rule) !== null) return;
+  if (!state.shootout && !goals(match) && gameWinner(lastOf(state.games), match.rule) !== null) return;
   change((next) => {
     if (next.shootout) next.shootout[side] += 1;
-    else next.games.at(-1)[side] += 1;
+    else lastOf(next.games)[side] += 1;
   });
 };
 
@@ -178,13 +183,13 @@ let timer = 0;
 
 const send = async () => {
   clearTimeout(timer);
-  const sent = current?.waiting;
+  const sent = current && current.waiting;
   if (!sent || current.sending) return;
   const working = current;
   working.sending = true;
   status(words.saving);
   // A report that was on its way when the network failed goes out again as it was: same key, same version.
-  const body = working.flight ?? { key: sent.key, version: working.match.version, games: played(sent), shootout: sent.shootout, outcome: sent.outcome, gone: sent.gone };
+  const body = or(working.flight, { key: sent.key, version: working.match.version, games: played(sent), shootout: sent.shootout, outcome: sent.outcome, gone: sent.gone });
   working.flight = body;
   try {
     const answer = await ask(`/matches/${working.match.id}/report`, body);
@@ -193,17 +198,17 @@ const send = async () => {
     pause = 1000;
     if (answer.status === 200) {
       working.match = { ...answer.body };
-      if (working.waiting?.key === body.key) working.waiting = null;
+      if (working.waiting && working.waiting.key === body.key) working.waiting = null;
       status(words.saved);
       tell("");
     } else {
       working.waiting = null;
-      tell(answer.body.title ?? answer.body.detail ?? "");
+      tell(or(answer.body.title, or(answer.body.detail, "")));
       const fresh = await ask(`/matches/${working.match.id}`);
       if (fresh.status === 200 && current === working) adopt(fresh.body);
-      tell(answer.body.detail ?? answer.body.title ?? "");
+      tell(or(answer.body.detail, or(answer.body.title, "")));
     }
-  } catch {
+  } catch (failed) {
     status(words.offline, true);
     pause = Math.min(pause * 2, 15000);
     timer = setTimeout(send, pause);
@@ -218,10 +223,10 @@ const send = async () => {
 
 /// Games that were begun: an empty one at the end was only opened.
 const played = (state) => {
-  const games = structuredClone(state.games);
+  const games = copyOf(state.games);
   const whole = goals(current.match);
   if (state.outcome === "walkover") return [];
-  if (!whole && games.length && games.at(-1)[0] === 0 && games.at(-1)[1] === 0) games.pop();
+  if (!whole && games.length && lastOf(games)[0] === 0 && lastOf(games)[1] === 0) games.pop();
   return games;
 };
 
@@ -239,7 +244,7 @@ const draw = () => {
   const { match, state, swapped } = current;
   const ended = match.state === "ended";
   byId("where").textContent = [match.court, match.discipline, match.stage, match.rule.said].filter(Boolean).join(" · ");
-  const last = state.shootout ?? state.games.at(-1) ?? [0, 0];
+  const last = or(state.shootout, or(lastOf(state.games), [0, 0]));
   const order = swapped ? [1, 0] : [0, 1];
   const sides = [match.a, match.b];
   for (const [at, pad] of [byId("pad-a"), byId("pad-b")].entries()) {
@@ -247,7 +252,7 @@ const draw = () => {
     pad.dataset.side = side;
     pad.disabled = ended || Boolean(state.outcome);
     pad.querySelector(".who").textContent = sides[side].name;
-    pad.querySelector("small").textContent = sides[side].organisation ?? "";
+    pad.querySelector("small").textContent = or(sides[side].organisation, "");
     pad.querySelector("b").textContent = goals(match) && !state.shootout ? total(state.games)[side] : last[side];
   }
   const part = state.shootout ? words.shootout : goals(match)
@@ -287,7 +292,7 @@ byId("more").addEventListener("click", () => {
     return [began ? ["retired", gone, say(words.retired, side)] : ["walkover", gone, say(words.walkover, side)]];
   });
   if (!began) choices.push(["walkover", null, words.neither]);
-  byId("choices").replaceChildren(...choices.map(([outcome, gone, text]) => {
+  fill(byId("choices"), ...choices.map(([outcome, gone, text]) => {
     const button = element("button", text, "button grave full");
     button.type = "button";
     button.addEventListener("click", () => {

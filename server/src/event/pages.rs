@@ -276,7 +276,7 @@ async fn read(app: &App, mut frame: Frame, id: &str) -> Result<EventPage> {
     let mut offers = Vec::new();
     for offer in queries::offers(&mut tx, id).await? {
         // What others give out is not asked for here: a contest's players have their tickets from their entries.
-        if offer.mode == "allocation" {
+        if offer.mode == "allocation" && offer.flow_back_ms.is_none() {
             continue;
         }
         let choice = choice(&mut tx, &frame, &event, &offer).await?;

@@ -370,10 +370,12 @@ pub(super) fn numbered(entrants: &[Entrant]) -> Vec<usize> {
 /// Hands the flow of those who may go anywhere to them, one each.
 fn share(plan: &mut [[u32; 4]], mut flow: [u32; 4], waiting: &[u32], standing: &[[u32; 4]]) {
     for organisation in 0..plan.len() {
-        if waiting[organisation] == 1 && standing[organisation] == [0; 4]
-            && let Some(quarter) = (0..4).find(|quarter| flow[*quarter] > 0) {
-                flow[quarter] -= 1;
-                plan[organisation][quarter] = 1;
-            }
+        if waiting[organisation] == 1
+            && standing[organisation] == [0; 4]
+            && let Some(quarter) = (0..4).find(|quarter| flow[*quarter] > 0)
+        {
+            flow[quarter] -= 1;
+            plan[organisation][quarter] = 1;
+        }
     }
 }

@@ -28,7 +28,9 @@ pub fn seed_blocks(rule: SeedRule, size: usize) -> Vec<Vec<usize>> {
         let line = |section: usize| match rule {
             SeedRule::Ittf if section % 2 == 1 => Some(section * length),
             SeedRule::Ittf => Some((section - 1) * length + 1),
-            SeedRule::Bwf if section <= m && section.is_multiple_of(2) => Some((section - 1) * length + 1),
+            SeedRule::Bwf if section <= m && section.is_multiple_of(2) => {
+                Some((section - 1) * length + 1)
+            }
             SeedRule::Bwf if section > m && section % 2 == 1 => Some(section * length),
             SeedRule::Bwf => None,
         };
