@@ -339,7 +339,7 @@ impl Drop for Tx {
 }
 
 /// What PostgreSQL answers, or that it does not: an answer that is lost on the way is waited for no longer than
-/// [`SILENCE`].
+/// `SILENCE`.
 ///
 /// # Errors
 /// `Io` with `TimedOut` when there was none; the connection is of no use then ([`Tx::checked`]).

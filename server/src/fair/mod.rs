@@ -2,8 +2,8 @@
 //!
 //! A visitor is known inside the fair by their ticket: its code is an opaque visiting card. What a stand writes down is
 //! an `encounter`; who the visitor is, an employer sees only while there is `consent`. In reading order: [`import`],
-//! [`pages`] and [`search`] (what the public sees), [`entry`] and [`visitor`], [`stand`] and [`exhibitor`] (an employer's
-//! page and the way into it), [`encounter`] and [`consent`] (what is written down), [`manage`], [`figures`], [`report`].
+//! `pages` and `search` (what the public sees), `entry` and `visitor`, `stand` and `exhibitor` (an employer's
+//! page and the way into it), `encounter` and `consent` (what is written down), `manage`, `figures`, `report`.
 
 mod card;
 mod consent;

@@ -1,6 +1,6 @@
 //! The draw of a discipline: who stands where. Pure; chance comes from a seed, so anybody can compute it again.
 //!
-//! In reading order: [`lots`] (chance), [`places`] (lines of seeds and byes), [`flow`] (which entrants of one
+//! In reading order: [`lots`] (chance), [`places`] (lines of seeds and byes), `flow` (which entrants of one
 //! organisation can still be kept apart), [`knock_out`], [`groups`], [`circle`] (who plays whom in a group and when),
 //! [`record`] (what is published). docs/draws.md says the rule for readers who do not read Rust.
 

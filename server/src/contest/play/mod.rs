@@ -1,7 +1,7 @@
 //! Playing: which match is called where and when, scores from umpires' phones, results, and who goes on.
 //!
-//! In reading order: [`schedule`] (what is next), [`call`], [`record`] (scores and results), [`advance`] (what follows),
-//! [`table`] (groups as they stand); then the pages: [`desk`] for the organizer, [`board`] for everybody, the umpire's.
+//! In reading order: `schedule` (what is next), `call`, `record` (scores and results), `advance` (what follows),
+//! `table` (groups as they stand); then the pages: `desk` for the organizer, `board` for everybody, the umpire's.
 //! All writes of one contest follow one another (`queries::hold`), so what they read stays true.
 
 mod advance;

@@ -1,6 +1,6 @@
 //! Walks: bibs, the start signal, an ordered course seen by kiosks, phones or chips, times and ranks.
 //!
-//! Nothing is stored of who finished: [`course`] computes it from who was seen where, so scans may arrive late, twice and
+//! Nothing is stored of who finished: `course` computes it from who was seen where, so scans may arrive late, twice and
 //! out of order.
 
 pub(crate) mod chip;
