@@ -162,6 +162,12 @@ impl Offer {
         self.mode == "allocation" && self.flow_back_ms.is_none_or(|until| now.0 < until)
     }
 
+    /// Whether its places come with an entry in a contest, and nobody asks for them here.
+    #[must_use]
+    pub fn is_for_entrants(&self) -> bool {
+        self.mode == "allocation" && self.flow_back_ms.is_none()
+    }
+
     /// When what the unions did not give is open to everybody.
     #[must_use]
     pub fn flows_back(&self) -> Option<Millis> {

@@ -97,10 +97,12 @@ impl Card {
             let note = frame
                 .say(format!("{quota} 个名额，先到先得"), format!("{quota} places, first come"));
             ("info", frame.say(format!("{at} 开始报名"), format!("Opens {at}")), note)
-        } else if let Some(offer) =
-            offers.iter().find(|offer| offer.is_reserved(frame.now) && event.status == "published")
+        } else if let Some(until) = offers
+            .iter()
+            .filter(|offer| offer.is_reserved(frame.now) && event.status == "published")
+            .find_map(Offer::flows_back)
         {
-            let at = frame.at(&offer.flows_back().unwrap_or_default(), &event.time_zone);
+            let at = frame.at(&until, &event.time_zone);
             (
                 "info",
                 words("由各工会指定", "Given by the unions"),
@@ -118,6 +120,8 @@ impl Card {
                 words("名额已满", "Full"),
                 words("有人取消会重新放出", "Cancelled places come back"),
             )
+        } else if offers.iter().any(Offer::is_for_entrants) {
+            ("info", words("参赛名单和对阵", "Entries and draw"), String::new())
         } else if offers.is_empty() {
             ("mute", words("不用报名", "No booking needed"), String::new())
         } else {
@@ -276,7 +280,7 @@ async fn read(app: &App, mut frame: Frame, id: &str) -> Result<EventPage> {
     let mut offers = Vec::new();
     for offer in queries::offers(&mut tx, id).await? {
         // What others give out is not asked for here: a contest's players have their tickets from their entries.
-        if offer.mode == "allocation" && offer.flow_back_ms.is_none() {
+        if offer.is_for_entrants() {
             continue;
         }
         let choice = choice(&mut tx, &frame, &event, &offer).await?;
