@@ -1,10 +1,6 @@
 //! `/stand/people.xlsx`: who agreed that this employer sees them, as a spreadsheet. Nobody else is in it, then and later.
 
-use axum::{
-    extract::State,
-    http::header,
-    response::{IntoResponse as _, Response},
-};
+use axum::{extract::State, response::Response};
 use rust_xlsxwriter::{Workbook, XlsxError};
 
 use super::{
@@ -19,11 +15,7 @@ use crate::{
     error::Result,
     event::Event,
     execute,
-    web::{
-        Frame,
-        access::{Staff, percent_encoded},
-        frame::zone,
-    },
+    web::{Frame, access::Staff, attachment, frame::zone},
 };
 
 /// `GET /stand/people.xlsx`. Personal data leaves the house, so it is written down who took it, and when: whoever takes
@@ -53,19 +45,6 @@ pub(super) async fn people(State(app): State<App>, staff: Staff, frame: Frame) -
         .map_err(anyhow::Error::from)?
         .map_err(anyhow::Error::from)?;
     Ok(attachment("people.xlsx", &name, file))
-}
-
-/// A spreadsheet to be saved under `name`; `ascii` is for browsers that cannot read it.
-pub(super) fn attachment(ascii: &str, name: &str, file: Vec<u8>) -> Response {
-    let kind = if ascii.ends_with(".pdf") {
-        "application/pdf"
-    } else {
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    };
-    let named =
-        format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{}", percent_encoded(name));
-    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, named)], file)
-        .into_response()
 }
 
 fn write(

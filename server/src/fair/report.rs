@@ -10,7 +10,6 @@ use axum::{
 use rust_xlsxwriter::{Workbook, XlsxError};
 
 use super::{
-    export::attachment,
     figures::{self, Figures, StandFigure},
     pages::fair,
 };
@@ -20,7 +19,7 @@ use crate::{
     error::Result,
     event::Event,
     pdf::{Align, Column, Pdf},
-    web::{Frame, access::Staff, page},
+    web::{Frame, access::Staff, attachment, page},
 };
 
 /// The HTML routes.
@@ -60,6 +59,19 @@ async fn show(State(app): State<App>, Path(id): Path<String>, frame: Frame) -> R
     page(&ReportPage { frame, event, tab: "fair", figures, lines, sentence })
 }
 
+/// The figures that leave the house as a file; it is written down who took them. They are read first: on SQLite a
+/// transaction for writing holds up everybody who books.
+async fn taken(app: &App, id: &str, staff: &Staff, frame: &Frame) -> Result<(Event, Figures)> {
+    let mut tx = app.db.read().await?;
+    let event = fair(&mut tx, frame, id).await?;
+    let figures = figures::of(&mut tx, &event, frame.now).await?;
+    drop(tx);
+    let mut tx = app.db.write().await?;
+    audit::record(&mut tx, staff, "fair.report", id, "", app.clock.now()).await?;
+    tx.commit().await?;
+    Ok((event, figures))
+}
+
 /// `GET /admin/events/{event}/fair/report.xlsx`.
 async fn spreadsheet(
     State(app): State<App>,
@@ -67,12 +79,7 @@ async fn spreadsheet(
     staff: Staff,
     frame: Frame,
 ) -> Result<Response> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let event = fair(&mut tx, &frame, &id).await?;
-    let figures = figures::of(&mut tx, &event, frame.now).await?;
-    audit::record(&mut tx, &staff, "fair.report", &id, "", now).await?;
-    tx.commit().await?;
+    let (event, figures) = taken(&app, &id, &staff, &frame).await?;
     let name = format!("{}-总结.xlsx", event.title);
     let file = write(&frame, &event, &figures).map_err(anyhow::Error::from)?;
     Ok(attachment("report.xlsx", &name, file))
@@ -85,12 +92,7 @@ async fn document(
     staff: Staff,
     frame: Frame,
 ) -> Result<Response> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let event = fair(&mut tx, &frame, &id).await?;
-    let figures = figures::of(&mut tx, &event, frame.now).await?;
-    audit::record(&mut tx, &staff, "fair.report", &id, "", now).await?;
-    tx.commit().await?;
+    let (event, figures) = taken(&app, &id, &staff, &frame).await?;
     let name = format!("{}-总结.pdf", event.title);
     Ok(attachment("report.pdf", &name, draw(&frame, &event, &figures)))
 }

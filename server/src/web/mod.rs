@@ -15,7 +15,10 @@ pub(crate) use assets::asset;
 pub use frame::Frame;
 
 use askama::Template;
-use axum::response::{Html, IntoResponse, Response};
+use axum::{
+    http::header,
+    response::{Html, IntoResponse, Response},
+};
 
 use crate::error::Result;
 
@@ -26,6 +29,22 @@ use crate::error::Result;
 pub fn page(template: &impl Template) -> Result<Response> {
     let html = template.render().map_err(anyhow::Error::from)?;
     Ok(Html(html).into_response())
+}
+
+/// A spreadsheet or PDF to be saved under `name`; `ascii` is for browsers that cannot read that, and its ending says
+/// which of the two it is.
+pub(crate) fn attachment(ascii: &str, name: &str, file: Vec<u8>) -> Response {
+    let kind = if ascii.ends_with(".pdf") {
+        "application/pdf"
+    } else {
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    };
+    let named = format!(
+        "attachment; filename=\"{ascii}\"; filename*=UTF-8''{}",
+        access::percent_encoded(name)
+    );
+    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, named)], file)
+        .into_response()
 }
 
 /// The routes of the web's common parts.

@@ -7,8 +7,7 @@ pub(crate) mod sheet;
 use admission::{Millis, say::zoned};
 use axum::{
     extract::{Path, State},
-    http::header,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use jiff::tz::TimeZone;
 use rust_xlsxwriter::{Workbook, XlsxError};
@@ -25,11 +24,7 @@ use crate::{
     error::Result,
     event::{self, Event},
     fetch,
-    web::{
-        Frame,
-        access::{Staff, percent_encoded},
-        frame::zone,
-    },
+    web::{Frame, access::Staff, attachment, frame::zone},
 };
 
 /// `GET /admin/events/{event}/attendance.xlsx`. Personal data leaves the house, so it is written down who took it.
@@ -60,20 +55,7 @@ pub(super) async fn export(
         .await
         .map_err(anyhow::Error::from)?
         .map_err(anyhow::Error::from)?;
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet".to_owned(),
-        ),
-        (
-            header::CONTENT_DISPOSITION,
-            format!(
-                "attachment; filename=\"attendance.xlsx\"; filename*=UTF-8''{}",
-                percent_encoded(&name)
-            ),
-        ),
-    ];
-    Ok((headers, file).into_response())
+    Ok(attachment("attendance.xlsx", &name, file))
 }
 
 /// 乒乓球赛-入场-2027-03-05.xlsx, with nothing that a file system would take for its own.

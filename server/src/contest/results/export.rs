@@ -2,8 +2,7 @@
 
 use axum::{
     extract::{Path, State},
-    http::header,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use rust_xlsxwriter::{Workbook, XlsxError};
 
@@ -18,10 +17,7 @@ use crate::{
     },
     error::Result,
     event,
-    web::{
-        Frame,
-        access::{Staff, percent_encoded},
-    },
+    web::{Frame, access::Staff, attachment},
 };
 
 struct Report {
@@ -61,20 +57,7 @@ pub(super) async fn export(
         .await
         .map_err(anyhow::Error::from)?
         .map_err(anyhow::Error::from)?;
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet".to_owned(),
-        ),
-        (
-            header::CONTENT_DISPOSITION,
-            format!(
-                "attachment; filename=\"results.xlsx\"; filename*=UTF-8''{}",
-                percent_encoded(&name)
-            ),
-        ),
-    ];
-    Ok((headers, file).into_response())
+    Ok(attachment("results.xlsx", &name, file))
 }
 
 impl Report {
