@@ -11,10 +11,7 @@ use axum::{
 };
 use data_encoding::BASE32_NOPAD;
 
-use super::{
-    pdf::{HEIGHT, Page, WIDTH},
-    places::{self, Placed},
-};
+use super::places::{self, Placed};
 use crate::{
     App,
     contest::{Discipline, Kind, Sport, queries as contest},
@@ -22,6 +19,7 @@ use crate::{
     error::{Error, Result},
     event::{self, Event},
     execute, fetch,
+    pdf::{SHEET_HEIGHT as HEIGHT, SHEET_WIDTH as WIDTH, Sheet},
     web::{
         Frame,
         access::{Person, percent_encoded},
@@ -135,7 +133,7 @@ fn drawn(found: &Certificate, url: &str) -> Result<Vec<u8>> {
     const SOFT: [f64; 3] = [0.37, 0.34, 0.31];
     let walk = found.discipline.sport == Sport::Walk;
     let title = if walk { "完赛证书" } else { "获奖证书" };
-    let mut page = Page::default();
+    let mut page = Sheet::new();
     page.frame(28.0, 3.0, RED);
     page.frame(36.0, 0.75, RED);
     page.centred(HEIGHT - 120.0, 52.0, RED, title);

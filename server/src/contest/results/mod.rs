@@ -3,7 +3,6 @@
 mod certificate;
 mod export;
 mod pages;
-pub(crate) mod pdf;
 pub(crate) mod places;
 
 use crate::App;

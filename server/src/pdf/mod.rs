@@ -1,10 +1,15 @@
-//! Small PDF documents: headings, paragraphs, tables, on A4.
-//!
-//! The text is set in STSong-Light, one of the Chinese fonts that every PDF reader knows by name and sets in a font of the
-//! system's when it has none of that name (ISO 32000-1, 9.7.5.2): so a document is a few kilobytes, and the server needs no
-//! font. Latin letters are set half as wide as Chinese ones, which keeps figures in columns.
+//! Small PDF documents: headings, paragraphs, tables on A4 ([`Pdf`]); certificates, drawn ([`Sheet`]). The letters they use
+//! are in the file (`font`).
+
+mod file;
+mod font;
+mod sheet;
 
 use std::fmt::Write as _;
+
+use font::Font;
+
+pub(crate) use sheet::{HEIGHT as SHEET_HEIGHT, Sheet, WIDTH as SHEET_WIDTH};
 
 /// A4, and its margins, in points.
 const WIDTH: f64 = 595.0;
@@ -18,6 +23,7 @@ const LEADING: f64 = 1.6;
 pub(crate) struct Pdf {
     title: String,
     pages: Vec<String>,
+    font: Font,
     /// Where the next line's top is, from the bottom of the page.
     y: f64,
 }
@@ -43,8 +49,12 @@ pub(crate) struct Column<'a> {
 impl Pdf {
     /// A document of that title, which stands above the first page's text.
     pub(crate) fn new(title: &str) -> Self {
-        let mut pdf =
-            Self { title: title.to_owned(), pages: vec![String::new()], y: HEIGHT - MARGIN };
+        let mut pdf = Self {
+            title: title.to_owned(),
+            pages: vec![String::new()],
+            font: Font::new(),
+            y: HEIGHT - MARGIN,
+        };
         pdf.lines(title, 18.0, true);
         pdf.y -= 6.0;
         pdf
@@ -73,7 +83,7 @@ impl Pdf {
         self.row(columns, &headings, SIZE, true);
         for row in rows {
             let page = self.pages.len();
-            self.need(tallest(columns, row, SIZE));
+            self.need(self.tallest(columns, row, SIZE));
             if self.pages.len() > page {
                 self.row(columns, &headings, SIZE, true);
             }
@@ -83,16 +93,16 @@ impl Pdf {
     }
 
     fn row(&mut self, columns: &[Column<'_>], cells: &[String], size: f64, bold: bool) {
-        let height = tallest(columns, cells, size);
+        let height = self.tallest(columns, cells, size);
         self.need(height);
         let top = self.y;
         let mut x = MARGIN;
         for (column, cell) in columns.iter().zip(cells) {
             let room = room(columns, column);
-            for (n, line) in wrapped(cell, room, size).iter().enumerate() {
+            for (n, line) in self.wrapped(cell, room, size).iter().enumerate() {
                 let indent = match column.align {
                     Align::Left => 0.0,
-                    Align::Right => room - width(line, size),
+                    Align::Right => room - self.font.width(line, size),
                 };
                 self.put(x + indent, top - size * (LEADING * n as f64 + 1.2), line, size, bold);
             }
@@ -105,7 +115,7 @@ impl Pdf {
     }
 
     fn lines(&mut self, text: &str, size: f64, bold: bool) {
-        for line in wrapped(text, WIDTH - 2.0 * MARGIN, size) {
+        for line in self.wrapped(text, WIDTH - 2.0 * MARGIN, size) {
             self.need(size * LEADING);
             let y = self.y - size * 1.2;
             self.put(MARGIN, y, &line, size, bold);
@@ -124,7 +134,7 @@ impl Pdf {
     fn put(&mut self, x: f64, y: f64, text: &str, size: f64, bold: bool) {
         // The font has one weight: an outline makes it bold.
         let mode = if bold { "2 Tr 0.3 w" } else { "0 Tr" };
-        let hex = utf16(text);
+        let hex = self.font.text(text);
         self.write(format_args!("BT /F {size} Tf {mode} {x:.1} {y:.1} Td <{hex}> Tj ET\n"));
     }
 
@@ -138,36 +148,39 @@ impl Pdf {
         let count = self.pages.len();
         for (n, page) in self.pages.iter_mut().enumerate() {
             let foot = format!("{} / {count}", n + 1);
-            let (x, hex) = (WIDTH / 2.0 - width(&foot, 8.0) / 2.0, utf16(&foot));
+            let x = (WIDTH - self.font.width(&foot, 8.0)) / 2.0;
+            let hex = self.font.text(&foot);
             writeln!(page, "BT /F 8 Tf 0 Tr {x:.1} 32 Td <{hex}> Tj ET")
                 .expect("writing to a string");
         }
-        let kids: Vec<String> = (0..count).map(|n| format!("{} 0 R", 7 + 2 * n)).collect();
-        let mut objects = vec![
-            "<< /Type /Catalog /Pages 2 0 R /Lang (zh-CN) >>".to_owned(),
-            format!("<< /Type /Pages /Kids [{}] /Count {count} >>", kids.join(" ")),
-            "<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light-UniGB-UTF16-H /Encoding /UniGB-UTF16-H /DescendantFonts [4 0 R] >>".to_owned(),
-            "<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) /Supplement 4 >> /FontDescriptor 5 0 R /DW 1000 /W [1 95 500] >>".to_owned(),
-            "<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 880 /Descent -120 /CapHeight 880 /StemV 93 >>".to_owned(),
-            format!("<< /Title <FEFF{}> /Producer (Turnout) >>", utf16(&self.title)),
-        ];
-        for (n, page) in self.pages.iter().enumerate() {
-            let content = 8 + 2 * n;
-            objects.push(format!(
-                "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}] /Resources << /Font << /F 3 0 R >> >> /Contents {content} 0 R >>"
-            ));
-            objects.push(format!("<< /Length {} >>\nstream\n{page}endstream", page.len()));
+        file::written(&self.title, [WIDTH, HEIGHT], &self.pages, &self.font)
+    }
+
+    fn tallest(&self, columns: &[Column<'_>], cells: &[String], size: f64) -> f64 {
+        let lines = columns
+            .iter()
+            .zip(cells)
+            .map(|(column, cell)| self.wrapped(cell, room(columns, column), size).len());
+        size * (LEADING * lines.max().unwrap_or(1) as f64 + 0.3)
+    }
+
+    /// The text in lines that are no wider than `room`. Chinese breaks anywhere, but not before a stop; a word or a figure
+    /// stays whole when it fits into a line.
+    fn wrapped(&self, text: &str, room: f64, size: f64) -> Vec<String> {
+        let (mut lines, mut line) = (Vec::new(), String::new());
+        for c in text.chars().filter(|c| !c.is_control()) {
+            let hangs = "，。；：、！？）」》”".contains(c);
+            let wide = self.font.width(&line, size) + self.font.letter(c) * size;
+            if wide > room && !line.is_empty() && !hangs {
+                let whole = line.trim_end_matches(|c: char| c.is_ascii_graphic()).len();
+                let keep = if c.is_ascii_graphic() && whole > 0 { whole } else { line.len() };
+                let next = line.split_off(keep);
+                lines.push(std::mem::replace(&mut line, next));
+            }
+            line.push(c);
         }
-        let mut file = String::from("%PDF-1.5\n");
-        let mut table = String::from("0000000000 65535 f \n");
-        for (n, object) in (1..).zip(&objects) {
-            writeln!(table, "{:010} 00000 n ", file.len()).expect("writing to a string");
-            writeln!(file, "{n} 0 obj\n{object}\nendobj").expect("writing to a string");
-        }
-        let (start, size) = (file.len(), objects.len() + 1);
-        writeln!(file, "xref\n0 {size}\n{table}trailer\n<< /Size {size} /Root 1 0 R /Info 6 0 R >>\nstartxref\n{start}\n%%EOF")
-            .expect("writing to a string");
-        file.into_bytes()
+        lines.push(line);
+        lines
     }
 }
 
@@ -179,48 +192,6 @@ fn column_width(columns: &[Column<'_>], column: &Column<'_>) -> f64 {
 /// What a cell may take: the next column keeps its distance.
 fn room(columns: &[Column<'_>], column: &Column<'_>) -> f64 {
     column_width(columns, column) - 8.0
-}
-
-fn tallest(columns: &[Column<'_>], cells: &[String], size: f64) -> f64 {
-    let lines = columns
-        .iter()
-        .zip(cells)
-        .map(|(column, cell)| wrapped(cell, room(columns, column), size).len());
-    size * (LEADING * lines.max().unwrap_or(1) as f64 + 0.3)
-}
-
-fn width(text: &str, size: f64) -> f64 {
-    text.chars().map(letter).sum::<f64>() * size
-}
-
-/// In sizes of the letters.
-fn letter(c: char) -> f64 {
-    if c.is_ascii() { 0.5 } else { 1.0 }
-}
-
-/// The text in lines that are no wider than `room`. Chinese breaks anywhere, but not before a stop.
-fn wrapped(text: &str, room: f64, size: f64) -> Vec<String> {
-    let (mut lines, mut line, mut wide) = (Vec::new(), String::new(), 0.0);
-    for c in text.chars().filter(|c| !c.is_control()) {
-        let next = letter(c) * size;
-        let hangs = "，。；：、！？）」》".contains(c);
-        if wide + next > room && !line.is_empty() && !hangs {
-            lines.push(std::mem::take(&mut line));
-            wide = 0.0;
-        }
-        line.push(c);
-        wide += next;
-    }
-    lines.push(line);
-    lines
-}
-
-fn utf16(text: &str) -> String {
-    let mut hex = String::with_capacity(text.len() * 2);
-    for unit in text.encode_utf16() {
-        write!(hex, "{unit:04X}").expect("writing to a string");
-    }
-    hex
 }
 
 #[cfg(test)]
@@ -241,23 +212,11 @@ mod tests {
         let rows: Vec<Vec<String>> =
             (0..120).map(|n| vec![format!("北京第{n}有限公司"), n.to_string()]).collect();
         pdf.table(&columns(), &rows);
-        let text = String::from_utf8(pdf.finish()).expect("ASCII");
-        assert!(text.is_ascii() && text.starts_with("%PDF-") && text.ends_with("%%EOF\n"));
-        let start: usize = text
-            .rsplit("startxref\n")
-            .next()
-            .and_then(|rest| rest.lines().next())
-            .and_then(|at| at.parse().ok())
-            .expect("an offset");
-        let table: Vec<&str> =
-            text[start..].lines().skip(3).take_while(|line| line.ends_with(" n ")).collect();
-        assert!(table.len() > 8, "more than one page");
-        for (n, line) in (1..).zip(&table) {
-            let at: usize = line[..10].parse().expect("an offset");
-            assert!(text[at..].starts_with(&format!("{n} 0 obj\n")), "object {n}");
-        }
+        let heading = pdf.font.text("单位");
+        let file = pdf.finish();
+        assert!(file::tests::sound(&file) > 8, "more than one page");
+        let text = String::from_utf8_lossy(&file);
         // The headings stand on every page.
-        let heading = utf16("单位");
         assert_eq!(
             text.matches(&format!("<{heading}>")).count(),
             text.matches("/Type /Page ").count()
@@ -266,10 +225,13 @@ mod tests {
 
     #[test]
     fn a_long_text_is_broken_and_no_line_begins_with_a_stop() {
-        let lines = wrapped(&"一二三四，".repeat(30), 60.0, 10.0);
+        let pdf = Pdf::new("总结");
+        let lines = pdf.wrapped(&"一二三四，".repeat(30), 60.0, 10.0);
         assert!(lines.len() > 10);
-        assert!(lines.iter().all(|line| !line.starts_with('，') && width(line, 10.0) <= 70.0));
+        let fits = |line: &String| !line.starts_with('，') && pdf.font.width(line, 10.0) <= 70.0;
+        assert!(lines.iter().all(fits));
         assert_eq!(lines.concat().chars().count(), 150);
-        assert_eq!(wrapped("", 60.0, 10.0), [""]);
+        assert_eq!(pdf.wrapped("", 60.0, 10.0), [""]);
+        assert_eq!(pdf.wrapped("第一行是二十 12345", 80.0, 10.0), ["第一行是二十 ", "12345"]);
     }
 }
