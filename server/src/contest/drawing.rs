@@ -317,7 +317,7 @@ fn record_of(
             seed: entry.seed.and_then(|seed| u32::try_from(seed).ok()),
         })
         .collect();
-    let drawn = record::draw(seed, &terms, &entries);
+    let drawn = record::draw(VERSION, seed, &terms, &entries);
     Record {
         version: VERSION,
         kind: KIND.to_owned(),

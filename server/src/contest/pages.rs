@@ -236,6 +236,12 @@ impl DrawPage {
     fn is_apart(&self, record: &Record) -> bool {
         record.drawn.together == super::draw::Together::default()
     }
+
+    /// In the knock-out behind groups some of one group are nearer to each other than they must be.
+    fn is_close(&self, record: &Record) -> bool {
+        let together = record.drawn.together;
+        super::draw::Together { group: 0, ..together } != super::draw::Together::default()
+    }
 }
 
 /// `GET /disciplines/{discipline}/draw`: how it is drawn, what was committed to, how to check it.

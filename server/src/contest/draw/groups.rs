@@ -1,9 +1,9 @@
 //! The draw into groups: seeds by the snake, everybody else by lot, one organisation's entrants spread evenly.
 
 use super::{
-    Entrant,
+    Entrant, Together,
     flow::Network,
-    knock_out::{self, KnockOut, numbered},
+    knock_out::{self, KnockOut, Seeds, numbered},
     lots::Lots,
 };
 use crate::contest::SeedRule;
@@ -77,11 +77,67 @@ pub fn together(groups: &[Vec<usize>], entrants: &[Entrant]) -> u32 {
     u32::try_from(groups.iter().map(in_group).sum::<usize>()).unwrap_or(u32::MAX)
 }
 
+/// How often a knock-out behind groups is drawn anew, at most, while a pair of one group could be further apart.
+const ATTEMPTS: u32 = 64;
+
 /// The knock-out that `groups` groups fill with the first `winners` of each: whoever was in one group is kept apart as
-/// those of one organisation are, the first two in different halves. Winners of groups stand on the places of seeds, in
-/// the order of their groups, and get the byes first. The entrants are in the order of [`qualifiers`].
+/// those of one organisation are, the first two in different halves, four in four quarters. Winners of groups stand on
+/// the places of seeds, in the order of their groups, spread over halves and quarters, and get the byes first. The
+/// entrants are in the order of [`qualifiers`]. A draw that keeps not all apart whom it could is drawn anew, with the
+/// lots of the next attempt; of all that were made the best counts.
 #[must_use]
 pub fn knock_out(rule: SeedRule, groups: usize, winners: usize, lots: &Lots) -> KnockOut {
+    let mut best: Option<KnockOut> = None;
+    for attempt in 0..ATTEMPTS {
+        let drawn = match attempt {
+            0 => attempted(rule, groups, winners, Seeds::Spread, lots),
+            _ => {
+                let lots = Lots::new(lots.of(&format!("again/{attempt}")));
+                attempted(rule, groups, winners, Seeds::Spread, &lots)
+            }
+        };
+        let is_ideal = beyond(&drawn, groups, winners) == Together::default();
+        if best.as_ref().is_none_or(|best| drawn.together < best.together) {
+            best = Some(drawn);
+        }
+        if is_ideal {
+            break;
+        }
+    }
+    best.expect("there is at least one attempt")
+}
+
+/// The knock-out behind groups as records of version 1 have it: winners of a block that is not full by lot, drawn once.
+#[must_use]
+pub fn knock_out_of_version_1(
+    rule: SeedRule,
+    groups: usize,
+    winners: usize,
+    lots: &Lots,
+) -> KnockOut {
+    attempted(rule, groups, winners, Seeds::ByLot, lots)
+}
+
+/// Pairs of one group that are nearer to each other in a knock-out behind groups than so many of a group must be: of
+/// three, two share a half, of four twice two, of more two share a quarter.
+#[must_use]
+pub fn beyond(drawn: &KnockOut, groups: usize, winners: usize) -> Together {
+    let pairs = |n: usize| n * n.saturating_sub(1) / 2;
+    // So many of each group spread over that many parts.
+    let least = |parts: usize| {
+        let (each, more) = (winners / parts, winners % parts);
+        let pairs = more * pairs(each + 1) + (parts - more) * pairs(each);
+        u32::try_from(groups * pairs).unwrap_or(u32::MAX)
+    };
+    Together {
+        group: 0,
+        half: drawn.together.half.saturating_sub(least(2)),
+        quarter: drawn.together.quarter.saturating_sub(least(4)),
+        first_round: drawn.together.first_round,
+    }
+}
+
+fn attempted(rule: SeedRule, groups: usize, winners: usize, laid: Seeds, lots: &Lots) -> KnockOut {
     let entrants: Vec<Entrant> = qualifiers(groups, winners)
         .into_iter()
         .map(|(group, rank)| Entrant {
@@ -92,7 +148,7 @@ pub fn knock_out(rule: SeedRule, groups: usize, winners: usize, lots: &Lots) -> 
         })
         .collect();
     let places = entrants.len().next_power_of_two() / 2;
-    knock_out::draw(rule, places, &entrants, lots)
+    knock_out::draw_with(rule, places, laid, &entrants, lots)
 }
 
 /// Group and rank of everybody who goes on: all firsts, then all seconds, and so on.

@@ -8,7 +8,7 @@ use super::{
     Entrant, Together,
     flow::Network,
     lots::Lots,
-    places::{byes, seed_blocks},
+    places::{byes, crowd, seed_blocks},
 };
 use crate::contest::SeedRule;
 
@@ -27,12 +27,34 @@ pub struct KnockOut {
     pub together: Together,
 }
 
+/// On which place of its block a seed stands, where separation leaves the choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seeds {
+    /// The lot decides, as the rules of ITTF and BWF say.
+    ByLot,
+    /// Where the half, quarter, eighth… has fewest seeds, then the lot: a block that is not full leaves no half short of
+    /// places.
+    Spread,
+}
+
 /// Draws `entrants` (2 to [`super::ENTRANTS_MAX`]), of whom the first `seeds_max` with a seed get a place for seeds.
 #[must_use]
 pub fn draw(rule: SeedRule, seeds_max: usize, entrants: &[Entrant], lots: &Lots) -> KnockOut {
+    draw_with(rule, seeds_max, Seeds::ByLot, entrants, lots)
+}
+
+/// Draws as [`draw`] does, with the seeds of a block laid as `laid` says.
+#[must_use]
+pub(super) fn draw_with(
+    rule: SeedRule,
+    seeds_max: usize,
+    laid: Seeds,
+    entrants: &[Entrant],
+    lots: &Lots,
+) -> KnockOut {
     let size = entrants.len().next_power_of_two().max(2);
     let mut board = Board::new(size, entrants);
-    let seeds = board.place_seeds(rule, seeds_max, lots);
+    let seeds = board.place_seeds(rule, seeds_max, laid, lots);
     for line in byes(rule, size, entrants.len(), &seeds, lots) {
         board.close(line);
     }
@@ -128,7 +150,13 @@ impl<'a> Board<'a> {
 
     /// Each seed to a line of its block: the first by lot that keeps the others apart best. Gives the lines from 1 in
     /// the order of the seeds.
-    fn place_seeds(&mut self, rule: SeedRule, seeds_max: usize, lots: &Lots) -> Vec<usize> {
+    fn place_seeds(
+        &mut self,
+        rule: SeedRule,
+        seeds_max: usize,
+        laid: Seeds,
+        lots: &Lots,
+    ) -> Vec<usize> {
         let seeded = (0..self.entrants.len()).filter(|at| self.entrants[*at].seed.is_some());
         let mut seeded = lots.order(seeded, |at| format!("entry/{}", self.entrants[*at].id));
         seeded.sort_by_key(|at| self.entrants[*at].seed);
@@ -144,7 +172,13 @@ impl<'a> Board<'a> {
                 // Of equal ones the first.
                 let line = order.into_iter().min_by_key(|line| {
                     let quarter = self.quarter(line - 1);
-                    *costs[quarter].get_or_insert_with(|| self.cost_of(entrant, line - 1))
+                    let cost =
+                        *costs[quarter].get_or_insert_with(|| self.cost_of(entrant, line - 1));
+                    let crowded = match laid {
+                        Seeds::ByLot => Vec::new(),
+                        Seeds::Spread => crowd(*line, self.lines.len(), &lines),
+                    };
+                    (cost, crowded)
                 });
                 let Some(line) = line else { return lines };
                 self.put(entrant, line - 1);

@@ -78,21 +78,23 @@ pub fn byes(
         let free = block.into_iter().filter(|line| !seeds.contains(line));
         let mut free = lots.order(free, |line| format!("bye/{line}"));
         while empty.len() < count && !free.is_empty() {
-            let crowd = |line: usize| -> Vec<usize> {
-                let parts = std::iter::successors(Some(2), |parts| Some(parts * 2));
-                parts
-                    .take_while(|parts| *parts <= size / 2)
-                    .map(|parts| {
-                        let part = |line: usize| (line - 1) * parts / size;
-                        empty.iter().filter(|other| part(**other) == part(line)).count()
-                    })
-                    .collect()
-            };
-            let at = (0..free.len()).min_by_key(|at| crowd(free[*at])).unwrap_or(0);
+            let at = (0..free.len()).min_by_key(|at| crowd(free[*at], size, &empty)).unwrap_or(0);
             empty.push(opponent(free.remove(at)));
         }
     }
     empty
+}
+
+/// How many of `taken` stand in the half of `line`, in its quarter, its eighth and so on, in a draw of `size`.
+pub(super) fn crowd(line: usize, size: usize, taken: &[usize]) -> Vec<usize> {
+    let parts = std::iter::successors(Some(2), |parts| Some(parts * 2));
+    parts
+        .take_while(|parts| *parts <= size / 2)
+        .map(|parts| {
+            let part = |line: usize| (line - 1) * parts / size;
+            taken.iter().filter(|other| part(**other) == part(line)).count()
+        })
+        .collect()
 }
 
 #[cfg(test)]

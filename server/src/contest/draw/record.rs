@@ -12,8 +12,9 @@ use crate::{
     draw::record::{Fault, commitment},
 };
 
-/// The version of the record's form.
-pub const VERSION: u32 = 1;
+/// The version of records that are made now. Those of version 1 are drawn as they were: winners of groups in a block that
+/// is not full by lot alone, so that first and second of a group could share a half.
+pub const VERSION: u32 = 2;
 /// What `kind` says.
 pub const KIND: &str = "contest";
 
@@ -79,13 +80,14 @@ pub struct Drawn {
     pub groups: Vec<Vec<String>>,
     /// The lines of the knock-out from the top: an entry's id, or `2/1` for the winner of the second group, or a bye.
     pub lines: Vec<Option<String>>,
-    /// Pairs of one organisation that could not be kept apart; after groups, in the groups.
+    /// Pairs of one organisation that could not be kept apart; with groups, those in the groups, and of the knock-out behind
+    /// them the pairs of one group that are nearer than so many must be.
     pub together: Together,
 }
 
-/// Draws.
+/// Draws by the rule of that version.
 #[must_use]
-pub fn draw(seed: &[u8; 32], terms: &Terms, entries: &[Entry]) -> Drawn {
+pub fn draw(version: u32, seed: &[u8; 32], terms: &Terms, entries: &[Entry]) -> Drawn {
     let mut entries: Vec<&Entry> = entries.iter().collect();
     // The order of the list does not matter.
     entries.sort_by(|a, b| a.id.cmp(&b.id));
@@ -112,18 +114,24 @@ pub fn draw(seed: &[u8; 32], terms: &Terms, entries: &[Entry]) -> Drawn {
     };
     let drawn = groups::draw(count, &entrants, &lots);
     let winners = terms.group_winners as usize;
-    let lines = if count == 1 {
-        Vec::new()
-    } else {
+    let (mut lines, mut together) = (Vec::new(), Together::default());
+    if count > 1 {
         let names = groups::qualifiers(count, winners);
         let name = |at: usize| groups::qualifier(names[at].0, names[at].1);
-        let bracket = groups::knock_out(terms.seed_rule, count, winners, &lots);
-        bracket.lines.into_iter().map(|line| line.map(name)).collect()
-    };
+        let bracket = if version == 1 {
+            groups::knock_out_of_version_1(terms.seed_rule, count, winners, &lots)
+        } else {
+            groups::knock_out(terms.seed_rule, count, winners, &lots)
+        };
+        if version > 1 {
+            together = groups::beyond(&bracket, count, winners);
+        }
+        lines = bracket.lines.into_iter().map(|line| line.map(name)).collect();
+    }
     Drawn {
         groups: drawn.groups.iter().map(|group| group.iter().map(id).collect()).collect(),
         lines,
-        together: Together { group: drawn.together, ..Together::default() },
+        together: Together { group: drawn.together, ..together },
     }
 }
 
@@ -133,7 +141,7 @@ impl Record {
     /// # Errors
     /// What is wrong with it.
     pub fn verify(&self) -> Result<(), Fault> {
-        if self.version != VERSION || self.kind != KIND {
+        if !(1..=VERSION).contains(&self.version) || self.kind != KIND {
             return Err(Fault::Unknown);
         }
         let seed = HEXLOWER.decode(self.seed.as_bytes()).map_err(|_| Fault::Seed)?;
@@ -152,6 +160,7 @@ impl Record {
         if !sound {
             return Err(Fault::Entries);
         }
-        if draw(&seed, terms, &self.entries) == self.drawn { Ok(()) } else { Err(Fault::Result) }
+        let again = draw(self.version, &seed, terms, &self.entries);
+        if again == self.drawn { Ok(()) } else { Err(Fault::Result) }
     }
 }
