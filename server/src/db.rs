@@ -7,6 +7,7 @@
 //! a connection whose transaction did not end cleanly is closed instead of going back to the pool.
 
 use std::{
+    borrow::Cow,
     fs,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -17,10 +18,13 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use sqlx::{
-    PgPool, Postgres, Sqlite, SqlitePool,
+    Arguments as _, AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow,
+        SqliteSynchronous,
+    },
 };
 
 /// The oldest SQLite without the WAL-reset corruption bug (3.7.0 to 3.51.2).
@@ -39,6 +43,9 @@ pub fn statements() -> u64 {
 const SILENCE: Duration = Duration::from_secs(12);
 /// The longest that PostgreSQL works on one statement.
 const STATEMENT: &str = "10s";
+
+/// So many statements stay prepared on each connection.
+const STATEMENTS_KEPT: usize = 400;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
@@ -84,6 +91,7 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(STATEMENTS_KEPT)
             .pragma("trusted_schema", "off")
             .pragma("cell_size_check", "on")
             .pragma("journal_size_limit", "67108864")
@@ -101,11 +109,15 @@ impl Db {
     }
 
     async fn open_postgres(url: &str) -> anyhow::Result<Self> {
-        let options =
-            PgConnectOptions::from_str(url)?.application_name("turnout-server").options([
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("turnout-server")
+            .statement_cache_capacity(STATEMENTS_KEPT)
+            .options([
                 ("idle_in_transaction_session_timeout", "5s"),
                 ("statement_timeout", STATEMENT),
                 ("lock_timeout", "5s"),
+                // A plan made while a table was small and kept would read all of it when it is large.
+                ("plan_cache_mode", "force_custom_plan"),
             ]);
         let pool = PgPoolOptions::new()
             .max_connections(16)
@@ -416,74 +428,207 @@ macro_rules! fetch {
 }
 
 /// Runs one statement with many rows on a [`Tx`]: `execute_rows!(tx, "insert into … ", rows, |row| [row.a, row.b])`
-/// puts `values (…), (…)` behind the text, and a last argument behind those. Without rows it does nothing.
+/// puts the rows behind the text as `values (…), (…)` would, and a last argument behind those. Without rows it does
+/// nothing. An argument is whatever a [`Cell`] is made from; `column1`, `column2` are the rows' names.
 #[macro_export]
 macro_rules! execute_rows {
     ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?] $(,)?) => {
         $crate::execute_rows!($tx, $sql, $rows, |$row| [$($arg),+], "")
     };
     ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?], $tail:expr $(,)?) => {{
-        let done = match $tx.conn() {
-            $crate::db::Conn::Sqlite(conn) => {
-                match $crate::with_rows!(sqlx::Sqlite, $sql, $rows, |$row| [$($arg),+], $tail) {
-                    Some(mut query) => query.build().persistent(false).execute(&mut **conn).await.map(drop),
-                    None => Ok(()),
-                }
-            }
-            $crate::db::Conn::Postgres(conn) => {
-                match $crate::with_rows!(sqlx::Postgres, $sql, $rows, |$row| [$($arg),+], $tail) {
-                    Some(mut query) => {
-                        $crate::db::bounded(query.build().persistent(false).execute(&mut **conn)).await.map(drop)
-                    }
-                    None => Ok(()),
-                }
-            }
-        };
-        $tx.checked(done)
+        let cells = $rows.into_iter().map(|$row| [$($crate::db::Cell::from($arg)),+]).collect();
+        $tx.execute_rows($sql, cells, $tail).await
     }};
 }
 
 /// Runs one query with many rows on a [`Tx`]: `fetch_rows!(tx, "select … where id in (", ids, |id| [id], ")")` puts
-/// `values (…), (…)` between the two texts. Without rows it gives none.
+/// the rows between the two texts as `values (…), (…)` would. Without rows it gives none. Each row is answered for
+/// itself: on SQLite some may be asked about in one statement and some in the next.
 #[macro_export]
 macro_rules! fetch_rows {
     ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?], $tail:expr $(,)?) => {{
-        let rows = match $tx.conn() {
-            $crate::db::Conn::Sqlite(conn) => {
-                match $crate::with_rows!(sqlx::Sqlite, $sql, $rows, |$row| [$($arg),+], $tail) {
-                    Some(mut query) => query.build_query_as().persistent(false).fetch_all(&mut **conn).await,
-                    None => Ok(Vec::new()),
-                }
-            }
-            $crate::db::Conn::Postgres(conn) => {
-                match $crate::with_rows!(sqlx::Postgres, $sql, $rows, |$row| [$($arg),+], $tail) {
-                    Some(mut query) => {
-                        $crate::db::bounded(query.build_query_as().persistent(false).fetch_all(&mut **conn)).await
-                    }
-                    None => Ok(Vec::new()),
-                }
-            }
-        };
-        $tx.checked(rows)
+        let cells = $rows.into_iter().map(|$row| [$($crate::db::Cell::from($arg)),+]).collect();
+        $tx.fetch_rows($sql, cells, $tail).await
     }};
 }
 
-/// For [`execute_rows!`](crate::execute_rows) and [`fetch_rows!`](crate::fetch_rows): the statement with its rows;
-/// none without rows.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! with_rows {
-    ($db:ty, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+], $tail:expr) => {{
-        let mut rows = $rows.into_iter().peekable();
-        rows.peek().is_some().then(|| {
-            let mut query = sqlx::QueryBuilder::<$db>::new($sql);
-            query.push_values(rows, |mut values, $row| {
-                $(values.push_bind($arg);)+
-            });
-            query.push($tail);
-            query
-        })
-    }};
+/// One value of a row for [`execute_rows!`](crate::execute_rows) and [`fetch_rows!`](crate::fetch_rows).
+#[derive(Clone, Debug)]
+pub enum Cell<'a> {
+    /// `text`.
+    Text(Option<Cow<'a, str>>),
+    /// `bigint`.
+    Number(Option<i64>),
+    /// `boolean`.
+    Truth(Option<bool>),
+    /// `bytea`.
+    Bytes(Option<Cow<'a, [u8]>>),
+}
+
+macro_rules! cells {
+    ($($of:ty => |$value:ident| $cell:expr),+ $(,)?) => {$(
+        impl<'a> From<$of> for Cell<'a> {
+            fn from($value: $of) -> Self {
+                $cell
+            }
+        }
+    )+};
+}
+
+cells! {
+    &'a str => |text| Self::Text(Some(Cow::Borrowed(text))),
+    &'a String => |text| Self::Text(Some(Cow::Borrowed(text))),
+    &'a &'a str => |text| Self::Text(Some(Cow::Borrowed(text))),
+    &'a &'a String => |text| Self::Text(Some(Cow::Borrowed(text))),
+    String => |text| Self::Text(Some(Cow::Owned(text))),
+    Option<&'a str> => |text| Self::Text(text.map(Cow::Borrowed)),
+    Option<String> => |text| Self::Text(text.map(Cow::Owned)),
+    &'a Option<String> => |text| Self::Text(text.as_deref().map(Cow::Borrowed)),
+    i64 => |number| Self::Number(Some(number)),
+    &'a i64 => |number| Self::Number(Some(*number)),
+    Option<i64> => |number| Self::Number(number),
+    bool => |truth| Self::Truth(Some(truth)),
+    Option<bool> => |truth| Self::Truth(truth),
+    &'a [u8] => |bytes| Self::Bytes(Some(Cow::Borrowed(bytes))),
+    &'a Vec<u8> => |bytes| Self::Bytes(Some(Cow::Borrowed(bytes))),
+}
+
+/// Rows of one SQLite statement at most; a power of two.
+const ROWS_AT_ONCE: usize = 128;
+
+/// Statements of many rows are prepared once and kept, and so must be few: on PostgreSQL one text, each column an array;
+/// on SQLite one text for 128 rows, 64, 32 and so on, and as many of them as make up the rows.
+impl Tx {
+    /// For [`execute_rows!`](crate::execute_rows).
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn execute_rows<const N: usize>(
+        &mut self,
+        sql: &str,
+        rows: Vec<[Cell<'_>; N]>,
+        tail: &str,
+    ) -> sqlx::Result<()> {
+        let mut left = rows.as_slice();
+        while !left.is_empty() {
+            let done = match self.conn() {
+                Conn::Sqlite(conn) => {
+                    let (text, arguments) = sqlite_rows(sql, &mut left, tail);
+                    let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+                    query.execute(&mut **conn).await.map(drop)
+                }
+                Conn::Postgres(conn) => {
+                    let (text, arguments) = postgres_rows(sql, std::mem::take(&mut left), tail);
+                    let query = sqlx::query_with(AssertSqlSafe(text), arguments);
+                    bounded(query.execute(&mut **conn)).await.map(drop)
+                }
+            };
+            self.checked(done)?;
+        }
+        Ok(())
+    }
+
+    /// For [`fetch_rows!`](crate::fetch_rows).
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub async fn fetch_rows<T, const N: usize>(
+        &mut self,
+        sql: &str,
+        rows: Vec<[Cell<'_>; N]>,
+        tail: &str,
+    ) -> sqlx::Result<Vec<T>>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
+    {
+        let (mut left, mut found) = (rows.as_slice(), Vec::new());
+        while !left.is_empty() {
+            let some = match self.conn() {
+                Conn::Sqlite(conn) => {
+                    let (text, arguments) = sqlite_rows(sql, &mut left, tail);
+                    let query = sqlx::query_as_with(AssertSqlSafe(text), arguments);
+                    query.fetch_all(&mut **conn).await
+                }
+                Conn::Postgres(conn) => {
+                    let (text, arguments) = postgres_rows(sql, std::mem::take(&mut left), tail);
+                    let query = sqlx::query_as_with(AssertSqlSafe(text), arguments);
+                    bounded(query.fetch_all(&mut **conn)).await
+                }
+            };
+            found.append(&mut self.checked(some)?);
+        }
+        Ok(found)
+    }
+}
+
+/// A statement for as many of the rows as one takes; those are taken away. In a list (`in (`) one may stand several times,
+/// so that one statement takes more of them.
+fn sqlite_rows<const N: usize>(
+    sql: &str,
+    rows: &mut &[[Cell<'_>; N]],
+    tail: &str,
+) -> (String, SqliteArguments) {
+    let is_list = sql.ends_with("in (");
+    let next = if is_list { rows.len().next_power_of_two() } else { 1 << rows.len().ilog2() };
+    let count = next.min(ROWS_AT_ONCE);
+    let (now, later) = rows.split_at(count.min(rows.len()));
+    *rows = later;
+    let again = now.iter().rev().cycle().take(count - now.len());
+    let row = format!("({})", ["?"; N].join(","));
+    let text = format!("{sql}values {}{tail}", vec![row.as_str(); count].join(","));
+    let mut arguments = SqliteArguments::default();
+    for cell in now.iter().chain(again).flatten() {
+        let added = match cell {
+            Cell::Text(text) => arguments.add(text.as_deref().map(str::to_owned)),
+            Cell::Number(number) => arguments.add(*number),
+            Cell::Truth(truth) => arguments.add(*truth),
+            Cell::Bytes(bytes) => arguments.add(bytes.as_deref().map(<[u8]>::to_vec)),
+        };
+        added.expect("texts, numbers and bytes can be written");
+    }
+    (text, arguments)
+}
+
+/// A statement for all the rows.
+fn postgres_rows<const N: usize>(
+    sql: &str,
+    rows: &[[Cell<'_>; N]],
+    tail: &str,
+) -> (String, PgArguments) {
+    let each = |prefix: &str| (1..=N).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>().join(",");
+    let (parameters, names) = (each("$"), each("column"));
+    let text = format!("{sql}select * from unnest({parameters}) as rows_({names}){tail}");
+    let mut arguments = PgArguments::default();
+    for column in 0..N {
+        let cells = rows.iter().map(|row| &row[column]);
+        // All cells of a column are made from one type.
+        let added = match &rows[0][column] {
+            Cell::Text(_) => arguments.add(cells.map(Cell::text).collect::<Vec<_>>()),
+            Cell::Number(_) => arguments.add(cells.map(Cell::number).collect::<Vec<_>>()),
+            Cell::Truth(_) => arguments.add(cells.map(Cell::truth).collect::<Vec<_>>()),
+            Cell::Bytes(_) => arguments.add(cells.map(Cell::bytes).collect::<Vec<_>>()),
+        };
+        added.expect("texts, numbers and bytes can be written");
+    }
+    (text, arguments)
+}
+
+impl Cell<'_> {
+    fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { text.as_deref() } else { None }
+    }
+
+    const fn number(&self) -> Option<i64> {
+        if let Self::Number(number) = self { *number } else { None }
+    }
+
+    const fn truth(&self) -> Option<bool> {
+        if let Self::Truth(truth) = self { *truth } else { None }
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        if let Self::Bytes(bytes) = self { bytes.as_deref() } else { None }
+    }
 }
 
 /// A new id: UUIDv7, so that rows sort by when they were made.

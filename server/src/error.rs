@@ -3,6 +3,11 @@
 //! The answer carries a [`Problem`]; `web::problem` writes it as `application/problem+json` (RFC 9457) under
 //! `/api` and as a page elsewhere.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
 use admission::say::Lang;
 use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
@@ -222,10 +227,25 @@ pub struct Problem {
     pub retry_after_s: Option<i64>,
 }
 
+/// While the database is away all requests fail alike: one line a second tells of those since the line before.
+fn log_away(error: &Error) {
+    static LOGGED: Mutex<(Option<Instant>, u64)> = Mutex::new((None, 0));
+    // A panic elsewhere leaves nothing half done in it.
+    let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+    let (last, requests) = &mut *logged;
+    *requests += 1;
+    if last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
+        tracing::error!(cause = %error, requests = *requests, "the database is away; requests failed");
+        *logged = (Some(Instant::now()), 0);
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let problem = self.problem();
-        if problem.refused.status.is_server_error() && !matches!(self, Self::Busy) {
+        if self.is_away() {
+            log_away(&self);
+        } else if problem.refused.status.is_server_error() && !matches!(self, Self::Busy) {
             tracing::error!(cause = %self, "request failed");
         }
         let mut response = problem.refused.status.into_response();

@@ -13,9 +13,12 @@
 //! counters in the order of the events' ids, so they never wait for each other in a circle: work that comes out of
 //! turn runs in the next transaction.
 
-use std::{fmt, panic::AssertUnwindSafe};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all},
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -64,12 +67,57 @@ impl Ledger {
         answer.await.map_err(|_| Error::Busy)?
     }
 
+    /// Has questions about one event decided in one piece of work; gives the outcomes in their order. What spoils that may
+    /// be the fault of one: then each is decided alone.
+    pub(crate) async fn decide<Q, A>(
+        &self,
+        questions: Vec<Arc<Q>>,
+        decide: Decide<Q, A>,
+    ) -> Vec<Result<A>>
+    where
+        Q: Send + Sync + 'static,
+        A: Send + 'static,
+    {
+        let count = questions.len();
+        match self.decide_together(questions.clone(), decide).await {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(Error::Busy) => (0..count).map(|_| Err(Error::Busy)).collect(),
+            Err(error) if error.is_away() => (0..count).map(|_| Err(Error::Away)).collect(),
+            Err(_) => {
+                let alone = |question| async {
+                    self.decide_together(vec![question], decide).await?.pop().ok_or(Error::Busy)
+                };
+                join_all(questions.into_iter().map(alone)).await
+            }
+        }
+    }
+
+    async fn decide_together<Q, A>(
+        &self,
+        questions: Vec<Arc<Q>>,
+        decide: Decide<Q, A>,
+    ) -> Result<Vec<A>>
+    where
+        Q: Send + Sync + 'static,
+        A: Send + 'static,
+    {
+        self.write(move |tx| {
+            let questions = questions.clone();
+            Box::pin(async move { decide(tx, &questions).await })
+        })
+        .await
+    }
+
     /// How many pieces of work are waiting now.
     #[must_use]
     pub fn waiting(&self) -> usize {
         QUEUE - self.queue.capacity()
     }
 }
+
+/// Decides questions about one event; gives as many answers, in their order.
+pub(crate) type Decide<Q, A> =
+    for<'t> fn(&'t mut Tx, &'t [Arc<Q>]) -> BoxFuture<'t, Result<Vec<A>>>;
 
 trait Work: Send {
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<()>>;

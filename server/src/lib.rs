@@ -46,7 +46,9 @@ use axum::{
 use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::{
+    CompressionLayer, DefaultPredicate, Predicate, predicate::SizeAbove,
+};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use error::Error;
@@ -63,6 +65,10 @@ pub struct App {
     pub ledger: ledger::Ledger,
     /// Takes attempts to book, for the ledger.
     pub bookings: booking::Bookings,
+    /// Takes what kiosks ask about scans, for the ledger.
+    pub checks: checkin::Checks,
+    /// Whose keys sign requests.
+    pub kiosks: kiosk::Known,
     /// Tells open pages what changed.
     pub live: live::Live,
     /// Who is signed in.
@@ -97,6 +103,8 @@ impl App {
         let live = live::Live::start(&db);
         let app = Self {
             bookings: booking::Bookings::start(ledger.clone(), db.clone(), &live),
+            kiosks: kiosk::Known::default(),
+            checks: checkin::Checks::start(ledger.clone(), &live),
             sessions: web::session::Sessions::start(db.clone(), &live),
             ledger,
             live,
@@ -184,8 +192,13 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), web::problem::write))
         .layer(from_fn(run_to_end))
         .layer(from_fn_with_state(app.clone(), guard))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .with_state(app)
+}
+
+/// What fits into one packet is sent as it is: the JSON of a booking, above all.
+fn worth_compressing() -> impl Predicate {
+    DefaultPredicate::new().and(SizeAbove::new(1_024))
 }
 
 fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {

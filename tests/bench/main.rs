@@ -24,37 +24,44 @@ use std::path::Path;
 use server::Target;
 use world::World;
 
-const PARTS: [&str; 4] = ["server", "growth", "kiosk", "memory"];
+const PARTS: [&str; 5] = ["decode", "server", "growth", "kiosk", "memory"];
+/// Named beside the parts: only with that one.
+const ENGINES: [&str; 2] = ["sqlite", "postgres"];
 const MEMBERS: u32 = 20_000;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let asked: Vec<String> = std::env::args().filter(|arg| PARTS.contains(&arg.as_str())).collect();
     let wanted = |part: &str| asked.is_empty() || asked.iter().any(|asked| asked == part);
+    let engines: Vec<String> =
+        std::env::args().filter(|arg| ENGINES.contains(&arg.as_str())).collect();
+    let with = |engine: &str| engines.is_empty() || engines.iter().any(|asked| asked == engine);
     let folder = tempfile::Builder::new().prefix("turnout-bench").tempdir()?;
     let (one, two) = (folder.path().join("sqlite"), folder.path().join("postgres"));
     std::fs::create_dir(&one)?;
     std::fs::create_dir(&two)?;
     let mut report = report::Report::new()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    decode::measure(root, &mut report)?;
+    if wanted("decode") {
+        decode::measure(root, &mut report)?;
+    }
     let noop = noop::serve().await?;
 
     let sqlite = Target { engine: "SQLite", share: 0.20 };
     let world = World::start(&one, None, 1).await?;
     let members = world.members(MEMBERS).await?;
-    if wanted("server") {
+    if wanted("server") && with("sqlite") {
         server::measure(&world, &members, &noop, &sqlite, &one, &mut report).await?;
     }
     if wanted("kiosk") {
         kiosk::measure(&world, &one, &mut report).await?;
     }
-    if wanted("growth") {
+    if wanted("growth") && with("sqlite") {
         growth::measure(&world, &members, &noop, sqlite.engine, &one, &mut report).await?;
     }
     drop(world);
 
-    if wanted("server") || wanted("growth") {
+    if (wanted("server") || wanted("growth")) && with("postgres") {
         // A cluster that syncs every commit to the disk, as PostgreSQL does unless told otherwise.
         let database = postgres::fresh_database(&["fsync=on", "synchronous_commit=on"]).await;
         let target = Target { engine: "PostgreSQL", share: 0.15 };

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use turnout_server::{
     db::new_id,
     execute, fetch,
-    web::session::{self, Holder},
+    web::{
+        access::Role,
+        session::{self, Holder},
+    },
 };
 
 use super::TestApp;
@@ -178,10 +181,17 @@ impl TestApp {
 }
 
 impl TestApp {
+    /// An organizer revokes a kiosk, on its page.
     pub(crate) async fn revoke(&self, kiosk: &str) {
-        let mut tx = self.app.db.write().await.expect("write");
-        execute!(tx, "update kiosk set revoked_ms = 1 where id = $1", kiosk).expect("revoke");
-        tx.commit().await.expect("commit");
+        let mut tx = self.app.db.read().await.expect("read");
+        let (event,): (String,) =
+            fetch!(tx, fetch_one, "select event_id from kiosk where id = $1", kiosk)
+                .expect("kiosk");
+        drop(tx);
+        let path = format!("{}/admin/events/{event}/kiosks/{kiosk}/revocation", self.url);
+        let organizer = self.staff(Role::Organizer).await;
+        let answer = self.http.post(path).bearer_auth(&organizer).send().await.expect("answer");
+        assert_eq!(answer.status().as_u16(), 303);
     }
 
     /// How many entries of a kiosk are kept as evidence.

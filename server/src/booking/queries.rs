@@ -19,9 +19,6 @@ use crate::{
     execute, execute_rows, fetch, fetch_rows,
 };
 
-/// Tickets of one `insert`.
-const TICKETS_AT_ONCE: usize = 500;
-
 /// The columns of [`Ticket`].
 macro_rules! ticket_select {
     ($rest:literal) => {
@@ -239,7 +236,7 @@ pub(super) async fn insert_bookings(
             &offer.event_id,
             &offer.id,
             &attempt.person.id,
-            given.status,
+            given.status.word(),
             attempt.places(),
             attempt.guests_json(),
             given.held_ms.map(|held_ms| attempt.now.plus(held_ms).0),
@@ -284,30 +281,27 @@ pub(super) async fn insert_tickets(
     offer: &Offer,
     tickets: &[NewTicket<'_>],
 ) -> Result<()> {
-    // A booking has up to 21 tickets, and a statement takes some 30,000 values at most.
-    for tickets in tickets.chunks(TICKETS_AT_ONCE) {
-        execute_rows!(
-            tx,
-            "insert into ticket (id, event_id, offer_id, booking_id, person_id, holder, holder_search, state, key_id,
-                                 valid_from_ms, valid_to_ms, created_ms, revision) ",
-            tickets,
-            |ticket| [
-                ticket.id.to_string(),
-                &offer.event_id,
-                &offer.id,
-                ticket.booking_id,
-                ticket.person_id,
-                ticket.holder,
-                ticket.holder.to_lowercase(),
-                ticket.state,
-                i64::from(ticket.key_id),
-                offer.valid_from_ms.0,
-                offer.valid_to_ms.0,
-                ticket.created.0,
-                ticket.revision,
-            ],
-        )?;
-    }
+    execute_rows!(
+        tx,
+        "insert into ticket (id, event_id, offer_id, booking_id, person_id, holder, holder_search, state, key_id,
+                             valid_from_ms, valid_to_ms, created_ms, revision) ",
+        tickets,
+        |ticket| [
+            ticket.id.to_string(),
+            &offer.event_id,
+            &offer.id,
+            ticket.booking_id,
+            ticket.person_id,
+            ticket.holder,
+            ticket.holder.to_lowercase(),
+            ticket.state,
+            i64::from(ticket.key_id),
+            offer.valid_from_ms.0,
+            offer.valid_to_ms.0,
+            ticket.created.0,
+            ticket.revision,
+        ],
+    )?;
     Ok(())
 }
 
@@ -362,6 +356,13 @@ pub(crate) async fn ticket(tx: &mut Tx, id: &str) -> Result<Ticket> {
     row.ok_or(Error::NotFound)
 }
 
+/// Those tickets that exist, by id.
+pub(crate) async fn tickets(tx: &mut Tx, ids: &HashSet<String>) -> Result<HashMap<String, Ticket>> {
+    let rows: Vec<Ticket> =
+        fetch_rows!(tx, ticket_select!("where t.id in ("), ids, |id| [id], ")")?;
+    Ok(rows.into_iter().map(|ticket| (ticket.id.clone(), ticket)).collect())
+}
+
 /// The ticket of that id, if it belongs to one of the person's bookings.
 pub(crate) async fn ticket_of(tx: &mut Tx, id: &str, person_id: &str) -> Result<Ticket> {
     let row: Option<Ticket> = fetch!(
@@ -382,13 +383,30 @@ pub(crate) async fn tickets_of_card(
     person_id: &str,
     event_id: &str,
 ) -> Result<Vec<Ticket>> {
-    Ok(fetch!(
+    let mut tickets = tickets_of_cards(tx, HashSet::from([person_id]), event_id).await?;
+    Ok(tickets.remove(person_id).unwrap_or_default())
+}
+
+/// Tickets of each of `people` at an event: those that their cards open.
+pub(crate) async fn tickets_of_cards(
+    tx: &mut Tx,
+    people: HashSet<&str>,
+    event_id: &str,
+) -> Result<HashMap<String, Vec<Ticket>>> {
+    let rows: Vec<Ticket> = fetch_rows!(
         tx,
-        fetch_all,
-        ticket_select!("where t.person_id = $1 and t.event_id = $2 order by t.valid_to_ms, t.id"),
-        person_id,
-        event_id,
-    )?)
+        ticket_select!("where (t.person_id, t.event_id) in ("),
+        people,
+        |id| [id, event_id],
+        ") order by t.valid_to_ms, t.id",
+    )?;
+    let mut tickets = HashMap::<String, Vec<Ticket>>::new();
+    for ticket in rows {
+        if let Some(person) = ticket.person_id.clone() {
+            tickets.entry(person).or_default().push(ticket);
+        }
+    }
+    Ok(tickets)
 }
 
 /// Tickets of an event changed after `revision`, in order, at most `limit`.

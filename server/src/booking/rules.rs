@@ -80,8 +80,7 @@ pub async fn book(app: &App, person: &Person, request: Request, key: &str) -> Re
         return Err(refused.into());
     }
     attempt.sign_ahead();
-    let (booked, event_id) = app.bookings.write(attempt).await??;
-    app.live.changed(&event_id);
+    let (booked, _) = app.bookings.write(attempt).await??;
     Ok(booked)
 }
 

@@ -58,7 +58,7 @@ impl Bookings {
     pub fn start(ledger: Ledger, db: Db, live: &Live) -> Self {
         let (attempts, waiting) = mpsc::channel(QUEUE);
         let (memory, queue) = (Memory::start(db.clone(), live), Queue::default());
-        tokio::spawn(keep(ledger, memory.clone(), queue.clone(), waiting));
+        tokio::spawn(keep(ledger, memory.clone(), live.clone(), queue.clone(), waiting));
         Self {
             attempts,
             memory,
@@ -107,32 +107,46 @@ impl Bookings {
     }
 }
 
-async fn keep(ledger: Ledger, memory: Memory, queue: Queue, mut waiting: mpsc::Receiver<Waiting>) {
+async fn keep(
+    ledger: Ledger,
+    memory: Memory,
+    live: Live,
+    queue: Queue,
+    mut waiting: mpsc::Receiver<Waiting>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         // Work for the ledger is about one event.
         let keys: Vec<String> = batch.iter().map(|(attempt, _)| attempt.key.clone()).collect();
         let mut by_offer = HashMap::<String, Vec<Waiting>>::new();
-        for waiting in batch.drain(..) {
-            by_offer.entry(waiting.0.offer_id.clone()).or_default().push(waiting);
+        for (attempt, reply) in batch.drain(..) {
+            // It may have become known while it waited.
+            match memory.refusal(&attempt) {
+                Some(refused) => drop(reply.send(Ok(Err(refused)))),
+                None => {
+                    let offer_id = attempt.offer_id.clone();
+                    by_offer.entry(offer_id).or_default().push((attempt, reply));
+                }
+            }
         }
-        join_all(by_offer.into_values().map(|waiting| write_and_answer(&ledger, &memory, waiting)))
-            .await;
+        let writing = |waiting: Vec<Waiting>| write_and_answer(&ledger, &memory, &live, waiting);
+        join_all(by_offer.into_values().map(writing)).await;
         queue.leave(keys.iter().map(String::as_str));
     }
 }
 
-async fn write_and_answer(ledger: &Ledger, memory: &Memory, waiting: Vec<Waiting>) {
+async fn write_and_answer(ledger: &Ledger, memory: &Memory, live: &Live, waiting: Vec<Waiting>) {
     let (attempts, replies): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
-    let asked = attempts.clone();
-    let outcomes: Vec<Result<Decision>> = match write(ledger, attempts.clone()).await {
-        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(Error::Busy) => attempts.iter().map(|_| Err(Error::Busy)).collect(),
-        Err(error) if error.is_away() => attempts.iter().map(|_| Err(Error::Away)).collect(),
-        // What spoiled it for all may be the fault of one.
-        Err(_) => join_all(attempts.into_iter().map(|attempt| alone(ledger, attempt))).await,
+    let outcomes =
+        ledger.decide(attempts.clone(), |tx, attempts| Box::pin(decide(tx, attempts))).await;
+    let decided = || attempts.iter().zip(&outcomes);
+    let booked = |(_, outcome): (_, &Result<Decision>)| {
+        Some(outcome.as_ref().ok()?.as_ref().ok()?.1.clone())
     };
-    let refused: Vec<_> = (asked.iter().zip(&outcomes))
+    if let Some(event_id) = decided().find_map(booked) {
+        live.changed(&event_id);
+    }
+    let refused: Vec<_> = decided()
         .filter_map(|(attempt, outcome)| {
             Some((attempt.as_ref(), outcome.as_ref().ok()?.as_ref().err()?))
         })
@@ -144,20 +158,6 @@ async fn write_and_answer(ledger: &Ledger, memory: &Memory, waiting: Vec<Waiting
         // The asker may have gone away; the booking stands all the same.
         drop(reply.send(outcome));
     }
-}
-
-async fn alone(ledger: &Ledger, attempt: Arc<Attempt>) -> Result<Decision> {
-    write(ledger, vec![attempt]).await?.pop().ok_or(Error::Busy)
-}
-
-/// Has attempts for one offer decided and committed; gives the outcomes in their order.
-async fn write(ledger: &Ledger, attempts: Vec<Arc<Attempt>>) -> Result<Vec<Decision>> {
-    ledger
-        .write(move |tx| {
-            let attempts = attempts.clone();
-            Box::pin(async move { decide(tx, &attempts).await })
-        })
-        .await
 }
 
 /// What became of the attempts so far, by the id that a booking of theirs has.

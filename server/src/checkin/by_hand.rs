@@ -79,8 +79,8 @@ async fn admit(
     }
     let row = Row { kind: "hand", verdict: "admitted", event_id, ticket_id, staff, note };
     insert(tx, &row, now).await?;
-    record::recount(tx, event_id, ticket_id).await?;
-    conflict::weigh(tx, event_id, ticket_id, now).await?;
+    record::recount(tx, event_id, &[ticket_id]).await?;
+    conflict::weigh(tx, event_id, &[ticket_id], now).await?;
     audit::record(tx, staff, "admission.hand", ticket_id, note, now).await?;
     tx.notify(event_id).await?;
     Ok(Ok(()))
@@ -154,8 +154,8 @@ async fn take_back(
         )));
     }
     note_undo(tx, staff, event_id, ticket_id, reason, now).await?;
-    record::recount(tx, event_id, ticket_id).await?;
-    conflict::weigh(tx, event_id, ticket_id, now).await?;
+    record::recount(tx, event_id, &[ticket_id]).await?;
+    conflict::weigh(tx, event_id, &[ticket_id], now).await?;
     audit::record(tx, staff, "admission.undo", ticket_id, reason, now).await?;
     tx.notify(event_id).await?;
     Ok(Ok(()))

@@ -1,11 +1,20 @@
-//! A kiosk asks about a scan before it shows its verdict. An admission is claimed provisionally; the kiosk's journal
+//! Kiosks ask about scans before they show a verdict. An admission is claimed provisionally; the kiosk's journal
 //! confirms it, or it lapses.
+//!
+//! Checks that wait are decided together, as bookings are: what is decided is what would be decided one by one.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use admission::{
     Millis, Refusal, Verdict,
     decide::{self, Station, StationKind, Use},
     sync::{Check, Checked},
 };
+use futures_util::future::join_all;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     attendance,
@@ -16,28 +25,28 @@ use crate::{
     booking::{self, Ticket},
     db::Tx,
     error::{Error, Result},
-    event, execute, fetch,
+    event::{self, Event},
+    execute_rows, fetch_rows,
     kiosk::{self, Kiosk},
+    ledger::Ledger,
+    live::Live,
     web::access,
 };
 
-/// What the server would decide about `check`, with an admission claimed.
-pub(crate) async fn check(app: &App, caller: &access::Kiosk, check: Check) -> Result<Checked> {
-    let (now, id) = (app.clock.now(), caller.id.clone());
-    let Answer { verdict, ticket, uses, have_through } = app
-        .ledger
-        .write(move |tx| {
-            let (id, check) = (id.clone(), check.clone());
-            Box::pin(async move { answer(tx, &id, &check, now).await })
-        })
-        .await?;
-    if verdict.is_admitted() {
-        app.live.changed(&caller.event_id);
-    }
-    // A kiosk learns nothing of other events.
-    let ticket = ticket.filter(|ticket| ticket.event_id == caller.event_id);
-    let ticket = ticket.as_ref().map(kiosk::rules::ticket_row).transpose()?;
-    Ok(Checked { verdict, ticket, uses, have_through, server_now: now })
+/// How many checks wait at most.
+const QUEUE: usize = 4_096;
+/// How many are decided together at most.
+const BATCH: usize = 256;
+
+/// A check, with everything that time contributes fixed, so that it may be decided again.
+#[derive(Debug)]
+struct Asked {
+    kiosk_id: String,
+    event_id: String,
+    check: Check,
+    /// The place the scan will have in the kiosk's journal.
+    seq: i64,
+    now: Millis,
 }
 
 /// What the server would decide, on what.
@@ -48,101 +57,252 @@ struct Answer {
     have_through: u64,
 }
 
-async fn answer(tx: &mut Tx, kiosk_id: &str, check: &Check, now: Millis) -> Result<Answer> {
-    let kiosk = kiosk::queries::kiosk(tx, kiosk_id).await?;
+type Waiting = (Arc<Asked>, oneshot::Sender<Result<Answer>>);
+
+/// The way in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Checks(mpsc::Sender<Waiting>);
+
+impl Checks {
+    /// Starts the task that hands checks to the ledger. It ends when the last [`Checks`] is dropped.
+    #[must_use]
+    pub fn start(ledger: Ledger, live: &Live) -> Self {
+        let (checks, waiting) = mpsc::channel(QUEUE);
+        tokio::spawn(keep(ledger, live.clone(), waiting));
+        Self(checks)
+    }
+
+    async fn decide(&self, asked: Asked) -> Result<Answer> {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send((Arc::new(asked), reply)).map_err(|_| Error::Busy)?;
+        answer.await.map_err(|_| Error::Busy)?
+    }
+}
+
+async fn keep(ledger: Ledger, live: Live, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        // Work for the ledger is about one event.
+        let mut by_event = HashMap::<String, Vec<Waiting>>::new();
+        for waiting in batch.drain(..) {
+            by_event.entry(waiting.0.event_id.clone()).or_default().push(waiting);
+        }
+        let deciding = |waiting: Vec<Waiting>| decide_and_answer(&ledger, &live, waiting);
+        join_all(by_event.into_values().map(deciding)).await;
+    }
+}
+
+async fn decide_and_answer(ledger: &Ledger, live: &Live, waiting: Vec<Waiting>) {
+    let (asked, replies): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+    let answers = ledger.decide(asked.clone(), |tx, asked| Box::pin(decide(tx, asked))).await;
+    let is_admitted = |answer: &Answer| answer.verdict.is_admitted();
+    if answers.iter().any(|answer| answer.as_ref().is_ok_and(is_admitted)) {
+        live.changed(&asked[0].event_id);
+    }
+    for (reply, answer) in replies.into_iter().zip(answers) {
+        // The asker may have gone away; its journal will tell.
+        drop(reply.send(answer));
+    }
+}
+
+/// What the server would decide about `check`, with an admission claimed.
+pub(crate) async fn check(app: &App, caller: &access::Kiosk, check: Check) -> Result<Checked> {
+    let now = app.clock.now();
+    let seq = i64::try_from(check.seq)
+        .map_err(|_| Error::invalid("seq", "记录编号过大。", "A number is too large."))?;
+    let (kiosk_id, event_id) = (caller.id.clone(), caller.event_id.clone());
+    let asked = Asked { kiosk_id, event_id, check, seq, now };
+    let Answer { verdict, ticket, uses, have_through } = app.checks.decide(asked).await?;
+    // A kiosk learns nothing of other events.
+    let ticket = ticket.filter(|ticket| ticket.event_id == caller.event_id);
+    let ticket = ticket.as_ref().map(kiosk::rules::ticket_row).transpose()?;
+    Ok(Checked { verdict, ticket, uses, have_through, server_now: now })
+}
+
+/// Decides checks at one event; gives the answers in their order.
+async fn decide(tx: &mut Tx, asked: &[Arc<Asked>]) -> Result<Vec<Answer>> {
+    let event_id = &asked[0].event_id;
     // From here on checks and cancellations of this event are serial across server processes: two doors cannot both
     // find a ticket unused.
-    event::queries::hold(tx, &kiosk.event_id).await?;
-    let have_through = u64::try_from(kiosk.head_seq).map_err(anyhow::Error::from)?;
-    let refusal = |refusal, ticket| {
-        Ok(Answer { verdict: Verdict::Refused(refusal), ticket, uses: Vec::new(), have_through })
-    };
-    let refused = |why| refusal(why, None);
-    let tickets = match (&check.ticket, &check.card) {
-        (Some((id, reissue)), _) => match booking::queries::ticket(tx, &id.to_string()).await {
-            Ok(ticket) if i64::from(*reissue) < ticket.reissue => {
-                return refusal(Refusal::Revoked, Some(ticket));
+    event::queries::hold(tx, event_id).await?;
+    let event = event::queries::event(tx, event_id).await?;
+    let kiosks: HashSet<&str> = asked.iter().map(|asked| asked.kiosk_id.as_str()).collect();
+    let kiosks = kiosk::queries::kiosks(tx, kiosks).await?;
+    let mut answers = HashMap::new();
+    let mut waiting: VecDeque<(usize, &Asked)> =
+        asked.iter().map(Arc::as_ref).enumerate().collect();
+    while !waiting.is_empty() {
+        // How many are inside depends on everybody who was let in before.
+        let together = if event.capacity.is_some() { 1 } else { waiting.len() };
+        let round: Vec<_> = waiting.drain(..together).collect();
+        let found = find(tx, &event, &round).await?;
+        let (mut tickets, mut places) = (HashSet::new(), HashSet::new());
+        let (mut now, mut later) = (Vec::new(), Vec::new());
+        for ((at, asked), found) in round.into_iter().zip(found) {
+            let kiosk = kiosks.get(&asked.kiosk_id).ok_or(Error::NotFound)?;
+            // A second check of a ticket, or under the same place, must find what the first one left.
+            let is_free = !found.tickets().iter().any(|ticket| tickets.contains(&ticket.id))
+                && !places.contains(&(&asked.kiosk_id, asked.seq));
+            if is_free {
+                tickets.extend(found.tickets().iter().map(|ticket| ticket.id.clone()));
+                places.insert((&asked.kiosk_id, asked.seq));
+                now.push((at, Case { asked, kiosk, found }));
+            } else {
+                later.push((at, asked));
             }
-            Ok(ticket) => vec![ticket],
-            Err(Error::NotFound) => return refused(Refusal::Unknown),
-            Err(error) => return Err(error),
+        }
+        for other in later.into_iter().rev() {
+            waiting.push_front(other);
+        }
+        let (order, cases): (Vec<usize>, Vec<Case<'_>>) = now.into_iter().unzip();
+        answers.extend(order.into_iter().zip(decide_round(tx, &event, cases).await?));
+    }
+    let answer = |at| answers.remove(&at).expect("each was in a round");
+    Ok((0..asked.len()).map(answer).collect())
+}
+
+/// A check, and what it is about.
+struct Case<'a> {
+    asked: &'a Asked,
+    kiosk: &'a Kiosk,
+    found: Found,
+}
+
+/// What a check is about.
+enum Found {
+    /// The ticket of its code, or those that its card opens.
+    Tickets(Vec<Ticket>),
+    /// Nothing that could let anybody in.
+    Refused(Refusal, Option<Box<Ticket>>),
+}
+
+impl Found {
+    fn tickets(&self) -> &[Ticket] {
+        match self {
+            Self::Tickets(tickets) => tickets,
+            Self::Refused(..) => &[],
+        }
+    }
+}
+
+/// What each of the checks is about.
+async fn find(tx: &mut Tx, event: &Event, round: &[(usize, &Asked)]) -> Result<Vec<Found>> {
+    let checks = || round.iter().map(|(_, asked)| &asked.check);
+    let ids: HashSet<String> =
+        checks().filter_map(|check| Some(check.ticket?.0.to_string())).collect();
+    let tickets = booking::queries::tickets(tx, &ids).await?;
+    let without_code = checks().filter(|check| check.ticket.is_none());
+    let prints: HashSet<&[u8]> =
+        without_code.filter_map(|check| Some(check.card.as_ref()?.0.as_slice())).collect();
+    let cards = kiosk::queries::cards(tx, &prints).await?;
+    let people = cards.values().map(|card| card.person_id.as_str()).collect();
+    let of_cards = booking::queries::tickets_of_cards(tx, people, &event.id).await?;
+    let found = checks().map(|check| match (&check.ticket, &check.card) {
+        (Some((id, reissue)), _) => match tickets.get(&id.to_string()) {
+            None => Found::Refused(Refusal::Unknown, None),
+            Some(ticket) if i64::from(*reissue) < ticket.reissue => {
+                Found::Refused(Refusal::Revoked, Some(Box::new(ticket.clone())))
+            }
+            Some(ticket) => Found::Tickets(vec![ticket.clone()]),
         },
-        (None, Some(card)) => match kiosk::queries::card(tx, &card.0).await? {
-            None => return refused(Refusal::UnknownCard),
-            Some(card) if card.blocked => return refused(Refusal::BlockedCard),
+        (None, Some(card)) => match cards.get(card.0.as_slice()) {
+            None => Found::Refused(Refusal::UnknownCard, None),
+            Some(card) if card.blocked => Found::Refused(Refusal::BlockedCard, None),
             Some(card) => {
-                booking::queries::tickets_of_card(tx, &card.person_id, &kiosk.event_id).await?
+                Found::Tickets(of_cards.get(&card.person_id).cloned().unwrap_or_default())
             }
         },
-        (None, None) => return refused(Refusal::Unknown),
-    };
-    let station = station(tx, &kiosk).await?;
-    let mut known = Vec::with_capacity(tickets.len());
-    for ticket in &tickets {
-        known.push((decided(ticket)?, history(tx, ticket, &kiosk.id, check.seq).await?));
+        (None, None) => Found::Refused(Refusal::Unknown, None),
+    });
+    Ok(found.collect())
+}
+
+/// Decides cases about different tickets.
+async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Result<Vec<Answer>> {
+    let mut histories = histories(tx, &cases).await?;
+    let mut answers = Vec::with_capacity(cases.len());
+    let mut admitted = Vec::new();
+    for Case { asked, kiosk, found } in cases {
+        let have_through = u64::try_from(kiosk.head_seq).map_err(anyhow::Error::from)?;
+        let tickets = match found {
+            Found::Tickets(tickets) => tickets,
+            Found::Refused(why, ticket) => {
+                let (verdict, ticket) = (Verdict::Refused(why), ticket.map(|ticket| *ticket));
+                answers.push(Answer { verdict, ticket, uses: Vec::new(), have_through });
+                continue;
+            }
+        };
+        let mut known = Vec::with_capacity(tickets.len());
+        for ticket in &tickets {
+            known.push((decided(ticket)?, histories.remove(&ticket.id).unwrap_or_default()));
+        }
+        let station = station(event, kiosk)?;
+        let (mut verdict, at) = decide::decide_for_card(&known, &station, asked.now);
+        let ticket = at.and_then(|at| tickets.into_iter().nth(at));
+        let uses = at.map(|at| known.swap_remove(at).1).unwrap_or_default();
+        if let (Verdict::Admitted, StationKind::Gate, Some(ticket)) =
+            (&verdict, station.kind, &ticket)
+            && is_full(tx, event, &ticket.id).await?
+        {
+            verdict = Verdict::Refused(Refusal::Full);
+        }
+        if let (Verdict::Admitted, Some(ticket)) = (&verdict, &ticket) {
+            admitted.push((asked, kiosk, ticket.id.clone()));
+        }
+        answers.push(Answer { verdict, ticket, uses, have_through });
     }
-    let (mut verdict, at) = decide::decide_for_card(&known, &station, now);
-    let ticket = at.and_then(|at| tickets.into_iter().nth(at));
-    let uses = at.map(|at| known.swap_remove(at).1).unwrap_or_default();
-    if let (Verdict::Admitted, StationKind::Gate, Some(ticket)) = (&verdict, station.kind, &ticket)
-        && is_full(tx, &kiosk.event_id, &ticket.id).await?
-    {
-        verdict = Verdict::Refused(Refusal::Full);
-    }
-    if let (Verdict::Admitted, Some(ticket)) = (&verdict, &ticket) {
-        claim(tx, &kiosk, check, ticket, now).await?;
-    }
-    Ok(Answer { verdict, ticket, uses, have_through })
+    claim(tx, event, &admitted).await?;
+    Ok(answers)
 }
 
 /// Whether the event holds as many as were approved, apart from the ticket that asks: a retry finds its own claim.
-async fn is_full(tx: &mut Tx, event_id: &str, ticket_id: &str) -> Result<bool> {
-    match event::queries::event(tx, event_id).await?.capacity {
+async fn is_full(tx: &mut Tx, event: &Event, ticket_id: &str) -> Result<bool> {
+    match event.capacity {
         None => Ok(false),
-        Some(capacity) => Ok(attendance::inside(tx, event_id, Some(ticket_id)).await? >= capacity),
+        Some(capacity) => Ok(attendance::inside(tx, &event.id, Some(ticket_id)).await? >= capacity),
     }
 }
 
-/// Counts the admission until the kiosk's journal says what the door did. A repeated question finds its own claim.
-async fn claim(
-    tx: &mut Tx,
-    kiosk: &Kiosk,
-    check: &Check,
-    ticket: &Ticket,
-    now: Millis,
-) -> Result<()> {
-    let seq = i64::try_from(check.seq).map_err(anyhow::Error::from)?;
-    let (before, _) = record::take_provisional(tx, &kiosk.id, seq).await?;
+/// Counts admissions of different tickets until the kiosks' journals say what the doors did. A repeated question finds
+/// its own claim.
+async fn claim(tx: &mut Tx, event: &Event, admitted: &[(&Asked, &Kiosk, String)]) -> Result<()> {
+    if admitted.is_empty() {
+        return Ok(());
+    }
+    let places = admitted.iter().map(|(asked, kiosk, _)| (kiosk.id.as_str(), asked.seq));
+    let before = record::take_provisional(tx, &places.collect::<Vec<_>>()).await?;
     // Under a place that is journaled already nothing is claimed: the door has decided.
-    execute!(
+    execute_rows!(
         tx,
         "insert into scan (id, event_id, kiosk_id, seq, kind, station_kind, station, medium, ticket_id, verdict, trust,
-                           at_ms, true_ms, received_ms, provisional)
-         values ($1, $2, $3, $4, 'scan', $5, $6, $7, $8, 'admitted', 'live', $9, $10, $10, true)
-         on conflict (kiosk_id, seq) do nothing",
-        format!("{}-{seq}", kiosk.id),
-        &kiosk.event_id,
-        &kiosk.id,
-        seq,
-        &kiosk.station_kind,
-        &kiosk.station,
-        check.medium.word(),
-        &ticket.id,
-        check.at.0,
-        now.0,
+                           at_ms, true_ms, received_ms, provisional) ",
+        admitted,
+        |(asked, kiosk, ticket)| [
+            format!("{}-{}", kiosk.id, asked.seq),
+            &event.id,
+            &kiosk.id,
+            asked.seq,
+            "scan",
+            &kiosk.station_kind,
+            &kiosk.station,
+            asked.check.medium.word(),
+            ticket,
+            "admitted",
+            "live",
+            asked.check.at.0,
+            asked.now.0,
+            asked.now.0,
+            true,
+        ],
+        " on conflict (kiosk_id, seq) do nothing",
     )?;
-    if let Some(before) = before
-        && before != ticket.id
-    {
-        record::recount(tx, &kiosk.event_id, &before).await?;
-    }
-    record::recount(tx, &kiosk.event_id, &ticket.id).await?;
-    tx.notify(&kiosk.event_id).await?;
-    Ok(())
+    let mut changed: HashSet<&str> = admitted.iter().map(|(.., ticket)| ticket.as_str()).collect();
+    changed.extend(before.values().filter_map(|before| before.ticket_id.as_deref()));
+    record::recount(tx, &event.id, &changed.into_iter().collect::<Vec<_>>()).await?;
+    Ok(tx.notify(&event.id).await?)
 }
 
-async fn station(tx: &mut Tx, kiosk: &Kiosk) -> Result<Station> {
-    let event = event::queries::event(tx, &kiosk.event_id).await?;
+fn station(event: &Event, kiosk: &Kiosk) -> Result<Station> {
     Ok(Station {
         kind: StationKind::from_word(&kiosk.station_kind).unwrap_or(StationKind::Gate),
         name: kiosk.station.clone(),
@@ -162,19 +322,21 @@ pub(super) fn decided(ticket: &Ticket) -> Result<decide::Ticket> {
     })
 }
 
-/// Uses of the ticket, apart from what only a check claimed for the kiosk that asks: it knows itself what it did, and a
+/// Uses of each ticket, apart from what only a check claimed for the kiosk that asks: it knows itself what it did, and a
 /// retry is recognised before any rule.
-async fn history(tx: &mut Tx, ticket: &Ticket, kiosk_id: &str, seq: u64) -> Result<Vec<Use>> {
-    let rows: Vec<Counted> = fetch!(
+async fn histories(tx: &mut Tx, cases: &[Case<'_>]) -> Result<HashMap<String, Vec<Use>>> {
+    let asked = cases.iter().flat_map(|case| {
+        case.found.tickets().iter().map(|ticket| (ticket.id.as_str(), case.asked))
+    });
+    let rows: Vec<Counted> = fetch_rows!(
         tx,
-        fetch_all,
-        "select true_ms, station, station_kind from scan
-         where ticket_id = $1 and verdict = 'admitted' and undone_ms is null
-           and (kiosk_id is null or kiosk_id <> $2 or (seq <> $3 and not provisional))
-         order by true_ms, id",
-        &ticket.id,
-        kiosk_id,
-        i64::try_from(seq).map_err(anyhow::Error::from)?,
+        "select s.ticket_id, s.true_ms, s.station, s.station_kind from (",
+        asked,
+        |(ticket_id, asked)| [ticket_id, &asked.kiosk_id, asked.seq],
+        ") v join scan s on s.ticket_id = v.column1
+         where s.verdict = 'admitted' and s.undone_ms is null
+           and (s.kiosk_id is null or s.kiosk_id <> v.column2 or (s.seq <> v.column3 and not s.provisional))
+         order by s.true_ms, s.id",
     )?;
-    Ok(rows.into_iter().map(Counted::into_use).collect())
+    Ok(Counted::by_ticket(rows))
 }

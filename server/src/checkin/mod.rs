@@ -12,6 +12,7 @@ mod holders;
 mod outcome;
 pub(crate) mod record;
 
+pub use check::Checks;
 pub(crate) use export::sheet;
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -1,5 +1,7 @@
 //! Scans go into the books here, and nowhere else. What a ticket's first admission is follows from them.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use admission::{
     Millis,
     decide::{StationKind, Use},
@@ -10,7 +12,7 @@ use super::conflict;
 use crate::{
     db::Tx,
     error::{Error, Result},
-    event, execute, fetch,
+    event, execute, execute_rows, fetch, fetch_rows,
     kiosk::{self, Kiosk},
 };
 
@@ -27,79 +29,161 @@ pub(crate) struct Recorded<'a> {
 /// A use of a ticket as its scan says it.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Counted {
+    ticket_id: String,
     true_ms: i64,
     station: String,
     station_kind: String,
 }
 
 impl Counted {
-    pub(super) fn into_use(self) -> Use {
+    fn into_use(self) -> Use {
         let kind = StationKind::from_word(&self.station_kind).unwrap_or(StationKind::Gate);
         Use { at: Millis(self.true_ms), station: self.station, kind }
     }
+
+    /// The uses of each ticket, in the order of the rows.
+    pub(super) fn by_ticket(rows: Vec<Self>) -> HashMap<String, Vec<Use>> {
+        let mut uses = HashMap::<String, Vec<Use>>::new();
+        for mut row in rows {
+            let ticket = std::mem::take(&mut row.ticket_id);
+            uses.entry(ticket).or_default().push(row.into_use());
+        }
+        uses
+    }
 }
 
-/// Writes a scan of a kiosk's journal. It takes the place of what a check counted provisionally under the same id:
-/// the kiosk's own verdict is final.
-pub(crate) async fn scan(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) -> Result<()> {
-    let scan = recorded.scan;
-    let seq = i64::try_from(scan.seq).map_err(anyhow::Error::from)?;
-    let ticket = match &scan.deed.walk_in {
-        Some(walk_in) if scan.verdict.is_admitted() => {
-            kiosk::allotment::give(tx, kiosk, recorded, walk_in).await?
+impl Recorded<'_> {
+    /// It is about its own ticket and nothing else, so it makes no difference to others what is written first.
+    fn is_plain(&self) -> bool {
+        let deed = &self.scan.deed;
+        deed.walk_in.is_none() && deed.about.is_none()
+    }
+
+    fn seq(&self) -> Result<i64> {
+        Ok(i64::try_from(self.scan.seq).map_err(anyhow::Error::from)?)
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.scan.deed.act {
+            Act::Scan | Act::WalkIn => "scan",
+            Act::Hand | Act::Override => "hand",
+            Act::Undo | Act::Consent => "undo",
         }
-        _ => known_ticket(tx, scan, &kiosk.event_id).await?,
-    };
-    let (before, undone_ms) = take_provisional(tx, &kiosk.id, seq).await?;
-    // What staff took back between the check and now stays taken back.
-    let undone_ms = undone_ms.filter(|_| before == ticket);
-    // Nothing happens after it is heard of, whatever a kiosk's clock says.
-    let true_ms = scan.true_at().0.clamp(0, recorded.received.0);
-    let kind = match scan.deed.act {
-        Act::Scan | Act::WalkIn => "scan",
-        Act::Hand | Act::Override => "hand",
-        Act::Undo | Act::Consent => "undo",
-    };
-    execute!(
+    }
+
+    /// Nothing happens after it is heard of, whatever a kiosk's clock says.
+    fn true_ms(&self) -> i64 {
+        self.scan.true_at().0.clamp(0, self.received.0)
+    }
+}
+
+/// Writes scans of a kiosk's journal, in their order. Each takes the place of what a check counted provisionally under
+/// the same id: the kiosk's own verdict is final. The event's counter is held.
+pub(crate) async fn scans(tx: &mut Tx, kiosk: &Kiosk, recorded: &[Recorded<'_>]) -> Result<()> {
+    for run in recorded.chunk_by(|one, next| one.is_plain() && next.is_plain()) {
+        write(tx, kiosk, run).await?;
+    }
+    if !recorded.is_empty() {
+        tx.notify(&kiosk.event_id).await?;
+    }
+    Ok(())
+}
+
+/// Writes one scan, or several plain ones together.
+async fn write(tx: &mut Tx, kiosk: &Kiosk, run: &[Recorded<'_>]) -> Result<()> {
+    let tickets = tickets_of(tx, kiosk, run).await?;
+    let places = run.iter().map(|recorded| Ok((kiosk.id.as_str(), recorded.seq()?)));
+    let places: Vec<(&str, i64)> = places.collect::<Result<_>>()?;
+    let mut counted = take_provisional(tx, &places).await?;
+    let mut rows = Vec::with_capacity(run.len());
+    let mut changed = BTreeSet::new();
+    for ((recorded, ticket), (_, seq)) in run.iter().zip(&tickets).zip(&places) {
+        let (before, undone_ms) = counted
+            .remove(&(kiosk.id.clone(), *seq))
+            .map_or((None, None), |before| (before.ticket_id, before.undone_ms));
+        // What staff took back between the check and now stays taken back.
+        let undone_ms = undone_ms.filter(|_| before == *ticket);
+        rows.push((recorded, *seq, ticket, undone_ms));
+        changed.extend(before);
+        changed.extend(ticket.clone());
+    }
+    execute_rows!(
         tx,
         "insert into scan (id, event_id, kiosk_id, seq, entry, kind, station_kind, station, medium, ticket_id, verdict,
-                           reason, trust, at_ms, true_ms, error_ms, received_ms, undone_ms, act, operator, against, note)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
-        format!("{}-{seq}", kiosk.id),
-        &kiosk.event_id,
-        &kiosk.id,
-        seq,
-        &recorded.entry.0,
-        kind,
-        scan.station_kind.word(),
-        &scan.station,
-        scan.medium.word(),
-        &ticket,
-        scan.verdict.word(),
-        scan.verdict.reason().filter(|_| kind != "undo").map(admission::Reason::word),
-        scan.trust.word(),
-        scan.at.0,
-        true_ms,
-        scan.skew.map_or(0, |skew| skew.error_ms),
-        recorded.received.0,
-        undone_ms,
-        scan.deed.act.word(),
-        &scan.deed.operator,
-        scan.deed.against.map(admission::Reason::word),
-        &scan.deed.why,
+                           reason, trust, at_ms, true_ms, error_ms, received_ms, undone_ms, act, operator, against, note) ",
+        &rows,
+        |(recorded, seq, ticket, undone_ms)| [
+            format!("{}-{seq}", kiosk.id),
+            &kiosk.event_id,
+            &kiosk.id,
+            *seq,
+            &recorded.entry.0,
+            recorded.kind(),
+            recorded.scan.station_kind.word(),
+            &recorded.scan.station,
+            recorded.scan.medium.word(),
+            ticket.as_deref(),
+            recorded.scan.verdict.word(),
+            reason(recorded),
+            recorded.scan.trust.word(),
+            recorded.scan.at.0,
+            recorded.true_ms(),
+            recorded.scan.skew.map_or(0, |skew| skew.error_ms),
+            recorded.received.0,
+            *undone_ms,
+            recorded.scan.deed.act.word(),
+            recorded.scan.deed.operator.as_deref(),
+            recorded.scan.deed.against.map(admission::Reason::word),
+            recorded.scan.deed.why.as_deref(),
+        ],
     )?;
-    amend(tx, &kiosk.id, scan, true_ms).await?;
-    if before != ticket
-        && let Some(before) = &before
+    for recorded in run {
+        amend(tx, &kiosk.id, recorded.scan, recorded.true_ms()).await?;
+    }
+    let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+    recount(tx, &kiosk.event_id, &changed).await?;
+    let weighed: BTreeSet<&str> = tickets.iter().flatten().map(String::as_str).collect();
+    let weighed: Vec<&str> = weighed.into_iter().collect();
+    let received = run.last().map_or(Millis(0), |recorded| recorded.received);
+    conflict::weigh(tx, &kiosk.event_id, &weighed, received).await
+}
+
+/// Why it was refused; what only tells of another entry was not.
+fn reason(recorded: &Recorded<'_>) -> Option<&'static str> {
+    recorded
+        .scan
+        .verdict
+        .reason()
+        .filter(|_| recorded.kind() != "undo")
+        .map(admission::Reason::word)
+}
+
+/// The id of each scan's ticket, when it is a ticket of this event that exists. A code can be valid for another event.
+async fn tickets_of(
+    tx: &mut Tx,
+    kiosk: &Kiosk,
+    run: &[Recorded<'_>],
+) -> Result<Vec<Option<String>>> {
+    if let [recorded] = run
+        && let Some(walk_in) = &recorded.scan.deed.walk_in
+        && recorded.scan.verdict.is_admitted()
     {
-        recount(tx, &kiosk.event_id, before).await?;
+        return Ok(vec![kiosk::allotment::give(tx, kiosk, recorded, walk_in).await?]);
     }
-    if let Some(ticket) = &ticket {
-        recount(tx, &kiosk.event_id, ticket).await?;
-        conflict::weigh(tx, &kiosk.event_id, ticket, recorded.received).await?;
-    }
-    tx.notify(&kiosk.event_id).await?;
-    Ok(())
+    let ids = run.iter().map(|recorded| recorded.scan.ticket.map(|id| id.to_string()));
+    let ids: Vec<Option<String>> = ids.collect();
+    let known: Vec<(String, String)> = fetch_rows!(
+        tx,
+        "select id, event_id from ticket where id in (",
+        ids.iter().flatten(),
+        |id| [id],
+        ")",
+    )?;
+    let known: HashSet<String> = (known.into_iter())
+        .filter(|(_, event_id)| *event_id == kiosk.event_id)
+        .map(|(id, _)| id)
+        .collect();
+    Ok(ids.into_iter().map(|id| id.filter(|id| known.contains(id))).collect())
 }
 
 /// What an entry says about an earlier one of the same journal.
@@ -127,32 +211,47 @@ async fn amend(tx: &mut Tx, kiosk_id: &str, scan: &Scan, true_ms: i64) -> Result
     Ok(())
 }
 
-/// Removes what a check counted under that place, if anything; gives its ticket, and when staff took it back.
-pub(super) async fn take_provisional(
-    tx: &mut Tx,
-    kiosk_id: &str,
+/// What a check counted under a place of a kiosk's journal.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Provisional {
+    kiosk_id: String,
     seq: i64,
-) -> Result<(Option<String>, Option<i64>)> {
-    let removed: Option<(Option<String>, Option<i64>)> = fetch!(
-        tx,
-        fetch_optional,
-        "delete from scan where kiosk_id = $1 and seq = $2 and provisional returning ticket_id, undone_ms",
-        kiosk_id,
-        seq,
-    )?;
-    Ok(removed.unwrap_or_default())
+    pub(super) ticket_id: Option<String>,
+    /// When staff took it back.
+    undone_ms: Option<i64>,
 }
 
-/// The journal line that is kept under that place.
-pub(crate) async fn entry(tx: &mut Tx, kiosk_id: &str, seq: i64) -> Result<Option<String>> {
-    let row: Option<(Option<String>,)> = fetch!(
+/// Removes what checks counted under those places, if anything; gives it by kiosk and place.
+pub(super) async fn take_provisional(
+    tx: &mut Tx,
+    places: &[(&str, i64)],
+) -> Result<HashMap<(String, i64), Provisional>> {
+    let removed: Vec<Provisional> = fetch_rows!(
         tx,
-        fetch_optional,
-        "select entry from scan where kiosk_id = $1 and seq = $2 and not provisional",
-        kiosk_id,
-        seq,
+        "delete from scan where provisional and (kiosk_id, seq) in (",
+        places,
+        |(kiosk_id, seq)| [*kiosk_id, *seq],
+        ") returning kiosk_id, seq, ticket_id, undone_ms",
     )?;
-    Ok(row.and_then(|(entry,)| entry))
+    Ok(removed.into_iter().map(|row| ((row.kiosk_id.clone(), row.seq), row)).collect())
+}
+
+/// The journal lines that are kept under places from the first through the last.
+pub(crate) async fn entries(
+    tx: &mut Tx,
+    kiosk_id: &str,
+    first: i64,
+    last: i64,
+) -> Result<HashMap<i64, String>> {
+    let rows: Vec<(i64, Option<String>)> = fetch!(
+        tx,
+        fetch_all,
+        "select seq, entry from scan where kiosk_id = $1 and seq >= $2 and seq <= $3 and not provisional",
+        kiosk_id,
+        first,
+        last,
+    )?;
+    Ok(rows.into_iter().filter_map(|(seq, entry)| Some((seq, entry?))).collect())
 }
 
 /// Takes back what checks counted and the door never did: provisional rows above the journal's head, older than
@@ -171,65 +270,91 @@ pub(crate) async fn drop_unconfirmed(
         head_seq,
         before.0,
     )?;
-    for ticket in dropped.iter().filter_map(|(ticket,)| ticket.as_deref()) {
-        recount(tx, &kiosk.event_id, ticket).await?;
-    }
+    let tickets: BTreeSet<&str> = dropped.iter().filter_map(|(id,)| id.as_deref()).collect();
+    recount(tx, &kiosk.event_id, &tickets.into_iter().collect::<Vec<_>>()).await?;
     if !dropped.is_empty() {
         tx.notify(&kiosk.event_id).await?;
     }
     Ok(())
 }
 
-/// Computes a ticket's uses and its first admission from its scans; the event's counter is held already. When they
-/// changed, the ticket takes a revision, so that the kiosks hear of it.
-pub(crate) async fn recount(tx: &mut Tx, event_id: &str, ticket_id: &str) -> Result<()> {
-    let rows: Vec<Counted> = fetch!(
+/// What the scans of a ticket come to.
+#[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
+struct Sum {
+    id: String,
+    used_ms: Option<i64>,
+    used_station: Option<String>,
+    history: Option<String>,
+}
+
+impl Sum {
+    fn of(id: String, uses: &[Use]) -> Result<Self> {
+        // Somebody at a stand, or on the way out, was let in by a door that has not spoken yet.
+        let counts = |kind| {
+            matches!(kind, StationKind::Gate | StationKind::Counter | StationKind::Checkpoint)
+        };
+        let first = uses.iter().find(|used| counts(used.kind));
+        let history = serde_json::to_string(uses).map_err(anyhow::Error::from)?;
+        Ok(Self {
+            id,
+            used_ms: first.map(|used| used.at.0),
+            used_station: first.map(|used| used.station.clone()),
+            history: Some(history).filter(|_| !uses.is_empty()),
+        })
+    }
+}
+
+/// Computes uses and first admission of each of these different tickets from its scans; the event's counter is held
+/// already. Each ticket of which they changed takes a revision, so that the kiosks hear of it.
+pub(crate) async fn recount(tx: &mut Tx, event_id: &str, tickets: &[&str]) -> Result<()> {
+    let mut uses = uses_of(tx, tickets).await?;
+    let before: Vec<Sum> = fetch_rows!(
         tx,
-        fetch_all,
-        "select true_ms, station, station_kind from scan
-         where ticket_id = $1 and verdict = 'admitted' and undone_ms is null order by true_ms, id",
-        ticket_id,
+        "select id, used_ms, used_station, history from ticket where id in (",
+        tickets,
+        |id| [*id],
+        ")",
     )?;
-    let uses: Vec<Use> = rows.into_iter().map(Counted::into_use).collect();
-    // Somebody at a stand, or on the way out, was let in by a door that has not spoken yet.
-    let counts =
-        |kind| matches!(kind, StationKind::Gate | StationKind::Counter | StationKind::Checkpoint);
-    let first = uses.iter().find(|used| counts(used.kind));
-    let (used_ms, station) =
-        first.map_or((None, None), |used| (Some(used.at.0), Some(used.station.clone())));
-    let history = serde_json::to_string(&uses).map_err(anyhow::Error::from)?;
-    let history = Some(history).filter(|_| !uses.is_empty());
-    let row: Option<(Option<i64>, Option<String>, Option<String>)> = fetch!(
-        tx,
-        fetch_optional,
-        "select used_ms, used_station, history from ticket where id = $1",
-        ticket_id
-    )?;
-    if row.ok_or(Error::NotFound)? == (used_ms, station.clone(), history.clone()) {
+    if before.len() < tickets.len() {
+        return Err(Error::NotFound);
+    }
+    let mut changed = Vec::new();
+    for before in before {
+        let sum = Sum::of(before.id.clone(), &uses.remove(&before.id).unwrap_or_default())?;
+        if sum != before {
+            changed.push(sum);
+        }
+    }
+    if changed.is_empty() {
         return Ok(());
     }
-    let revision = event::queries::next_revisions(tx, event_id, 1).await?;
-    execute!(
+    let count = i64::try_from(changed.len()).unwrap_or(i64::MAX);
+    let first = event::queries::next_revisions(tx, event_id, count).await?;
+    execute_rows!(
         tx,
-        "update ticket set used_ms = $2, used_station = $3, revision = $4, history = $5 where id = $1",
-        ticket_id,
-        used_ms,
-        station,
-        revision,
-        history,
+        "with v (id, used_ms, used_station, history, revision) as (",
+        changed.iter().zip(first..),
+        |(sum, revision)| [
+            &sum.id,
+            sum.used_ms,
+            &sum.used_station,
+            &sum.history,
+            revision,
+        ],
+        ") update ticket set used_ms = v.used_ms, used_station = v.used_station, history = v.history,
+                             revision = v.revision from v where ticket.id = v.id",
     )?;
     Ok(())
 }
 
-/// The id of the scan's ticket, when it is a ticket of this event that exists. A code can be valid for another event.
-async fn known_ticket(tx: &mut Tx, scan: &Scan, event_id: &str) -> Result<Option<String>> {
-    let Some(id) = scan.ticket else { return Ok(None) };
-    let row: Option<(String,)> = fetch!(
+async fn uses_of(tx: &mut Tx, tickets: &[&str]) -> Result<HashMap<String, Vec<Use>>> {
+    let rows: Vec<Counted> = fetch_rows!(
         tx,
-        fetch_optional,
-        "select id from ticket where id = $1 and event_id = $2",
-        id.to_string(),
-        event_id,
+        "select ticket_id, true_ms, station, station_kind from scan
+         where verdict = 'admitted' and undone_ms is null and ticket_id in (",
+        tickets,
+        |id| [*id],
+        ") order by true_ms, id",
     )?;
-    Ok(row.map(|(id,)| id))
+    Ok(Counted::by_ticket(rows))
 }

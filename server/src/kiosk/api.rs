@@ -130,6 +130,9 @@ pub(crate) async fn receive(app: &App, kiosk_id: &str, upload: Upload) -> Result
             Box::pin(async move { upload::receive(tx, &id, &upload, key_id, now).await })
         })
         .await?;
+    if outcome.is_err() {
+        app.kiosks.forget(kiosk_id);
+    }
     // A sign of life changes nothing that is shown.
     if news {
         app.live.changed(&event_id);

@@ -3,6 +3,7 @@
 pub(crate) mod allotment;
 mod api;
 mod health;
+mod memory;
 mod pages;
 mod people;
 pub(crate) mod queries;
@@ -11,6 +12,7 @@ mod upload;
 
 pub(crate) use api::receive;
 pub(crate) use health::Health;
+pub use memory::Known;
 pub(crate) use pages::routes as desk;
 pub(crate) use rules::signed_by;
 use utoipa_axum::{router::OpenApiRouter, routes};

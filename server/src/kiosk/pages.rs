@@ -219,6 +219,7 @@ async fn revoke(
         tx.notify(&event).await?;
     }
     tx.commit().await?;
+    app.kiosks.forget(&kiosk);
     app.live.changed(&event);
     Ok(Redirect::to(&format!("/admin/events/{event}/kiosks?done=revoked")).into_response())
 }

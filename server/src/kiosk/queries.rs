@@ -1,12 +1,14 @@
 //! The SQL of kiosks.
 
+use std::collections::{HashMap, HashSet};
+
 use admission::{Millis, scan::Chain};
 
 use super::{Kiosk, rules::NewKiosk};
 use crate::{
     db::{Tx, new_id},
     error::{Error, Result},
-    execute, fetch,
+    execute, fetch, fetch_rows,
 };
 
 /// Writes a kiosk that is still to enrol; gives its id.
@@ -62,6 +64,13 @@ pub(crate) async fn enrol(
 pub(crate) async fn kiosk(tx: &mut Tx, id: &str) -> Result<Kiosk> {
     let row: Option<Kiosk> = fetch!(tx, fetch_optional, "select * from kiosk where id = $1", id)?;
     row.ok_or(Error::NotFound)
+}
+
+/// Those kiosks, by id.
+pub(crate) async fn kiosks(tx: &mut Tx, ids: HashSet<&str>) -> Result<HashMap<String, Kiosk>> {
+    let rows: Vec<Kiosk> =
+        fetch_rows!(tx, "select * from kiosk where id in (", ids, |id| [id], ")")?;
+    Ok(rows.into_iter().map(|kiosk| (kiosk.id.clone(), kiosk)).collect())
 }
 
 /// The kiosks of an event, in order of making.
@@ -206,14 +215,19 @@ pub(crate) async fn cards_after(tx: &mut Tx, revision: i64, limit: i64) -> Resul
     )?)
 }
 
-/// The card of that fingerprint: whose it is, and whether it is blocked.
-pub(crate) async fn card(tx: &mut Tx, fingerprint: &[u8]) -> Result<Option<Card>> {
-    Ok(fetch!(
+/// The cards of those fingerprints, by fingerprint: whose they are, and whether they are blocked.
+pub(crate) async fn cards(
+    tx: &mut Tx,
+    fingerprints: &HashSet<&[u8]>,
+) -> Result<HashMap<Vec<u8>, Card>> {
+    let rows: Vec<Card> = fetch_rows!(
         tx,
-        fetch_optional,
         "select c.fingerprint, c.person_id, c.revision,
                 (c.blocked or coalesce(p.status, '') not in ('active', 'retained')) as blocked
-         from card c join person p on p.id = c.person_id where c.fingerprint = $1",
-        fingerprint,
-    )?)
+         from card c join person p on p.id = c.person_id where c.fingerprint in (",
+        fingerprints,
+        |fingerprint| [*fingerprint],
+        ")",
+    )?;
+    Ok(rows.into_iter().map(|card| (card.fingerprint.clone(), card)).collect())
 }

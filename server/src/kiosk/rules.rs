@@ -103,6 +103,9 @@ pub async fn enrol(
     let mut tx = app.db.write().await?;
     let enrolled = queries::enrol(&mut tx, &code_hash(&code), &public_key, app.clock.now()).await?;
     tx.commit().await?;
+    if let Some((id, _)) = &enrolled {
+        app.kiosks.forget(id);
+    }
     enrolled.ok_or_else(|| {
         Refused::new(
             StatusCode::FORBIDDEN,
@@ -123,13 +126,12 @@ pub(crate) async fn signed_by(app: &App, head: &Parts, body: &Bytes) -> Result<a
         head.headers.get(name).and_then(|value| value.to_str().ok()).ok_or(Error::KioskUnknown)
     };
     let (id, signature) = (header(KIOSK_HEADER)?, header(SIGNATURE_HEADER)?);
-    let mut tx = app.db.read().await?;
-    let kiosk = match queries::kiosk(&mut tx, id).await {
+    let kiosk = match app.kiosks.kiosk(&app.db, id).await {
         Err(Error::NotFound) => return Err(Error::KioskUnknown),
         kiosk => kiosk?,
     };
-    let key: [u8; 32] =
-        kiosk.public_key.and_then(|key| key.try_into().ok()).ok_or(Error::KioskUnknown)?;
+    let key = kiosk.public_key.as_deref().and_then(|key| <[u8; 32]>::try_from(key).ok());
+    let key = key.ok_or(Error::KioskUnknown)?;
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
     if !request_is_signed(&key, signature, id, head.method.as_str(), path, body) {
         return Err(Error::KioskUnknown);
@@ -138,7 +140,7 @@ pub(crate) async fn signed_by(app: &App, head: &Parts, body: &Bytes) -> Result<a
         return Err(Error::KioskRevoked);
     }
     let quarantined = kiosk.quarantined_ms.is_some();
-    Ok(access::Kiosk { id: kiosk.id, event_id: kiosk.event_id, quarantined })
+    Ok(access::Kiosk { id: kiosk.id.clone(), event_id: kiosk.event_id.clone(), quarantined })
 }
 
 /// A page of what changed after the two revisions.

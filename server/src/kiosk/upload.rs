@@ -1,8 +1,10 @@
 //! A kiosk's journal arrives: in batches, late, twice, and sometimes in contradiction with itself.
 
+use std::collections::HashMap;
+
 use admission::{
     Millis,
-    scan::{Chain, Entry},
+    scan::{Chain, Entry, Scan},
     sync::{Receipt, UPLOAD_MAX, Upload},
     time::{DAY, SECOND},
 };
@@ -61,13 +63,12 @@ pub(super) async fn receive(
     }
     let mut chain = head_chain(&kiosk)?;
     let mut through = kiosk.head_seq;
-    for (seq, entry) in new {
-        let scan = entry.scan().map_err(anyhow::Error::from)?;
-        let recorded = Recorded { entry, scan: &scan, received: now, key_id };
-        checkin::record::scan(tx, &kiosk, &recorded).await?;
-        chain = chain.after(seq, entry);
-        through = signed(seq)?;
+    for (entry, scan) in &new {
+        chain = chain.after(scan.seq, entry);
+        through = signed(scan.seq)?;
     }
+    let recorded = new.iter().map(|(entry, scan)| Recorded { entry, scan, received: now, key_id });
+    checkin::record::scans(tx, &kiosk, &recorded.collect::<Vec<_>>()).await?;
     if through > kiosk.head_seq
         && !queries::advance(tx, kiosk_id, kiosk.head_seq, through, chain).await?
     {
@@ -90,7 +91,7 @@ pub(super) async fn receive(
 
 struct Journal<'a> {
     /// Entries that continue what is kept.
-    new: Vec<(u64, &'a Entry)>,
+    new: Vec<(&'a Entry, Scan)>,
     /// What contradicts what is kept.
     contradiction: Option<&'static str>,
 }
@@ -108,6 +109,12 @@ async fn sort<'a>(tx: &mut Tx, kiosk: &Kiosk, upload: &'a Upload) -> Result<Jour
         );
     }
     let numbered = (upload.from_seq..).zip(&upload.entries);
+    let kept = match upload.from_seq {
+        from if from <= head => {
+            checkin::record::entries(tx, &kiosk.id, signed(from)?, kiosk.head_seq).await?
+        }
+        _ => HashMap::new(),
+    };
     let mut new = Vec::new();
     let mut chain = upload.before;
     for (seq, entry) in numbered {
@@ -115,16 +122,14 @@ async fn sort<'a>(tx: &mut Tx, kiosk: &Kiosk, upload: &'a Upload) -> Result<Jour
             return contradicts("the chain does not continue what was uploaded before: a fork");
         }
         if seq <= head {
-            if checkin::record::entry(tx, &kiosk.id, signed(seq)?).await?.as_deref()
-                != Some(&entry.0)
-            {
+            if kept.get(&signed(seq)?) != Some(&entry.0) {
                 return contradicts(
                     "another entry was uploaded before under the same number: a cloned disk",
                 );
             }
         } else if seq == head + 1 + new.len() as u64 {
             match entry.scan() {
-                Ok(scan) if scan.seq == seq => new.push((seq, entry)),
+                Ok(scan) if scan.seq == seq => new.push((entry, scan)),
                 _ => return contradicts("an entry is not the scan of its place"),
             }
         }

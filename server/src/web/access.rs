@@ -4,6 +4,8 @@
 //! and as nobody. The table says who may *call* a route. Whether the thing behind an id is theirs is decided by the
 //! query that fetches it: ids are not permissions.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -356,6 +358,11 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/admin/import/{import}/discard", Access::Organizer),
 ];
 
+/// The table, by method and route.
+static LINES: LazyLock<HashMap<(&str, &str), Access>> = LazyLock::new(|| {
+    TABLE.iter().map(|(method, route, access)| ((*method, *route), *access)).collect()
+});
+
 /// The largest body a kiosk may sign: a full upload.
 const KIOSK_BODY_MAX: usize = 4 * 1024 * 1024;
 
@@ -378,10 +385,8 @@ async fn admit(app: &App, request: &mut Request) -> Result<(), (Error, Access)> 
     let method =
         if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
     let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let line = TABLE
-        .iter()
-        .find(|(verb, route, _)| *verb == method.as_str() && Some(*route) == path.as_deref());
-    let Some((_, _, access)) = line else {
+    let line = path.as_deref().and_then(|path| LINES.get(&(method.as_str(), path)));
+    let Some(access) = line else {
         tracing::error!(%method, ?path, "a route is missing in the access table");
         return Err((Error::Forbidden, Access::Admin));
     };

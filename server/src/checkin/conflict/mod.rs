@@ -15,7 +15,7 @@ use crate::{
     App, audit, booking,
     db::Tx,
     error::{Error, Result},
-    event, execute,
+    event, execute, execute_rows,
     web::access::Staff,
 };
 
@@ -67,19 +67,38 @@ fn contradict(ticket: &Ticket, admissions: &[Use]) -> bool {
     })
 }
 
-/// Looks whether the admissions of a ticket contradict each other, after they changed. A new contradiction stands in the
-/// organizer's inbox from this transaction on; one that is gone (an admission was taken back) leaves it, unless somebody
-/// has judged it. The event's counter is held.
-pub(super) async fn weigh(tx: &mut Tx, event_id: &str, ticket_id: &str, now: Millis) -> Result<()> {
-    let admissions = queries::admissions(tx, ticket_id).await?;
-    if admissions.len() > 1 {
-        let ticket = super::check::decided(&booking::queries::ticket(tx, ticket_id).await?)?;
+/// Looks whether the admissions of each of these tickets contradict each other, after they changed. A new contradiction
+/// stands in the organizer's inbox from this transaction on; one that is gone (an admission was taken back) leaves it,
+/// unless somebody has judged it. The event's counter is held.
+pub(super) async fn weigh(
+    tx: &mut Tx,
+    event_id: &str,
+    tickets: &[&str],
+    now: Millis,
+) -> Result<()> {
+    let mut admissions = queries::admissions_of(tx, tickets).await?;
+    admissions.retain(|_, admissions| admissions.len() > 1);
+    let mut right = Vec::with_capacity(tickets.len());
+    for id in tickets {
+        let Some(admissions) = admissions.get(*id) else {
+            right.push(*id);
+            continue;
+        };
+        let ticket = super::check::decided(&booking::queries::ticket(tx, id).await?)?;
         let uses: Vec<Use> = admissions.iter().map(queries::Admission::as_use).collect();
         if contradict(&ticket, &uses) {
-            return queries::open(tx, event_id, ticket_id, uses.len(), now).await;
+            queries::open(tx, event_id, id, uses.len(), now).await?;
+        } else {
+            right.push(*id);
         }
     }
-    execute!(tx, "delete from conflict where ticket_id = $1 and verdict is null", ticket_id)?;
+    execute_rows!(
+        tx,
+        "delete from conflict where verdict is null and ticket_id in (",
+        right,
+        |id| [id],
+        ")",
+    )?;
     Ok(())
 }
 
@@ -138,7 +157,7 @@ async fn take_back_all_but_the_first(
     }
     if admissions.len() > 1 {
         by_hand::note_undo(tx, staff, event_id, ticket_id, note, now).await?;
-        record::recount(tx, event_id, ticket_id).await?;
+        record::recount(tx, event_id, &[ticket_id]).await?;
     }
     Ok(())
 }

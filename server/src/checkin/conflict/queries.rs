@@ -1,12 +1,14 @@
 //! The SQL of conflicts.
 
+use std::collections::HashMap;
+
 use admission::{
     Millis,
     decide::{StationKind, Use},
 };
 
 use super::Finding;
-use crate::{db::Tx, error::Result, execute, fetch, web::access::Staff};
+use crate::{db::Tx, error::Result, execute, fetch, fetch_rows, web::access::Staff};
 
 /// One admission of a ticket, with who let it in.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -55,6 +57,25 @@ pub(super) async fn admissions(tx: &mut Tx, ticket_id: &str) -> Result<Vec<Admis
         admission_select!("and s.ticket_id = $1 and s.undone_ms is null order by s.true_ms, s.id"),
         ticket_id,
     )?)
+}
+
+/// The same of each of these tickets that has any, by ticket.
+pub(super) async fn admissions_of(
+    tx: &mut Tx,
+    tickets: &[&str],
+) -> Result<HashMap<String, Vec<Admission>>> {
+    let rows: Vec<Admission> = fetch_rows!(
+        tx,
+        admission_select!("and s.undone_ms is null and s.ticket_id in ("),
+        tickets,
+        |id| [*id],
+        ") order by s.true_ms, s.id",
+    )?;
+    let mut admissions = HashMap::<String, Vec<Admission>>::new();
+    for row in rows {
+        admissions.entry(row.ticket_id.clone()).or_default().push(row);
+    }
+    Ok(admissions)
 }
 
 /// The admissions of every ticket of an event that has a conflict, also those taken back, the first one first.

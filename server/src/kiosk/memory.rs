@@ -1,0 +1,67 @@
+//! Kiosks in memory: whose key signs a request is looked up once in a second, not for each of them.
+//!
+//! A kiosk that is revoked or quarantined here is looked up anew at once; where another server process did it, after
+//! [`KEPT`] at the latest.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{Kiosk, queries};
+use crate::{db::Db, error::Result};
+
+/// How long a kiosk is believed to be as it was.
+const KEPT: Duration = Duration::from_secs(1);
+/// How many are remembered at most.
+const KIOSKS: usize = 1_000;
+
+/// The memory. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Known(Arc<Mutex<Remembered>>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    kiosks: HashMap<String, (Arc<Kiosk>, Instant)>,
+    /// Counts what was forgotten: what was read before is not kept after it.
+    forgotten: u64,
+}
+
+impl Known {
+    /// The kiosk of that id.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`] when there is none.
+    pub(super) async fn kiosk(&self, db: &Db, id: &str) -> Result<Arc<Kiosk>> {
+        if let Some((kiosk, until)) = self.lock().kiosks.get(id)
+            && Instant::now() < *until
+        {
+            return Ok(Arc::clone(kiosk));
+        }
+        let (until, mark) = (Instant::now() + KEPT, self.lock().forgotten);
+        let kiosk = Arc::new(queries::kiosk(&mut db.read().await?, id).await?);
+        let mut remembered = self.lock();
+        if remembered.forgotten == mark {
+            if remembered.kiosks.len() >= KIOSKS {
+                remembered.kiosks.clear();
+            }
+            remembered.kiosks.insert(id.to_owned(), (Arc::clone(&kiosk), until));
+        }
+        Ok(kiosk)
+    }
+
+    /// The kiosk of that id has changed.
+    pub(super) fn forget(&self, id: &str) {
+        let mut remembered = self.lock();
+        remembered.forgotten += 1;
+        remembered.kiosks.remove(id);
+    }
+
+    /// A panic elsewhere leaves nothing half done in it.
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
