@@ -8,6 +8,7 @@ mod archive;
 mod away;
 mod ballot;
 mod booking;
+mod booking_desk;
 mod camera;
 mod checkin;
 mod conflict;

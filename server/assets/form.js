@@ -15,6 +15,14 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 
+// A box that ticks every other one of a name in its form; without scripts it is not there.
+for (const all of document.querySelectorAll("[data-all]")) {
+  all.closest("label").hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of all.form.querySelectorAll(`input[name="${all.dataset.all}"]`)) box.checked = all.checked;
+  });
+}
+
 // Coming back with the back button shows the page as it was; the buttons must work again.
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) {

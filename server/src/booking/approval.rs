@@ -62,7 +62,7 @@ async fn approve_in(
     )?;
     // A request has its tickets from the beginning; one that is still to be confirmed stays unapproved at the door.
     tickets::set_state(tx, booking, given.tickets.unwrap_or("unapproved")).await?;
-    let cause = Cause { word: "approved", staff_id: Some(staff_id) };
+    let cause = Cause::by("approved", staff_id);
     change::log(tx, booking, given.status, cause, now).await?;
     let body = format!(
         "【王佐镇总工会】您报名的「{}」已通过审核：{}/bookings/{}",
@@ -99,7 +99,7 @@ async fn decline_in(
         Status::Requested => {}
         _ => return Ok(Err(not_requested().into())),
     }
-    let cause = Cause { word: "declined", staff_id: Some(staff_id) };
+    let cause = Cause::by("declined", staff_id);
     if !change::end(tx, app, booking, Status::Declined, cause, now).await? {
         return Ok(Err(not_requested().into()));
     }
@@ -119,7 +119,7 @@ fn full() -> Refused {
     )
 }
 
-fn barred() -> Refused {
+pub(super) fn barred() -> Refused {
     Refused::new(
         StatusCode::CONFLICT,
         "barred",

@@ -10,7 +10,7 @@ use crate::{
     App, allocation,
     db::{Tx, new_id},
     error::{Error, Result},
-    event, execute,
+    event, execute, fetch,
 };
 
 /// What a change of a booking gives: whether anything changed, or a refusal that wrote nothing.
@@ -72,12 +72,19 @@ pub(crate) struct Cause<'a> {
     pub(crate) word: &'static str,
     /// The member of staff who did it.
     pub(crate) staff_id: Option<&'a str>,
+    /// What staff said to it; empty when they were not asked.
+    pub(crate) reason: &'a str,
 }
 
-impl Cause<'_> {
+impl<'a> Cause<'a> {
     /// Nobody of the staff did it.
     pub(crate) const fn of(word: &'static str) -> Self {
-        Self { word, staff_id: None }
+        Self { word, staff_id: None, reason: "" }
+    }
+
+    /// A member of staff did it.
+    pub(crate) const fn by(word: &'static str, staff_id: &'a str) -> Self {
+        Self { word, staff_id: Some(staff_id), reason: "" }
     }
 }
 
@@ -91,8 +98,8 @@ pub(super) async fn log(
 ) -> Result<()> {
     execute!(
         tx,
-        "insert into booking_change (id, event_id, booking_id, at_ms, status, cause, staff_id)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into booking_change (id, event_id, booking_id, at_ms, status, cause, staff_id, reason)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         new_id(now),
         &booking.event_id,
         &booking.id,
@@ -100,8 +107,23 @@ pub(super) async fn log(
         status,
         cause.word,
         cause.staff_id,
+        cause.reason,
     )?;
     Ok(())
+}
+
+/// Why staff ended a booking; empty when they did not.
+pub(super) async fn reason_of_end(tx: &mut Tx, booking: &Booking) -> Result<String> {
+    if booking.cancelled_by.as_deref() != Some("removed") {
+        return Ok(String::new());
+    }
+    let (reason,): (String,) = fetch!(
+        tx,
+        fetch_one,
+        "select reason from booking_change where booking_id = $1 and cause = 'removed' order by at_ms desc limit 1",
+        &booking.id,
+    )?;
+    Ok(reason)
 }
 
 /// Ends an open booking as `status`, if it still is what `booking` says and nobody went in on it: its places go to the

@@ -78,13 +78,7 @@ pub(crate) const METHODS: [(&str, &str, &str); 3] = [
 /// # Errors
 /// [`Error::NotFound`], [`Error::Invalid`] for another method, [`Error::Refused`] `lapsed` or `not_held`.
 pub(crate) async fn pay(app: &App, staff: &Staff, booking_id: &str, method: &str) -> Result<()> {
-    if !METHODS.iter().any(|(word, ..)| *word == method) {
-        return Err(Error::invalid(
-            "method",
-            "请选择缴费方式：现金、银行转账或微信。",
-            "Please choose how it was paid: cash, bank or wechat.",
-        ));
-    }
+    check_method(method)?;
     let (staff_id, method, now) = (staff.id.clone(), method.to_owned(), app.clock.now());
     change::write(app, booking_id, None, move |tx, app, booking| {
         let (staff_id, method) = (staff_id.clone(), method.clone());
@@ -92,6 +86,18 @@ pub(crate) async fn pay(app: &App, staff: &Staff, booking_id: &str, method: &str
     })
     .await
     .map(drop)
+}
+
+/// Refuses a way to pay that is none.
+pub(super) fn check_method(method: &str) -> Result<()> {
+    if METHODS.iter().any(|(word, ..)| *word == method) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "method",
+        "请选择方式：现金、银行转账或微信。",
+        "Please choose how: cash, bank or wechat.",
+    ))
 }
 
 async fn pay_in(
@@ -122,7 +128,7 @@ async fn pay_in(
         staff_id,
         now.0,
     )?;
-    let cause = Cause { word: "paid", staff_id: Some(staff_id) };
+    let cause = Cause::by("paid", staff_id);
     settle(tx, app, (&event, &offer), booking, cause, now).await?;
     Ok(Ok(true))
 }

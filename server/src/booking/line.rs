@@ -27,6 +27,13 @@ pub(super) async fn join(tx: &mut Tx, offer_id: &str, count: i64) -> Result<(i64
     )?)
 }
 
+/// A new last place in the line of an offer, for one who stands in it already.
+pub(super) async fn last(tx: &mut Tx, offer_id: &str) -> Result<i64> {
+    let (last, _) = join(tx, offer_id, 1).await?;
+    leave(tx, offer_id).await?;
+    Ok(last)
+}
+
 /// One booking less stands in the line of an offer.
 pub(super) async fn leave(tx: &mut Tx, offer_id: &str) -> Result<()> {
     execute!(tx, "update offer set waiting = waiting - 1 where id = $1", offer_id)?;
@@ -61,7 +68,7 @@ pub(crate) async fn advance(tx: &mut Tx, app: &App, offer: &Offer, now: Millis) 
         if !queries::take_for_line(tx, &offer.id, head.places).await? {
             break;
         }
-        promote(tx, app, (&event, offer), &head, now).await?;
+        promote(tx, app, (&event, offer), &head, Cause::of("promoted"), now).await?;
     }
     Ok(())
 }
@@ -104,12 +111,13 @@ pub(crate) async fn put_out(
     Ok(true)
 }
 
-/// Holds places for the head of the line and tells them until when.
-async fn promote(
+/// Holds the places that were taken for one who waits, and tells them until when.
+pub(super) async fn promote(
     tx: &mut Tx,
     app: &App,
     (event, offer): (&Event, &Offer),
     head: &Booking,
+    cause: Cause<'_>,
     now: Millis,
 ) -> Result<()> {
     let until = now.plus(offer.accept_ms).min(offer.valid_to_ms);
@@ -120,7 +128,7 @@ async fn promote(
         until.0
     )?;
     leave(tx, &offer.id).await?;
-    change::log(tx, head, Status::Held, Cause::of("promoted"), now).await?;
+    change::log(tx, head, Status::Held, cause, now).await?;
     let at = said(until, &event.time_zone);
     let body = format!(
         "【王佐镇总工会】轮到您了：「{}」有了您的名额（{} 个），请在 {at} 前确认，过时让给下一位：{}/bookings/{}",

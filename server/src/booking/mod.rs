@@ -2,6 +2,7 @@
 
 mod api;
 mod approval;
+mod by_hand;
 mod calendar;
 pub(crate) mod change;
 mod desk;
@@ -16,6 +17,7 @@ mod pace;
 pub(crate) mod pages;
 pub(crate) mod picture;
 pub(crate) mod queries;
+mod refund;
 pub mod rules;
 mod rush;
 pub(crate) mod shelf;

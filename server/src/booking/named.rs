@@ -202,8 +202,13 @@ async fn refusal(
     Ok(limits::over(tx, event, offer, &[attempt]).await?.remove(person_id))
 }
 
-/// Tells the officer who named somebody that they will not come, so that another can be named.
-pub(super) async fn tell_officer(tx: &mut Tx, app: &App, booking: &Booking) -> Result<()> {
+/// Tells the officer who named somebody why the place is free again, so that another can be named.
+pub(super) async fn tell_officer(
+    tx: &mut Tx,
+    app: &App,
+    booking: &Booking,
+    why: &str,
+) -> Result<()> {
     let (Some(officer), Some(union_id)) = (&booking.named_by, &booking.union_id) else {
         return Ok(());
     };
@@ -214,7 +219,7 @@ pub(super) async fn tell_officer(tx: &mut Tx, app: &App, booking: &Booking) -> R
         return Ok(());
     }
     let body = format!(
-        "【王佐镇总工会】有同事谢绝了「{}」的名额，可以另选他人：{}/officer/offers/{}/{union_id}",
+        "【王佐镇总工会】「{}」：{why}，名额可以另选他人：{}/officer/offers/{}/{union_id}",
         event.title, app.public_url, offer.id
     );
     outbox::tell(tx, officer, &body, now).await

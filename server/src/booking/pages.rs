@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    Booking, Status, Ticket, calendar, held, line, picture, queries,
+    Booking, Status, Ticket, calendar, change, held, line, picture, queries, refund,
     rules::{self, Request},
     shelf::{self, Shelved},
 };
@@ -116,6 +116,10 @@ struct Held {
     tickets: Vec<Ticket>,
     /// Its position in the line: 1 is next.
     position: Option<i64>,
+    /// What was paid for it, and what was given back, in cents.
+    paid: (i64, i64),
+    /// Why staff ended it.
+    reason: String,
 }
 
 impl Held {
@@ -126,7 +130,26 @@ impl Held {
         let offer = event::queries::offer(&mut tx, &booking.offer_id).await?;
         let tickets = queries::tickets_of(&mut tx, id).await?;
         let position = line::position(&mut tx, &booking).await?;
-        Ok(Self { booking, event, offer, tickets, position })
+        let paid = refund::paid_and_back(&mut tx, id).await?;
+        let reason = change::reason_of_end(&mut tx, &booking).await?;
+        Ok(Self { booking, event, offer, tickets, position, paid, reason })
+    }
+
+    /// It came to nothing, by whomever: what is to be given back to its holder, and what was.
+    fn refund(&self) -> Option<(String, bool)> {
+        let over = !self.booking.status.is_open() || self.event.is_cancelled();
+        let (paid, back) = self.paid;
+        match paid - back {
+            owed if owed > 0 && over => Some((refund::yuan(owed), false)),
+            0 if back > 0 => Some((refund::yuan(back), true)),
+            _ => None,
+        }
+    }
+
+    /// What was paid and would be given back if it were cancelled.
+    fn paid_yuan(&self) -> Option<String> {
+        let (paid, back) = self.paid;
+        (paid > back).then(|| refund::yuan(paid - back))
     }
 
     /// Its places are held, and until when.
@@ -140,7 +163,7 @@ impl Held {
     /// What is to be paid at the counter, in yuan; none when nothing is.
     fn yuan(&self) -> Option<String> {
         let cents = self.offer.contribution_cents * self.booking.places;
-        (cents > 0).then(|| format!("{}.{:02}", cents / 100, cents % 100))
+        (cents > 0).then(|| refund::yuan(cents))
     }
 
     fn holds(&self) -> bool {

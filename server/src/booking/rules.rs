@@ -253,7 +253,7 @@ async fn cancel_in(tx: &mut Tx, app: &App, booking: &Booking, now: Millis) -> Re
     let cause = Cause::of("cancelled");
     match change::end(tx, app, booking, Status::Cancelled, cause, now).await? {
         true => {
-            named::tell_officer(tx, app, booking).await?;
+            named::tell_officer(tx, app, booking, "有同事谢绝了").await?;
             Ok(Ok(true))
         }
         false => Ok(Err(used_already().into())),

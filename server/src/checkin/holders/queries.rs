@@ -14,6 +14,7 @@ use crate::{
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(in crate::checkin) struct Holder {
     pub(in crate::checkin) ticket_id: String,
+    pub(in crate::checkin) booking_id: String,
     pub(in crate::checkin) holder: String,
     /// `valid`, `cancelled`, `unpaid` or `unapproved`.
     pub(in crate::checkin) state: String,
@@ -34,7 +35,7 @@ pub(in crate::checkin) struct Holder {
 macro_rules! holder_select {
     ($rest:literal) => {
         concat!(
-            "select t.id as ticket_id, t.holder, t.state, f.name as offer, t.used_ms, t.used_station,
+            "select t.id as ticket_id, t.booking_id, t.holder, t.state, f.name as offer, t.used_ms, t.used_station,
                     t.person_id is null as companion, p.name as booker, p.phone, p.kind = 'member' as member,
                     coalesce(o.name, u.name) as organisation
              from ticket t
