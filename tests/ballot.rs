@@ -7,7 +7,9 @@ use tokio::process::Command;
 use turnout_server::{archive::verify, draw, execute, web::access::Role};
 
 use crate::support::{
-    Engine, TestApp, on_both,
+    Engine, TestApp,
+    browser::Browser,
+    on_both,
     people::{Member, bin},
 };
 
@@ -57,6 +59,8 @@ on_both! {
         assert_eq!(again.refused(409), "limit_reached");
         assert_eq!(app.drawn().await, 0);
         assert_eq!(app.get(&format!("/api/v1/offers/{offer}/draw"), "").await.refused(404), "not_found");
+        let page = app.get(&format!("/bookings/{}", entrants[0].1), &entrants[0].0.token).await.text;
+        assert!(page.contains("等待抽签") && page.contains(&format!("/offers/{offer}/draw")), "{page}");
         let leaving = format!("/api/v1/bookings/{}/cancellation", entrants[19].1);
         app.post(&leaving, &entrants[19].0.token, json!({})).await.expect(200);
         app.advance(4 * HOUR);
@@ -79,6 +83,8 @@ on_both! {
             places += tickets;
             let told = app.messages_to(&entrant.0.phone).await.join("\n");
             assert!(told.contains(if expected == "confirmed" { "您抽中了" } else { "没有抽中" }), "{told}");
+            let page = app.get(&format!("/bookings/{}", entrant.1), &entrant.0.token).await.text;
+            assert_eq!(page.contains("这次没有抽中"), expected == "drawn_out", "{page}");
         }
         assert!((6..=7).contains(&places), "{places} of 7: at most a pair did not fit");
         let shown = app.get(&format!("/api/v1/events/{event}"), "").await.expect(200);
@@ -136,6 +142,42 @@ on_both! {
         let (status, page) = save(&organizer, &[("closes", "2027-03-05T15:30")]).await;
         assert_eq!(status, 422, "{page}");
         assert!(page.contains("已经抽签"), "{page}");
+    }
+
+    async fn an_organizer_sets_places_aside_for_unions_in_the_offers_form(app) {
+        let (event, offer) = app.event(ballot(4)).await;
+        let (teachers, nurses) = (app.union("教育工会").await, app.union("卫生工会").await);
+        let organizer = app.staff(Role::Organizer).await;
+        let edit = format!("/admin/events/{event}/offers/{offer}");
+        let save = async |floors: &[(&str, &str)]| {
+            let mut form = typed(&app.get(&edit, &organizer).await.text);
+            for (union, places) in floors {
+                let field = format!("floor-{union}");
+                let typed = form.iter_mut().find(|(name, _)| *name == field).expect("every union has a field");
+                typed.1 = (*places).to_owned();
+            }
+            let request = app.http.post(format!("{}{edit}", app.url)).bearer_auth(&organizer).form(&form);
+            let answer = request.send().await.expect("answer");
+            (answer.status().as_u16(), answer.text().await.expect("a body"))
+        };
+        let (status, page) = save(&[(&teachers, "3"), (&nurses, "2")]).await;
+        assert!(status == 422 && page.contains("合计 5 个，比名额 4 个多"), "{page}");
+        assert!(page.contains(r#"value="3""#), "what was typed is still there");
+        assert_eq!(save(&[(&teachers, "两个")]).await.0, 422);
+        assert_eq!(save(&[(&teachers, "２"), (&nurses, "0")]).await.0, 303);
+        let shown = app.get(&format!("/offers/{offer}/draw"), "").await.text;
+        assert!(shown.contains("教育工会：至少 2 个名额") && !shown.contains("卫生工会"), "{shown}");
+        // Saving the form as it stands changes nothing, also once somebody has entered; another floor does not pass then.
+        app.entrants(3, &offer).await;
+        assert_eq!(save(&[]).await.0, 303);
+        let (status, page) = save(&[(&nurses, "1")]).await;
+        assert!(status == 422 && page.contains("保底名额不能再改"), "{page}");
+        app.advance(4 * HOUR);
+        assert_eq!(app.drawn().await, 1);
+        let record = app.get(&format!("/api/v1/offers/{offer}/draw"), "").await.expect(200);
+        assert_eq!(record["floors"], json!([{ "union": "教育工会", "places": 2 }]));
+        let shown = app.get(&format!("/offers/{offer}/draw"), "").await.text;
+        assert!(shown.contains("结果：报名 0 个名额，抽中 0 个"), "{shown}");
     }
 
     async fn a_ballot_that_cannot_be_drawn_holds_no_other_up(app) {
@@ -237,6 +279,39 @@ on_both! {
         let findings = verify(&app.app.db).await.expect("verify");
         assert!(findings.is_empty(), "{findings:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_computes_the_draw_again_and_says_when_it_is_wrong() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    let union = app.union("教育工会").await;
+    let (_, offer) = app
+        .event(|draft| {
+            ballot(4)(draft);
+            draft["offers"][0]["weight_drives"] = 2.into();
+            draft["offers"][0]["floors"] = json!([{ "union": union, "places": 2 }]);
+        })
+        .await;
+    let entrants = app.entrants(15, &offer).await;
+    for (member, _) in &entrants[..4] {
+        app.join_union(member, &union).await;
+    }
+    app.advance(4 * HOUR);
+    assert_eq!(app.drawn().await, 1);
+    let phone = Browser::phone().await;
+    let page = format!("{}/offers/{offer}/draw", app.url);
+    phone.go(&page).await;
+    phone.sees("output[data-draw]", "您的手机也算了一遍：一致").await;
+    // What was changed behind the server's back shows on every phone.
+    let mut record = app.get(&format!("/api/v1/offers/{offer}/draw"), "").await.expect(200);
+    record["won"].as_array_mut().expect("ids").swap(0, 1);
+    let mut tx = app.app.db.write().await.expect("write");
+    execute!(tx, "update ballot set record = $2 where offer_id = $1", &offer, record.to_string())
+        .expect("forged");
+    tx.commit().await.expect("commit");
+    phone.go(&format!("{page}?again")).await;
+    phone.sees("main", "公布的记录与规则不符").await;
+    phone.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,12 +9,15 @@ for (const part of document.querySelectorAll("[data-pick]")) {
   const choices = [...part.querySelectorAll(".choice")];
   const [name, value] = part.dataset.pick.split("=");
 
+  // A box that is ticked, or a number that is typed.
+  const isChosen = (input) => (input.type === "checkbox" ? input.checked : Number(input.value) > 0);
   const find = () => {
     const sought = search.value.trim().toLowerCase();
     for (const choice of choices) choice.hidden = !choice.textContent.toLowerCase().includes(sought);
   };
   const tally = () => {
-    const chosen = choices.filter((choice) => choice.querySelector("input").checked).length;
+    if (!count) return;
+    const chosen = choices.filter((choice) => isChosen(choice.querySelector("input"))).length;
     count.textContent = chosen ? `${count.dataset.count} ${chosen}` : "";
   };
   const show = () => {

@@ -57,6 +57,15 @@ impl DrawPage {
         ids.iter().filter_map(|id| by_id.get(id.as_str()).copied()).collect()
     }
 
+    /// How many places the people of a union asked for and got; none before the draw.
+    fn of_union(&self, union: &str) -> Option<(i64, i64)> {
+        let record = self.record.as_ref()?;
+        let theirs = |entry: &&Entry| entry.union.as_deref() == Some(union);
+        let sum = |entries: Vec<&Entry>| entries.into_iter().map(|entry| entry.places).sum();
+        let won = self.entries(record, &record.won).into_iter().filter(theirs).collect();
+        Some((sum(record.entries.iter().filter(theirs).collect()), sum(won)))
+    }
+
     fn at(&self, ms: &i64) -> String {
         self.frame.in_full(&admission::Millis(*ms), &self.event.time_zone)
     }

@@ -34,7 +34,7 @@ pub(super) async fn has_entries(tx: &mut Tx, offer_id: &str) -> Result<bool> {
 }
 
 /// The ids of the unions that have places set aside, with how many.
-pub(super) async fn floor_ids(tx: &mut Tx, offer_id: &str) -> Result<Vec<(String, i64)>> {
+pub(crate) async fn floor_ids(tx: &mut Tx, offer_id: &str) -> Result<Vec<(String, i64)>> {
     Ok(fetch!(
         tx,
         fetch_all,
@@ -109,7 +109,7 @@ pub(crate) async fn floors(tx: &mut Tx, offer_id: &str) -> Result<Vec<Floor>> {
 }
 
 /// How often each person entered one of the last `drives` ballots of that kind and got nothing; nobody who got
-/// something is in it.
+/// something is in it. Who was given a place and let it lapse neither got something nor lost.
 pub(super) async fn losses(tx: &mut Tx, kind: &str, drives: i64) -> Result<HashMap<String, i64>> {
     let last: Vec<(String,)> = fetch!(
         tx,
@@ -122,8 +122,8 @@ pub(super) async fn losses(tx: &mut Tx, kind: &str, drives: i64) -> Result<HashM
     let rows: Vec<(String, i64, i64)> = fetch_rows!(
         tx,
         "select person_id, count(*),
-                cast(sum(case when status in ('drawn_out', 'waiting', 'lapsed') then 0 else 1 end) as bigint)
-         from booking where status in ('drawn_out', 'waiting', 'lapsed', 'confirmed', 'held') and offer_id in (",
+                cast(sum(case when status in ('drawn_out', 'waiting') then 0 else 1 end) as bigint)
+         from booking where status in ('drawn_out', 'waiting', 'confirmed', 'held') and offer_id in (",
         last,
         |(offer_id,)| [offer_id],
         ") group by person_id",

@@ -166,8 +166,16 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
             .iter()
             .flatten()
             .find_map(|floor| within("floors", "保底名额", floor.places, 1, 1_000_000)),
+        floors_fault(draft),
         within("uses", "可兑换次数", draft.uses, 1, 255),
         within("walk_ins", "现场名额", draft.walk_ins, 0, 1_000),
+        (draft.walk_ins > 0 && draft.mode == "allocation").then(|| {
+            invalid(
+                "walk_ins",
+                "分到各工会的名额不能再设现场名额，不然会占用工会的份额。请另加一个「先到先得」的名额给现场。",
+                "Places divided among unions cannot be lent to gates too: a gate would give away a union's share. Add a first-come offer for walk-ins.",
+            )
+        }),
         within("weight_drives", "加权的次数", draft.weight_drives, 0, 20),
         within("accept_ms", "确认的时间", draft.accept_ms, MINUTE, 30 * DAY),
         draft.hold_ms.and_then(|ms| within("hold_ms", "保留的时间", ms, MINUTE, 30 * DAY)),
@@ -195,6 +203,28 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
         window.filter(|(from, to)| to <= from).map(|_| empty_window()),
     ];
     faults.into_iter().flatten().collect()
+}
+
+/// Places set aside for unions are there, and are for people who may book.
+fn floors_fault(draft: &OfferDraft) -> Option<Refused> {
+    let floors = draft.floors.as_deref().filter(|_| draft.mode == "draw")?;
+    let sum: i64 = floors.iter().map(|floor| floor.places).fold(0, i64::saturating_add);
+    if sum > draft.quota {
+        let quota = draft.quota;
+        return Some(invalid(
+            "floors",
+            format!("保底名额合计 {sum} 个，比名额 {quota} 个多。"),
+            format!("{sum} places are set aside in all; the offer has {quota}."),
+        ));
+    }
+    let invited = |union| draft.eligibility != "unions" || draft.unions.contains(union);
+    (!floors.iter().all(|floor| invited(&floor.union))).then(|| {
+        invalid(
+            "floors",
+            "有保底名额的工会不在可以报名的工会里，请先勾选它，或去掉它的保底。",
+            "A union with places set aside is not among those whose members may book.",
+        )
+    })
 }
 
 /// When the unions' places flow back is said from the beginning, and lies within the time of booking.
@@ -284,6 +314,7 @@ fn invalid(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::FloorDraft;
 
     fn offer() -> OfferDraft {
         OfferDraft::plain("单打", 52, 0, 1)
@@ -299,6 +330,24 @@ mod tests {
             eligibility: "unions".to_owned(),
             ..offer()
         };
+        let lent = OfferDraft {
+            mode: "allocation".to_owned(),
+            flow_back_ms: Some(1),
+            walk_ins: 3,
+            ..offer()
+        };
+        let codes: Vec<&str> = offer_faults(&lent).iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, ["walk_ins"], "a gate would lend a union's places");
+        let floor = |union: &str, places| FloorDraft { union: union.to_owned(), places };
+        let ballot = OfferDraft { mode: "draw".to_owned(), ..offer() };
+        for (floors, sound) in [
+            (vec![floor("a", 50), floor("b", 2)], true),
+            (vec![floor("a", 50), floor("b", 3)], false),
+            (vec![floor("a", 0)], false),
+        ] {
+            let draft = OfferDraft { floors: Some(floors), ..ballot.clone() };
+            assert_eq!(offer_faults(&draft).is_empty(), sound, "{:?}", draft.floors);
+        }
         let never = OfferDraft { opens_ms: i64::MIN, valid_to_ms: Some(i64::MAX), ..offer() };
         let codes: Vec<&str> = offer_faults(&never).iter().map(|fault| fault.code).collect();
         assert_eq!(codes, ["opens", "valid_to"]);

@@ -47,6 +47,12 @@ impl Typed {
         self.fields.iter().filter(move |(name, _)| name == field).map(|(_, value)| value.as_str())
     }
 
+    /// The fields whose names begin with `prefix`: the rest of the name, and the value.
+    pub(crate) fn beginning(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        let rest = move |(name, value)| Some((str::strip_prefix(name, prefix)?, value));
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter_map(rest)
+    }
+
     /// Whether `value` was chosen in `field`.
     pub(crate) fn has(&self, field: &str, value: &str) -> bool {
         self.values(field).any(|chosen| chosen == value)

@@ -7,9 +7,12 @@ use jiff::tz::TimeZone;
 use super::local_time;
 use crate::{
     error::Refused,
-    event::{Event, EventDraft, Offer, OfferDraft, rules},
+    event::{Event, EventDraft, FloorDraft, Offer, OfferDraft, rules},
     web::{form::Typed, frame::zone},
 };
+
+/// How the names of the fields begin that hold places set aside for unions.
+const FLOOR: &str = "floor-";
 
 /// An empty form for a new event.
 pub(super) fn blank_event() -> Typed {
@@ -72,7 +75,12 @@ pub(super) fn blank_offer(event: &Event, now: Millis) -> Typed {
 }
 
 /// The form of an offer as it is.
-pub(super) fn form_of_offer(event: &Event, offer: &Offer, unions: &[(String, String)]) -> Typed {
+pub(super) fn form_of_offer(
+    event: &Event,
+    offer: &Offer,
+    unions: &[(String, String)],
+    floors: &[(String, i64)],
+) -> Typed {
     let zone = zone(&event.time_zone);
     let mut form = Typed::of([
         ("name", offer.name.clone()),
@@ -106,6 +114,9 @@ pub(super) fn form_of_offer(event: &Event, offer: &Offer, unions: &[(String, Str
     for (id, _) in unions {
         form.add("unions", id.clone());
     }
+    for (id, places) in floors {
+        form.add(&floor_field(id), places.to_string());
+    }
     form
 }
 
@@ -123,6 +134,7 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
     let before = before.map_or_else(|| OfferDraft::plain("", 0, 0, 0), OfferDraft::from);
     let accept = optional_number(form, "accept", "确认的时间", "how long one may take to accept");
     let hold = optional_number(form, "hold", "保留的时间", "how long a place is held");
+    let floors = floors(form);
     let draft = OfferDraft {
         name: form.value("name").trim().to_owned(),
         mode: Some(form.value("mode").to_owned())
@@ -141,6 +153,7 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
         guests_max: number(form, "guests_max", "随行人数", "how many companions"),
         eligibility: form.value("eligibility").to_owned(),
         unions,
+        floors: Some(floors),
         flow_back_ms: flow_back.map(|at| at.0),
         valid_from_ms: valid_from.map(|from| from.0),
         valid_to_ms: valid_to.map(|to| to.0),
@@ -152,7 +165,6 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
         limit_event: optional_number(form, "limit_event", "限额", "the limit"),
         limit_month: optional_number(form, "limit_month", "限额", "the limit"),
         limit_year: optional_number(form, "limit_year", "限额", "the limit"),
-        ..before
     };
     blame(form, rules::offer_faults(&draft));
     if form.is_sound()
@@ -161,6 +173,30 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
         form.blame("valid_to", error.problem().refused);
     }
     form.is_sound().then_some(draft)
+}
+
+/// The name of the field of a union's places that are set aside.
+pub(super) fn floor_field(union_id: &str) -> String {
+    format!("{FLOOR}{union_id}")
+}
+
+/// Places set aside for unions: those that are neither empty nor nought. Only a draw has any.
+fn floors(form: &mut Typed) -> Vec<FloorDraft> {
+    if form.value("mode") != "draw" {
+        return Vec::new();
+    }
+    let typed = form.beginning(FLOOR).filter(|(_, places)| !places.trim().is_empty());
+    let unions: Vec<String> = typed.map(|(union, _)| union.to_owned()).collect();
+    let mut floors = Vec::new();
+    for union in unions {
+        match form.number(&floor_field(&union)) {
+            Some(0) => {}
+            Some(places) => floors.push(FloorDraft { union, places }),
+            None => form
+                .blame("floors", missing("保底名额，要用数字", "the places set aside, in figures")),
+        }
+    }
+    floors
 }
 
 /// Puts each fault beside the field that it is about.

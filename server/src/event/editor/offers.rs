@@ -34,6 +34,15 @@ struct Union {
     id: String,
     name: String,
     chosen: bool,
+    /// Places set aside for it in a draw, as they were typed.
+    floor: String,
+}
+
+impl Union {
+    /// The name of the field of those places.
+    fn floor_field(&self) -> String {
+        draft::floor_field(&self.id)
+    }
 }
 
 impl OfferPage {
@@ -47,10 +56,15 @@ impl OfferPage {
         let unions = queries::unions(tx).await?;
         let mut unions: Vec<Union> = unions
             .into_iter()
-            .map(|(id, name)| Union { chosen: form.has("unions", &id), id, name })
+            .map(|(id, name)| Union {
+                chosen: form.has("unions", &id),
+                floor: form.value(&draft::floor_field(&id)).to_owned(),
+                id,
+                name,
+            })
             .collect();
         // What is chosen is seen without looking for it.
-        unions.sort_by_key(|union| !union.chosen);
+        unions.sort_by_key(|union| !union.chosen && union.floor.is_empty());
         Ok(Self { frame, form, event, offer, unions, done: Done::default(), tab: "edit" })
     }
 
@@ -111,7 +125,8 @@ pub(super) async fn edit(
     let mut tx = app.db.read().await?;
     let (event, offer) = read(&mut tx, &event, &offer).await?;
     let unions = queries::offer_unions(&mut tx, &offer.id).await?;
-    let form = draft::form_of_offer(&event, &offer, &unions);
+    let floors = draw::queries::floor_ids(&mut tx, &offer.id).await?;
+    let form = draft::form_of_offer(&event, &offer, &unions, &floors);
     page(&OfferPage::read(&mut tx, frame, event, Some(offer), form).await?)
 }
 
