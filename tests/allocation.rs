@@ -121,6 +121,64 @@ impl TestApp {
 }
 
 on_both! {
+    async fn an_officers_program_names_takes_back_and_sees_what_flowed_back(app) {
+        let world = World::new(&app, 5, &[3, 1], |_| {}).await;
+        assert_eq!(world.divide(&app, &[2, 1]).await.status, 303);
+        let (first, second) = (&world.unions[0], &world.unions[1]);
+        let [a, b, c] = first.members.as_slice() else { unreachable!("three") };
+        let token = &first.officer.token;
+        let listed = app.get("/api/v1/officer/allocations", token).await.expect(200);
+        assert_eq!(listed.as_array().map(Vec::len), Some(1));
+        assert_eq!((&listed[0]["union"], &listed[0]["places"], &listed[0]["given"], &listed[0]["state"]),
+                   (&json!(first.id), &json!(2), &json!(0), &json!("naming")));
+        assert_eq!(app.get("/api/v1/officer/allocations", &a.token).await.expect(200), json!([]));
+        let path = format!("/api/v1/officer/allocations/{}/{}", world.offer, first.id);
+        let names = async |token: &str, person: &str| {
+            app.post(&format!("{path}/bookings"), token, json!({ "person": person })).await
+        };
+        // Only the union's own officer, and only for its own people.
+        assert_eq!(names(&second.officer.token, &a.id).await.refused(404), "not_found");
+        assert_eq!(names(&a.token, &b.id).await.refused(404), "not_found");
+        assert_eq!(names(token, &second.members[0].id).await.refused(404), "not_found");
+        assert_eq!(app.get(&path, &second.officer.token).await.refused(404), "not_found");
+        for _ in 0..2 {
+            let named = names(token, &a.id).await.expect(201);
+            assert_eq!((&named["given"], named["named"].as_array().map(Vec::len)), (&json!(1), Some(1)), "twice is once");
+        }
+        let named = names(token, &b.id).await.expect(201);
+        assert_eq!(names(token, &c.id).await.refused(409), "union_full");
+        let members = app.get(&format!("{path}/members?q=会员"), token).await.expect(200);
+        let statuses: Vec<_> = members.as_array().expect("members").iter().map(|one| one["status"].as_str()).collect();
+        assert_eq!(statuses, [Some("confirmed"), Some("confirmed"), None]);
+        assert!(!members.to_string().contains(&a.phone), "no phones");
+        let booking = named["named"][0]["booking"].as_str().expect("id");
+        let back = format!("{path}/bookings/{booking}/return");
+        assert_eq!(app.post(&back, &second.officer.token, json!({})).await.refused(404), "not_found");
+        for _ in 0..2 {
+            let shown = app.post(&back, token, json!({})).await.expect(200);
+            assert_eq!((&shown["given"], &shown["named"][0]["ended_by"]), (&json!(1), &json!("taken_back")));
+        }
+        app.advance(HOUR);
+        assert_eq!(allocation::sweep(&app.app).await.expect("sweep"), 1);
+        let shown = app.get(&path, token).await.expect(200);
+        assert_eq!((&shown["state"], &shown["flowed_back_ms"]), (&json!("flowed_back"), &json!(app.now().0)));
+        assert_eq!(names(token, &c.id).await.refused(409), "not_open");
+        let document = app.get("/api/v1/openapi.json", "").await.expect(200);
+        assert!(document["paths"]["/api/v1/officer/allocations/{offer}/{union}/bookings"]["post"].is_object());
+        app.balanced().await;
+    }
+
+    async fn a_unions_places_are_not_lent_to_gates(app) {
+        let organizer = app.staff(Role::Organizer).await;
+        let mut draft = app.draft();
+        draft["offers"][0]["mode"] = "allocation".into();
+        draft["offers"][0]["flow_back_ms"] = (app.now().0 + HOUR).into();
+        draft["offers"][0]["walk_ins"] = 2.into();
+        assert_eq!(app.post("/api/v1/events", &organizer, draft.clone()).await.refused(422), "walk_ins");
+        draft["offers"][0]["walk_ins"] = 0.into();
+        app.post("/api/v1/events", &organizer, draft).await.expect(201);
+    }
+
     async fn an_officer_names_who_then_has_a_ticket_and_may_decline(app) {
         let world = World::new(&app, 5, &[3, 1], |_| {}).await;
         assert_eq!(world.divide(&app, &[2, 1]).await.status, 303);

@@ -151,6 +151,7 @@ pub fn router(app: App) -> Router {
         .merge(event::api())
         .merge(booking::api())
         .merge(draw::api())
+        .merge(allocation::api())
         .merge(no_show::api())
         .merge(checkin::api())
         .merge(contest::api())

@@ -186,18 +186,23 @@ impl TestApp {
         read(request.bearer_auth(token).header("idempotency-key", key).json(&body)).await
     }
 
-    /// An event happening now with one open offer; `change` adjusts the draft. Gives the ids of event and offer.
-    pub(crate) async fn event(&self, change: impl FnOnce(&mut Value)) -> (String, String) {
+    /// What an organizer sends to make an event that is on now with one open offer.
+    pub(crate) fn draft(&self) -> Value {
         const HOUR: i64 = 3_600_000;
         let now = self.now().0;
-        let mut draft = json!({
+        json!({
             "kind": "activity", "theme": "reading", "title": "读书会", "place": "王佐镇文化中心", "entrance": "东门",
             "starts_ms": now - HOUR, "ends_ms": now + 8 * HOUR, "status": "published",
             "offers": [{
                 "name": "入场", "quota": 100, "opens_ms": now - 24 * HOUR, "closes_ms": now + 4 * HOUR,
                 "cancel_until_ms": now + 4 * HOUR, "eligibility": "members",
             }],
-        });
+        })
+    }
+
+    /// An event happening now with one open offer; `change` adjusts the draft. Gives the ids of event and offer.
+    pub(crate) async fn event(&self, change: impl FnOnce(&mut Value)) -> (String, String) {
+        let mut draft = self.draft();
         change(&mut draft);
         let organizer = self.staff(Role::Organizer).await;
         let event = self.post("/api/v1/events", &organizer, draft).await.expect(201);

@@ -12,13 +12,13 @@ use serde::Deserialize;
 
 use super::{
     queries::{self, Colleague, Named, Task},
-    rules,
+    rules::{self, Share},
 };
 use crate::{
     App,
     booking::{Status, named::Naming},
     error::{Error, Result},
-    event::{self, Event, Offer},
+    event::{Event, Offer},
     web::{Frame, access::Person, page},
 };
 
@@ -97,18 +97,12 @@ impl NamePage {
     ) -> Result<Self> {
         frame.path = format!("/officer/offers/{offer}/{union_id}");
         let mut tx = app.db.read().await?;
-        let union_name = queries::office(&mut tx, &person.id, union_id).await?;
-        let offer = event::queries::offer(&mut tx, offer).await?;
-        let event = event::queries::event(&mut tx, &offer.event_id).await?;
-        if !event.is_public() || offer.mode != "allocation" {
-            return Err(Error::NotFound);
-        }
-        let (places, taken) = queries::part(&mut tx, &offer.id, union_id).await?;
+        let share = Share::of(&mut tx, person, (offer, union_id), frame.now).await?;
+        let open = share.state() == rules::State::Naming;
+        let Share { event, offer, union_id, union_name, places, taken, .. } = share;
         let sought = q.trim();
-        let colleagues = queries::colleagues(&mut tx, &offer.id, union_id, sought, SHOWN).await?;
-        let named = queries::named(&mut tx, &offer.id, union_id).await?;
-        let open = rules::is_naming(&event, &offer, frame.now);
-        let union_id = union_id.to_owned();
+        let colleagues = queries::colleagues(&mut tx, &offer.id, &union_id, sought, SHOWN).await?;
+        let named = queries::named(&mut tx, &offer.id, &union_id).await?;
         let refusal = None;
         Ok(Self {
             frame,

@@ -6,8 +6,9 @@ use super::queries;
 use crate::{
     App, booking,
     db::Tx,
-    error::Result,
+    error::{Error, Result},
     event::{self, Event, Offer},
+    web::access::Person,
 };
 
 /// Divides `places` in proportion to `counts` by the largest remainder: each gets the whole part of its share, and the
@@ -32,6 +33,66 @@ pub(super) fn proportional(places: i64, counts: &[i64]) -> Vec<i64> {
         given[at] += 1;
     }
     given
+}
+
+/// A union's part of an offer, for one of its officers.
+#[derive(Debug)]
+pub(super) struct Share {
+    pub(super) event: Event,
+    pub(super) offer: Offer,
+    pub(super) union_id: String,
+    pub(super) union_name: String,
+    /// How many places the union may give.
+    pub(super) places: i64,
+    /// How many it has given.
+    pub(super) taken: i64,
+    /// When it was read.
+    now: Millis,
+}
+
+/// How naming stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    NotOpen,
+    Naming,
+    FlowedBack,
+    Closed,
+}
+
+impl Share {
+    /// What `officer` gives of an offer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when they are no officer of the union, or it has no part of the offer.
+    pub(super) async fn of(
+        tx: &mut Tx,
+        officer: &Person,
+        (offer, union_id): (&str, &str),
+        now: Millis,
+    ) -> Result<Self> {
+        let union_name = queries::office(tx, &officer.id, union_id).await?;
+        let offer = event::queries::offer(tx, offer).await?;
+        let event = event::queries::event(tx, &offer.event_id).await?;
+        if !event.is_public() || offer.mode != "allocation" {
+            return Err(Error::NotFound);
+        }
+        let (places, taken) = queries::part(tx, &offer.id, union_id).await?;
+        let union_id = union_id.to_owned();
+        Ok(Self { event, offer, union_id, union_name, places, taken, now })
+    }
+
+    pub(super) fn state(&self) -> State {
+        let Self { event, offer, now, .. } = self;
+        if is_naming(event, offer, *now) {
+            State::Naming
+        } else if event.status != "published" || *now >= offer.closes_ms || *now >= event.ends_ms {
+            State::Closed
+        } else if *now < offer.opens_ms {
+            State::NotOpen
+        } else {
+            State::FlowedBack
+        }
+    }
 }
 
 /// Whether the unions' officers give the places of `offer` now, and nobody else does.
