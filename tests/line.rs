@@ -180,6 +180,72 @@ on_both! {
         app.in_order().await;
     }
 
+    async fn a_place_is_held_for_a_quarter_of_an_hour_and_then_free_again(app) {
+        let (_, offer) = app.event(|draft| {
+            draft["offers"][0]["quota"] = 1.into();
+            draft["offers"][0]["hold_ms"] = (15 * MINUTE).into();
+        }).await;
+        let [first, second] = app.members().await;
+        let held = app.joins(&first, &offer).await;
+        assert_eq!((&held["status"], &held["tickets"]), (&json!("held"), &json!([])));
+        let full = app.book_with(&second.token, "early", json!({ "offer": offer })).await;
+        assert_eq!(full.refused(409), "sold_out", "a held place is taken");
+        app.advance(15 * MINUTE);
+        assert_eq!(sweep(&app.app).await.expect("sweep"), 0);
+        app.advance(1);
+        assert_eq!(sweep(&app.app).await.expect("sweep"), 1);
+        assert_eq!(app.how(&first, &held).await["status"], "lapsed");
+        let page = app.get(&format!("/bookings/{}", id(&held)), &first.token).await;
+        assert!(page.text.contains("保留的时间已过"), "{}", page.text);
+        let next = async { while app.book_with(&second.token, "later", json!({ "offer": offer })).await.status != 201 {} };
+        tokio::time::timeout(std::time::Duration::from_secs(5), next).await.expect("it is free again");
+        app.in_order().await;
+    }
+
+    async fn who_is_approved_when_it_is_full_stands_in_line(app) {
+        let (event, offer) = app.event(|draft| {
+            draft["offers"][0]["mode"] = "approval".into();
+            draft["offers"][0]["quota"] = 1.into();
+            draft["offers"][0]["waiting_list"] = true.into();
+            draft["offers"][0]["contribution_cents"] = 500.into();
+        }).await;
+        let [first, second, third] = app.members().await;
+        let asked = [app.joins(&first, &offer).await, app.joins(&second, &offer).await, app.joins(&third, &offer).await];
+        let organizer = app.staff(Role::Organizer).await;
+        let sends = async |booked: &Value, what: &str, field: (&str, &str)| {
+            let path = format!("{}/admin/events/{event}/line/{}/{what}", app.url, id(booked));
+            let request = app.http.post(path).bearer_auth(&organizer).form(&[field]);
+            request.send().await.expect("answer").status().as_u16()
+        };
+        for at in [1, 2, 0] {
+            for _ in 0..2 {
+                assert_eq!(sends(&asked[at], "decision", ("what", "approve")).await, 303, "twice is once");
+            }
+        }
+        // The order is that of approval; the first of it has the place, to be paid.
+        assert_eq!(app.how(&second, &asked[1]).await["status"], "held");
+        assert_eq!((app.how(&third, &asked[2]).await["position"].as_i64(), app.how(&first, &asked[0]).await["position"].as_i64()), (Some(1), Some(2)));
+        assert!(app.messages_to(&first.phone).await.join("").contains("候补第 2 位"));
+        // A cancellation's place goes to the line first, held until it is paid.
+        app.does(&second, &asked[1], "cancellation").await.expect(200);
+        let held = app.how(&third, &asked[2]).await;
+        assert_eq!((&held["status"], &held["held_until_ms"]), (&json!("held"), &json!(app.now().0 + 3 * HOUR)));
+        assert_eq!(app.does(&third, &asked[2], "confirmation").await.refused(409), "unpaid");
+        assert_eq!(sends(&asked[2], "payment", ("method", "cash")).await, 303);
+        let late = app.member("还没审").await;
+        let request = app.joins(&late, &offer).await;
+        for (what, words) in [("", "等待审核"), ("decline", "没有通过审核")] {
+            if !what.is_empty() {
+                assert_eq!(sends(&request, "decision", ("what", what)).await, 303);
+            }
+            let page = app.get(&format!("/bookings/{}", id(&request)), &late.token).await.text;
+            assert!(page.contains(words), "{words}: {page}");
+        }
+        assert_eq!(app.how(&third, &asked[2]).await["status"], "confirmed");
+        assert_eq!(app.how(&first, &asked[0]).await["position"], 1);
+        app.in_order().await;
+    }
+
     async fn an_organizer_approves_within_the_quota_or_declines(app) {
         let (event, offer) = app.event(|draft| {
             draft["offers"][0]["mode"] = "approval".into();

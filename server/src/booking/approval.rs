@@ -6,18 +6,20 @@ use axum::http::StatusCode;
 use super::{
     Booking, Status,
     change::{self, Cause, Outcome},
-    queries, tickets,
+    line, queries, tickets,
     together::Given,
 };
 use crate::{
     App,
     db::Tx,
     error::{Refused, Result},
-    event, execute, no_show, outbox,
+    event::{self, Event},
+    execute, no_show, outbox,
     web::access::Staff,
 };
 
-/// An organizer approves a request: its places are taken and its tickets admit. Again changes nothing.
+/// An organizer approves a request: its places are taken and its tickets admit, or it stands in line where the offer has
+/// one and is full. Again changes nothing.
 ///
 /// # Errors
 /// [`crate::Error::NotFound`]; [`crate::Error::Refused`] `sold_out` when there are not so many places left, `barred`
@@ -40,7 +42,7 @@ async fn approve_in(
     now: Millis,
 ) -> Result<Outcome> {
     match booking.status {
-        Status::Confirmed | Status::Held => return Ok(Ok(false)),
+        Status::Confirmed | Status::Held | Status::Waiting => return Ok(Ok(false)),
         Status::Requested => {}
         _ => return Ok(Err(not_requested().into())),
     }
@@ -48,10 +50,15 @@ async fn approve_in(
     if no_show::rules::barred_until(tx, &offer, &booking.person_id, now).await?.is_some() {
         return Ok(Err(barred().into()));
     }
-    if !queries::take_for_line(tx, &booking.offer_id, booking.places).await? {
-        return Ok(Err(full().into()));
-    }
     let event = event::queries::event(tx, &booking.event_id).await?;
+    if !offer.waiting_list {
+        if !queries::take_for_line(tx, &booking.offer_id, booking.places).await? {
+            return Ok(Err(full().into()));
+        }
+    } else if !queries::take(tx, &booking.offer_id, booking.places).await? {
+        stand_in_line(tx, app, &event, booking, staff_id, now).await?;
+        return Ok(Ok(true));
+    }
     let given = Given::place(&offer);
     execute!(
         tx,
@@ -71,6 +78,32 @@ async fn approve_in(
     outbox::tell(tx, &booking.person_id, &body, now).await?;
     tx.notify(&event.id).await?;
     Ok(Ok(true))
+}
+
+/// The request is approved, and there are not so many places: it stands in line behind those approved before. Its
+/// tickets stay unapproved at the door.
+async fn stand_in_line(
+    tx: &mut Tx,
+    app: &App,
+    event: &Event,
+    booking: &Booking,
+    staff_id: &str,
+    now: Millis,
+) -> Result<()> {
+    let (last, waiting) = line::join(tx, &booking.offer_id, 1).await?;
+    execute!(
+        tx,
+        "update booking set status = 'waiting', line = $2 where id = $1",
+        &booking.id,
+        last
+    )?;
+    change::log(tx, booking, Status::Waiting, Cause::by("approved", staff_id), now).await?;
+    let body = format!(
+        "【王佐镇总工会】您报名的「{}」已通过审核。名额已满，您排在候补第 {waiting} 位，轮到会通知您：{}/bookings/{}",
+        event.title, app.public_url, booking.id
+    );
+    outbox::tell(tx, &booking.person_id, &body, now).await?;
+    Ok(tx.notify(&event.id).await?)
 }
 
 /// An organizer does not approve a request. Again changes nothing.

@@ -6,7 +6,7 @@
 
 use admission::Millis;
 
-use super::{Booking, Status, change, change::Cause, queries};
+use super::{Booking, Status, change, change::Cause, queries, tickets};
 use crate::{
     App,
     db::Tx,
@@ -120,7 +120,14 @@ pub(super) async fn promote(
     cause: Cause<'_>,
     now: Millis,
 ) -> Result<()> {
-    let until = now.plus(offer.accept_ms).min(offer.valid_to_ms);
+    // One whom an organizer approved has tickets already: there is nothing to accept, only to pay.
+    let to_pay =
+        offer.contribution_cents > 0 && !queries::tickets_of(tx, &head.id).await?.is_empty();
+    let time = if to_pay { offer.held_ms().unwrap_or(offer.accept_ms) } else { offer.accept_ms };
+    let until = now.plus(time).min(offer.valid_to_ms);
+    if to_pay {
+        tickets::set_state(tx, head, "unpaid").await?;
+    }
     execute!(
         tx,
         "update booking set status = 'held', held_until_ms = $2 where id = $1",

@@ -35,6 +35,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use together::Bookings;
 
+pub(crate) use self::refund::yuan;
 pub use self::status::Status;
 use crate::{App, error::Result, keys::Keys};
 

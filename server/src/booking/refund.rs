@@ -35,7 +35,7 @@ pub(super) async fn paid_and_back(tx: &mut Tx, booking_id: &str) -> Result<(i64,
 }
 
 /// An amount as people write it.
-pub(super) fn yuan(cents: i64) -> String {
+pub(crate) fn yuan(cents: i64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
 }
 

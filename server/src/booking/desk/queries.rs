@@ -159,7 +159,7 @@ pub(super) async fn payments(tx: &mut Tx, booking_id: &str) -> Result<Vec<Paymen
         tx,
         fetch_all,
         "select y.kind, y.cents, y.method, s.name as staff, y.at_ms
-         from payment y left join staff s on s.id = y.staff_id where y.booking_id = $1 order by y.at_ms, y.id",
+         from payment y left join staff s on s.id = y.staff_id where y.booking_id = $1 order by y.at_ms, y.kind",
         booking_id,
     )?)
 }
