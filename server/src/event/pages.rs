@@ -222,6 +222,26 @@ impl Shown {
         }
     }
 
+    /// What a place costs, in yuan; none when nothing.
+    fn yuan(&self) -> Option<String> {
+        let cents = self.offer.contribution_cents;
+        (cents > 0).then(|| booking::yuan(cents))
+    }
+
+    /// The limits that reach beyond this offer.
+    fn limits(&self, frame: &Frame) -> Vec<String> {
+        let limit = |most: Option<i64>, zh: &str, en: &str| {
+            let most = most?;
+            Some(frame.say(format!("{zh}每人最多 {most} 个"), format!("At most {most} {en}")))
+        };
+        let all = [
+            limit(self.offer.limit_event, "整场活动", "at this event"),
+            limit(self.offer.limit_month, "同类活动每月", "a month at events of this kind"),
+            limit(self.offer.limit_year, "同类活动每年", "a year at events of this kind"),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
     /// Its places are the unions' to give.
     fn reserved(&self, now: &Millis) -> bool {
         self.offer.is_reserved(*now)
