@@ -58,6 +58,28 @@ on_both! {
         assert!(answers.iter().filter(|answer| answer.status != 201).all(|answer| answer.code() == "limit_reached"));
     }
 
+    async fn a_limit_is_the_persons_whatever_phone_or_session_they_use(app) {
+        let (_, offer) = app.event(|_| {}).await;
+        let member = app.member("王小明").await;
+        let mut tokens = vec![member.token.clone()];
+        for _ in 0..4 {
+            let mut tx = app.app.db.write().await.expect("write");
+            let holder = turnout_server::web::session::Holder::Person(&member.id);
+            tokens.push(turnout_server::web::session::open(&mut tx, holder, app.now()).await.expect("session"));
+            tx.commit().await.expect("commit");
+        }
+        // Another phone and another card: still the same member.
+        let mut tx = app.app.db.write().await.expect("write");
+        turnout_server::execute!(tx, "update person set phone = '19900000000' where id = $1", &member.id).expect("phone");
+        turnout_server::execute!(tx, "delete from card where person_id = $1", &member.id).expect("card");
+        tx.commit().await.expect("commit");
+        let keys: Vec<String> = (0..tokens.len()).map(|n| format!("phone {n}")).collect();
+        let taps = tokens.iter().zip(&keys).map(|(token, key)| app.book_with(token, key, json!({ "offer": offer })));
+        let answers = join_all(taps).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+        assert!(answers.iter().filter(|answer| answer.status != 201).all(|answer| answer.code() == "limit_reached"));
+    }
+
     async fn what_arrives_together_is_decided_as_if_one_by_one(app) {
         let (event, scarce) = app.event(|draft| {
             draft["offers"][0]["quota"] = 11.into();

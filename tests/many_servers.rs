@@ -9,7 +9,7 @@ use std::{
 use admission::{Verdict, sync::TicketRow};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
-use turnout_server::fetch;
+use turnout_server::{fetch, web::access::Role};
 
 use crate::support::{Engine, TestApp, kiosk::TestKiosk, people::Member};
 
@@ -89,6 +89,43 @@ async fn a_place_given_up_at_one_server_can_be_had_at_the_other_within_a_second(
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(1), asking).await.expect("in a second");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_at_one_server_hears_what_happens_at_the_other() {
+    let app = TestApp::new(Engine::Postgres).await;
+    let twin = app.twin().await;
+    let (event, offer) = app.event(|draft| draft["offers"][0]["quota"] = 5.into()).await;
+    let (member, organizer) = (app.member("王小明").await, app.staff(Role::Organizer).await);
+    let watches = async |path: String, token: &str| {
+        let request = twin.http.get(format!("{}{path}", twin.url)).bearer_auth(token);
+        (request.send().await.expect("a stream"), String::new())
+    };
+    let mut rush = watches(format!("/api/v1/events/{event}/rush/stream"), &member.token).await;
+    let mut live = watches(format!("/api/v1/events/{event}/attendance/stream"), &organizer).await;
+    until_heard(&mut rush, "\"left\":5").await;
+    until_heard(&mut live, "\"booked\":0").await;
+    let booked = app.booked(&member, &offer).await;
+    until_heard(&mut rush, "\"left\":4").await;
+    until_heard(&mut live, "\"booked\":1").await;
+    rush.1.clear();
+    live.1.clear();
+    let path = format!("/api/v1/bookings/{}/cancellation", booked["id"].as_str().expect("id"));
+    app.post(&path, &member.token, json!({})).await.expect(200);
+    until_heard(&mut rush, "\"left\":5").await;
+    until_heard(&mut live, "\"booked\":0").await;
+}
+
+/// Reads on until the stream has said `words`; a change is told within seconds, not at the next poll.
+async fn until_heard((stream, heard): &mut (reqwest::Response, String), words: &str) {
+    let listening = async {
+        while !heard.contains(words) {
+            let piece = stream.chunk().await.expect("open").expect("more");
+            heard.push_str(&String::from_utf8_lossy(&piece));
+        }
+    };
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(30), listening).await;
+    heard.unwrap_or_else(|_| panic!("{words} was not told"));
 }
 
 /// The same tap arrives at both servers at once and has one effect. Gives the booking, or nothing when it is full.
