@@ -26,9 +26,10 @@ pictures: needs
 	cargo build --locked --workspace
 	TURNOUT_PICTURES=docs/pictures cargo test --locked -p turnout-tests -- end_to_end::sqlite
 
-# Measures the programs, built for release, and writes the table in docs/performance.md. PARTS="server growth kiosk memory"
-# measures only some of it and writes nothing; TURNOUT_BENCH_MINUTES bounds the making of ten million bookings (10).
+# Measures the programs, built for release, and writes the table in docs/performance.md. PARTS="decode server growth kiosk memory"
+# measures only some of it and writes nothing (with "sqlite" or "postgres": on one engine only); TURNOUT_BENCH_MINUTES bounds
+# the making of up to ten million bookings on each engine (3).
 bench:
 	scripts/needs bench
-	cargo build --release --locked -p turnout-server -p turnout-kiosk
-	cargo bench --locked -p turnout-tests --bench performance -- $(PARTS)
+	cargo build --release --locked --workspace --bins --bench performance
+	cargo bench --locked --workspace --bench performance -- $(PARTS)

@@ -95,10 +95,13 @@ impl Db {
             .pragma("trusted_schema", "off")
             .pragma("cell_size_check", "on")
             .pragma("journal_size_limit", "67108864")
+            // A rush dirties a thousand pages with each commit: many commits share one checkpoint.
+            .pragma("wal_autocheckpoint", "8000")
             .pragma("temp_store", "memory");
         make_private(options.get_filename())?;
-        let writer =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        // The pages that a rush writes to, in KiB; those who read have SQLite's two MiB each.
+        let writing = options.clone().pragma("cache_size", "-8192");
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
         assert_sqlite_keeps_promises(&writer).await?;
         MIGRATIONS.run(&writer).await?;
         let readers = SqlitePoolOptions::new()
@@ -116,6 +119,9 @@ impl Db {
                 ("idle_in_transaction_session_timeout", "5s"),
                 ("statement_timeout", STATEMENT),
                 ("lock_timeout", "5s"),
+                // What is wanted is in memory or on a disk without a head: a few hundred rows of many are fetched by
+                // their index.
+                ("random_page_cost", "1.1"),
                 // A plan made while a table was small and kept would read all of it when it is large.
                 ("plan_cache_mode", "force_custom_plan"),
             ]);

@@ -32,7 +32,7 @@ mod serve;
 pub mod staff;
 pub mod web;
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{ops::Deref, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use admission::{Clock, Millis};
 use axum::{
@@ -54,9 +54,21 @@ use utoipa_axum::router::OpenApiRouter;
 pub use error::Error;
 pub use serve::{serve, serve_on};
 
-/// What every handler has at hand. Cheap to clone.
+/// What every handler has at hand. Each layer of each request clones it: one count, not one for each part.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an [`App`] is made of.
+#[derive(Clone)]
+pub struct Parts {
     /// The database.
     pub db: db::Db,
     /// Tells the time.
@@ -101,7 +113,7 @@ impl App {
         let db = db::Db::open(&config.storage.database_url()).await?;
         let ledger = ledger::Ledger::start(db.clone());
         let live = live::Live::start(&db);
-        let app = Self {
+        let app = Self(Arc::new(Parts {
             bookings: booking::Bookings::start(ledger.clone(), db.clone(), &live),
             kiosks: kiosk::Known::default(),
             checks: checkin::Checks::start(ledger.clone(), &live),
@@ -118,10 +130,22 @@ impl App {
             demo: None,
             db,
             clock,
-        };
+        }));
         tokio::spawn(outbox::run(app.clone()));
         app.outbox_wakes.notify_one();
         Ok(app)
+    }
+
+    /// The same under another clock.
+    #[must_use]
+    pub fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Parts { clock, ..Parts::clone(self) }))
+    }
+
+    /// The same in a demo world.
+    #[must_use]
+    pub fn in_demo(&self, notes: demo::Notes) -> Self {
+        Self(Arc::new(Parts { demo: Some(Arc::new(notes)), ..Parts::clone(self) }))
     }
 
     /// Starts what happens by the clock: places lapse, ballots are drawn, old things are deleted. Tests move the clock,

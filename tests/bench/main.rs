@@ -3,7 +3,8 @@
 //! What a server does per second is compared with an axum route that takes and gives the same JSON and does nothing; a
 //! kiosk's verdict with one bare durable insert. So the numbers mean something on a machine that is slow or shared.
 //!
-//! `make bench PARTS="server growth kiosk memory"` measures only some; the document is written when all were measured.
+//! `make bench PARTS="decode server growth kiosk memory"` measures only some, with `sqlite` or `postgres` beside them on one
+//! engine; the document is written when all were measured.
 
 mod decode;
 mod growth;
@@ -84,7 +85,7 @@ async fn main() -> anyhow::Result<()> {
     if wanted("memory") {
         memory::measure(folder.path(), &mut report).await?;
     }
-    if !asked.is_empty() {
+    if !asked.is_empty() || !engines.is_empty() {
         return Ok(());
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");

@@ -71,7 +71,7 @@ pub(super) async fn last_year(
     now: Millis,
 ) -> anyhow::Result<EventNote> {
     let begins = at_hour(now, -350, 9);
-    let before = App { clock: std::sync::Arc::new(Stands(begins.plus(-24 * HOUR))), ..app.clone() };
+    let before = app.with_clock(std::sync::Arc::new(Stands(begins.plus(-24 * HOUR))));
     let note = add(app, &drafted(begins), begins.plus(-20 * 24 * HOUR)).await?;
     fill(app, &note.id, begins.plus(-10 * 24 * HOUR)).await?;
     let mut tickets = Vec::new();

@@ -166,7 +166,7 @@ pub async fn run(demo: Demo, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         println!("{}", notes.for_people(app.clock.now()));
     }
     app.watch_the_clock();
-    serve_on(App { demo: Some(Arc::new(notes)), ..app }, listener).await
+    serve_on(app.in_demo(notes), listener).await
 }
 
 impl Notes {

@@ -65,7 +65,7 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     let lecture = add(app, &lecture(now), now).await?;
 
     let long_ago = now.plus(-2 * DAY);
-    let before = App { clock: Arc::new(Stands(long_ago)), ..app.clone() };
+    let before = app.with_clock(Arc::new(Stands(long_ago)));
     let manor = add(&before, &manor(now), long_ago).await?;
     let orchard = add(&before, &orchard(now), long_ago).await?;
     let players = book_all(&before, &others[..76], &contest.offers[0], 0).await?;

@@ -42,7 +42,8 @@ pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) 
     let api = request.uri().path().starts_with("/api/");
     let path = request.uri().path().to_owned();
     let lang = lang_of(request.headers());
-    let mut token = session::cookie(&app, request.headers());
+    // A program is not told who it is.
+    let mut token = if api { None } else { session::cookie(&app, request.headers()) };
     let mut response = next.run(request).await;
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
