@@ -55,6 +55,7 @@ async fn admitted_by_camera(kiosk: &KioskProgram, video: &Path) {
     let screen = Browser::with_camera(video).await;
     screen.go(&kiosk.page).await;
     screen.sees("body", "请出示").await;
+    screen.click("#staff summary").await;
     screen.click("#camera").await;
     screen.sees("#camera", "开").await;
     screen.sees("#headline", "请进").await;

@@ -8,9 +8,9 @@ use admission::{
     ticket::TicketId,
 };
 use serde_json::Value;
-use turnout_server::{fetch, web::access::Role};
+use turnout_server::{execute, fetch, web::access::Role};
 
-use crate::support::{TestApp, on_both};
+use crate::support::{TestApp, kiosk::TestKiosk, on_both};
 
 async fn attendance(app: &TestApp, event: &str) -> Value {
     let organizer = app.staff(Role::Organizer).await;
@@ -105,5 +105,30 @@ on_both! {
             assert!(page.contains(shown), "{shown} is missing");
         }
         assert_eq!(turnout_server::archive::verify(&app.app.db).await.expect("readable"), []);
+    }
+
+    async fn the_gates_of_an_event_share_what_the_approved_size_leaves(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let east = app.kiosk(&event, "东门").await;
+        assert_eq!(east.feed(0).await.post.room, None, "no approved size, no line");
+        let mut tx = app.app.db.write().await.expect("write");
+        execute!(tx, "update event set capacity = 5 where id = $1", &event).expect("written");
+        tx.commit().await.expect("commit");
+        let share = async |kiosk: &TestKiosk<'_>| {
+            let room = kiosk.feed(0).await.post.room.expect("room");
+            (room.share, room.through)
+        };
+        assert_eq!(share(&east).await, (5, 0), "one gate has it all");
+        let mut west = app.kiosk(&event, "西门").await;
+        assert_eq!((share(&east).await, share(&west).await), ((2, 0), (2, 0)), "never more than five together");
+        let booked = app.booked(&app.member("王小明").await, &offer).await;
+        let ticket = booked["tickets"][0]["id"].as_str().and_then(|id| id.parse().ok()).expect("a ticket");
+        west.record(StationKind::Gate, ticket, Verdict::Admitted, Deed::default());
+        west.upload().await;
+        assert_eq!((share(&east).await, share(&west).await), ((2, 0), (2, 1)));
+        west.record(StationKind::Exit, ticket, Verdict::Admitted, Deed::default());
+        app.advance(1_000);
+        west.upload().await;
+        assert_eq!(share(&west).await.1, 2);
     }
 }

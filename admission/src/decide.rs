@@ -459,6 +459,16 @@ pub fn decide_for_card(
     }
 }
 
+/// What a verdict becomes at `station` when the event is at its approved size: nobody more comes in. Whoever goes out, and
+/// what is done inside, is not touched.
+#[must_use]
+pub fn when_full(verdict: Verdict, station: StationKind) -> Verdict {
+    match (verdict, station) {
+        (Verdict::Admitted, StationKind::Gate) => Verdict::Refused(Refusal::Full),
+        (verdict, _) => verdict,
+    }
+}
+
 /// Places that a kiosk may give by itself to members without a ticket: what is left of an allotment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spare {

@@ -69,6 +69,12 @@ pub const fn passed(kind: StationKind, lang: Lang) -> &'static str {
     }
 }
 
+/// What a visitor of a fair agrees to, word for word the same on their phone and on a stand's kiosk.
+pub const CONSENT: (&str, &str) = (
+    "同意把我的姓名、手机号，以及我填写的学历和求职意向，给这家单位用于招聘联系。我随时可以撤回。",
+    "This employer may see my name, my number, and the education and wish I wrote down, to contact me about work. I may take this back at any time.",
+);
+
 /// The short name of a reason, also for tables and charts.
 #[must_use]
 pub const fn headline(reason: Reason, lang: Lang) -> &'static str {

@@ -124,6 +124,19 @@ pub struct Post {
     /// Places that this kiosk may give to members without a ticket.
     #[serde(default)]
     pub allotments: Vec<Allotment>,
+    /// How many may still come in at this gate, where the event has an approved size.
+    #[serde(default)]
+    pub room: Option<Room>,
+}
+
+/// This gate's share of the places that the event's approved size leaves. The shares of all gates together are no more
+/// than what is left, so that however long they are alone, they never let in more than were approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// So many more may come in here.
+    pub share: u32,
+    /// What this kiosk did up to this place of its journal is counted already.
+    pub through: u64,
 }
 
 /// Places of an offer's quota that one kiosk may give away by itself, however long it is alone: nobody else gives them.
@@ -244,6 +257,9 @@ pub struct TicketRow {
     pub person: Option<String>,
     /// The holder's name, masked.
     pub holder: String,
+    /// Where the holder goes, or what they wear: a walker's number, a seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// What the server knows of its uses, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uses: Vec<Use>,
@@ -375,6 +391,8 @@ pub struct CardKeyAnswer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -391,5 +409,39 @@ mod tests {
         assert!(!holds("k1", "POST", "/api/v1/kiosk/check", b"{}"));
         assert!(!holds("k1", "POST", "/api/v1/kiosk/scans", b"[]"));
         assert!(!request_is_signed(&public, "nonsense", "k1", "POST", "/", b""));
+    }
+
+    fn message() -> String {
+        let upload = Upload {
+            from_seq: 7,
+            before: Chain::start("k"),
+            entries: vec![Entry("{\"seq\":7}".to_owned())],
+            head_seq: 7,
+            skew_ms: Some(-3),
+        };
+        serde_json::to_string(&upload).expect("plain data")
+    }
+
+    proptest! {
+        /// Whatever the other side sends is read or refused; nothing breaks. (The fuzz target `entry` does the same for longer.)
+        #[test]
+        fn whatever_is_sent_is_read_or_refused(noise in "\\PC{0,200}", at in 0_usize..200, byte in any::<u8>()) {
+            let mut mutated = message().into_bytes();
+            let at = at % mutated.len();
+            mutated[at] = byte;
+            for text in [noise, String::from_utf8_lossy(&mutated).into_owned()] {
+                drop(serde_json::from_str::<Upload>(&text));
+                drop(serde_json::from_str::<Feed>(&text));
+                drop(serde_json::from_str::<Check>(&text));
+                drop(serde_json::from_str::<Checked>(&text));
+                drop(serde_json::from_str::<People>(&text));
+                prop_assert!(!request_is_signed(&[7; 32], &text, "k", "POST", "/", text.as_bytes()));
+                let entry = Entry(text);
+                if let Ok(scan) = entry.scan() {
+                    let ours = Entry::of(&scan);
+                    prop_assert_eq!(Entry::of(&ours.scan().expect("our own")), ours);
+                }
+            }
+        }
     }
 }

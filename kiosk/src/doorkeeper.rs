@@ -346,6 +346,7 @@ impl Doorkeeper {
                 event: post.event.title.clone(),
                 station: post.station.clone(),
                 holder: shown.holder.clone(),
+                place: shown.place.clone(),
                 offer: shown.offer.clone(),
                 code,
                 at: shown.at,

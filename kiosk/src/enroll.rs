@@ -9,15 +9,25 @@ use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
 use crate::{
-    api,
+    api, desk,
     identity::{Enrolment, Folder},
+    seal::Vault,
 };
 
-/// Enrols the kiosk whose files are in `data`: makes a key pair, shows `server` the code and the public half.
+/// Enrols the kiosk whose files are in `data`: makes a key pair, shows `server` the code and the public half. `pin` is
+/// what opens its desk; without one, whoever sets it there must show the code again.
 ///
 /// # Errors
-/// When the folder is a kiosk's already, or the server does not take the code.
-pub async fn enroll(server: &str, code: &str, data: &Path) -> anyhow::Result<Enrolment> {
+/// When the folder is a kiosk's already, the PIN could be none, or the server does not take the code.
+pub async fn enroll(
+    server: &str,
+    code: &str,
+    data: &Path,
+    pin: Option<&str>,
+) -> anyhow::Result<Enrolment> {
+    if pin.is_some_and(|pin| !desk::is_pin(pin)) {
+        bail!("a PIN has 6 to 12 digits (PIN 为 6 到 12 位数字); nothing was enrolled");
+    }
     let folder = Folder::new(data);
     let server = server_address(server)?;
     folder
@@ -38,6 +48,7 @@ pub async fn enroll(server: &str, code: &str, data: &Path) -> anyhow::Result<Enr
     let key = SigningKey::from_bytes(&secret);
     let public_key = HEXLOWER.encode(key.verifying_key().as_bytes());
     let code = code.trim().to_owned();
+    let shown = code.clone();
     let enrolled = match api::enrol(&server, &sync::Enrolment { code, public_key }).await {
         Err(failure @ api::Failure::Unreachable(_)) => {
             return Err(failure).with_context(|| format!("not enrolled (没有登记); check {server}"));
@@ -51,8 +62,13 @@ pub async fn enroll(server: &str, code: &str, data: &Path) -> anyhow::Result<Enr
         // A revoked kiosk begins anew; what it could not send stays beside, for `journal export`.
         folder.set_store_aside(&before.kiosk).context("cannot put the old journal aside")?;
     }
-    let enrolment = Enrolment { kiosk: enrolled.kiosk, name: enrolled.name, server };
+    let code = pin.is_none().then(|| Enrolment::hash_of(&enrolled.kiosk, &shown));
+    let enrolment = Enrolment { kiosk: enrolled.kiosk, name: enrolled.name, server, code };
     folder.keep(&enrolment, &key).context("cannot write the kiosk's key")?;
+    if let Some(pin) = pin {
+        Vault::open(&folder.sealed_card_key(), &enrolment.kiosk, pin)
+            .context("the kiosk is enrolled, but its PIN could not be set")?;
+    }
     Ok(enrolment)
 }
 

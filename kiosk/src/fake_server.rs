@@ -96,6 +96,7 @@ pub(crate) fn ticket(id: u8, revision: i64) -> TicketRow {
         state: TicketState::Valid,
         person: Some(format!("p{id}")),
         holder: "欧**明".to_owned(),
+        place: None,
         uses: Vec::new(),
         revision,
     }
@@ -141,6 +142,7 @@ impl FakeServer {
                 card_bins: vec!["621030".into()],
                 lease_until: NOW.plus(DAY),
                 allotments: Vec::new(),
+                room: None,
             },
             public: [0; 32],
         };
@@ -163,6 +165,11 @@ impl FakeServer {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, Inner> {
         self.state.lock().expect("no handler panics while it holds the lock")
+    }
+
+    /// How many questions it was asked.
+    pub(crate) fn checks(&self) -> usize {
+        self.state().checks
     }
 
     pub(crate) fn scans(&self) -> Vec<Scan> {

@@ -9,6 +9,7 @@ use std::{
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// What a kiosk keeps of its enrolment.
@@ -20,6 +21,20 @@ pub struct Enrolment {
     pub name: String,
     /// The server it belongs to, without a slash at the end.
     pub server: String,
+    /// A hash of the one-time code: whoever sets the first PIN shows that they enrolled this kiosk. None where the
+    /// PIN was set with the enrolment, or by an older program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+impl Enrolment {
+    /// What [`Self::code`] is for `code`, however it was typed: with or without hyphens, in either case.
+    #[must_use]
+    pub fn hash_of(kiosk: &str, code: &str) -> String {
+        let plain: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
+        let text = format!("turnout first pin 1\n{kiosk}\n{}", plain.to_ascii_uppercase());
+        HEXLOWER.encode(&Sha256::digest(text))
+    }
 }
 
 /// The files of one kiosk.
@@ -188,7 +203,11 @@ mod tests {
             kiosk: "k".into(),
             name: "东门 1".into(),
             server: "http://127.0.0.1:8080".into(),
+            code: Some(Enrolment::hash_of("k", "ABCDE-FGHJK")),
         };
+        assert_eq!(enrolment.code, Some(Enrolment::hash_of("k", " abcdefghjk ")));
+        assert_ne!(enrolment.code, Some(Enrolment::hash_of("k", "ABCDE-FGHJL")));
+        assert_ne!(enrolment.code, Some(Enrolment::hash_of("l", "ABCDE-FGHJK")));
         let key = SigningKey::from_bytes(&[7; 32]);
         folder.keep(&enrolment, &key).expect("kept");
         assert_eq!(folder.enrolment().expect("read"), Some(enrolment));

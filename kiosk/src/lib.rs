@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`door`] (the decision, a state machine without I/O) and [`courier`] (the sync, likewise);
 //! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`devices`] (the edges);
-//! [`desk`] (who holds the tickets, sealed under a PIN); [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`] and
+//! [`desk`] (who holds the tickets, sealed under a PIN); [`ready`] and [`drill`] (the evening before); [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`] and
 //! [`journal`] (what the program does).
 
 pub mod api;
@@ -12,6 +12,7 @@ pub mod desk;
 pub mod devices;
 pub mod door;
 pub mod doorkeeper;
+pub mod drill;
 pub mod enroll;
 #[cfg(test)]
 mod fake_server;

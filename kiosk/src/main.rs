@@ -1,10 +1,10 @@
 //! `turnout-kiosk`: reads the command line and does what it says. Logs go to stderr.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     net::SocketAddr,
     path::PathBuf,
-    process::ExitCode,
+    process::{ExitCode, Stdio},
     sync::Arc,
 };
 
@@ -39,6 +39,10 @@ enum Command {
         /// The one-time code.
         #[arg(long, env = "TURNOUT_CODE", hide_env_values = true)]
         code: String,
+        /// The PIN of its operating page, 6 to 12 digits. Asked for when this is run by hand; without one, whoever sets
+        /// it on the kiosk's screen must type the enrolment code again.
+        #[arg(long, env = "TURNOUT_PIN", hide_env_values = true)]
+        pin: Option<String>,
         #[command(flatten)]
         data: Data,
     },
@@ -75,6 +79,9 @@ enum Command {
     Check {
         #[command(flatten)]
         data: Data,
+        /// Where the running program serves its page: it is asked how its devices are.
+        #[arg(long, env = "TURNOUT_LISTEN", default_value = "127.0.0.1:8081")]
+        listen: SocketAddr,
     },
     /// Prints the text of each QR code in pictures, one a line; fails when a picture shows none.
     Decode {
@@ -126,8 +133,13 @@ async fn main() -> ExitCode {
 
 async fn obey(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Enroll { server, code, data } => {
-            let enrolment = enroll::enroll(&server, &code, &data.data).await?;
+        Command::Enroll { server, code, pin, data } => {
+            let pin = match pin {
+                Some(pin) => Some(Zeroizing::new(pin)),
+                None => ask_for_pin()?,
+            };
+            let pin = pin.as_ref().map(|pin| pin.as_str());
+            let enrolment = enroll::enroll(&server, &code, &data.data, pin).await?;
             say(&format!("已登记 Enrolled: {} ({})", enrolment.name, enrolment.kiosk))
         }
         Command::Run { data, listen, scanners, printer, paper, offline, pin } => {
@@ -135,8 +147,8 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             let printer = printer.map(|plug| (plug, paper));
             run(Options { data: data.data, listen, scanners, printer, offline, pin }).await
         }
-        Command::Check { data } => {
-            let findings = ready::check(&data.data, &SystemClock).await?;
+        Command::Check { data, listen } => {
+            let findings = ready::check(&data.data, listen, &SystemClock).await?;
             for finding in &findings {
                 let mark = match finding.grade {
                     Grade::Good => "✓",
@@ -162,6 +174,26 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             journal::export(&data.data, io::stdout().lock()).await.map(drop)
         }
     }
+}
+
+/// Asks whoever sits at the terminal for a PIN, unseen. None when nobody does, or they leave it for the screen.
+fn ask_for_pin() -> anyhow::Result<Option<Zeroizing<String>>> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    write!(io::stderr(), "操作密码 PIN (6–12 digits; empty: later, on the screen): ")?;
+    let echo = |how: &str| {
+        // Without `stty` the digits are seen; that is no reason not to enrol.
+        drop(std::process::Command::new("stty").arg(how).stderr(Stdio::null()).status());
+    };
+    echo("-echo");
+    let mut line = Zeroizing::new(String::new());
+    let read = io::stdin().read_line(&mut line);
+    echo("echo");
+    writeln!(io::stderr())?;
+    read.context("cannot read the PIN")?;
+    let pin = Zeroizing::new(line.trim().to_owned());
+    Ok(Some(pin).filter(|pin| !pin.is_empty()))
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! Is this kiosk ready for tomorrow? One list, for the evening before: `turnout-kiosk check`, and on the operating page.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -15,10 +16,11 @@ use admission::{
     time::{DAY, HOUR, MINUTE, SECOND},
 };
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{Api, Failure},
+    devices::{Condition, Device, Kind},
     identity::Folder,
     status::Both,
     store::Store,
@@ -69,6 +71,8 @@ pub struct Machine {
     pub printers: usize,
     /// Whether the service of chip-card readers runs.
     pub card_reader: bool,
+    /// The devices that the running program uses, as it finds them. None: it does not run, and what is above is a guess.
+    pub devices: Option<Vec<Device>>,
 }
 
 /// What the kiosk knows.
@@ -258,24 +262,67 @@ fn hardware(machine: &Machine, say: &mut impl FnMut(&'static str, Grade, String,
             format!("Battery {charge} %{}", if plugged { ", plugged in" } else { ", plug it in" }),
         );
     }
-    let ways = machine.cameras + machine.scanners;
+    let devices = machine.devices.as_deref().unwrap_or_default();
+    let connected =
+        |device: &&Device| device.kind != Kind::Printer && device.condition == Condition::Connected;
+    let ways = machine.cameras + machine.scanners + devices.iter().filter(connected).count();
     say(
         "scanner",
         if ways == 0 { Grade::Bad } else { Grade::Good },
         format!("摄像头 {} 个，扫码器或键盘 {} 个", machine.cameras, machine.scanners),
         format!("Cameras: {}, scanners or keyboards: {}", machine.cameras, machine.scanners),
     );
-    let (zh, en) = if machine.card_reader {
-        ("读卡服务在运行", "The card reader service runs")
-    } else {
-        (
-            "没有读卡服务（只用磁条或二维码时不需要）",
-            "No card reader service (not needed for stripes and codes)",
-        )
+    if machine.devices.is_none() {
+        let (zh, en) = (
+            "检票程序没有运行，设备只是系统里看到的",
+            "The kiosk program does not run; devices are as the system sees them",
+        );
+        say("program", Grade::Note, zh.to_owned(), en.to_owned());
+    }
+    devices.iter().for_each(|device| tell(device, say));
+    let uses = |kind| devices.iter().any(|device| device.kind == kind);
+    if !uses(Kind::Reader) {
+        let (zh, en) = match (machine.devices.is_some(), machine.card_reader) {
+            (false, true) => ("读卡服务在运行", "The card reader service runs"),
+            (true, _) => (
+                "没有设芯片读卡器（只用磁条或二维码时不需要）",
+                "No chip reader is set up (not needed for stripes and codes)",
+            ),
+            (false, false) => (
+                "没有读卡服务（只用磁条或二维码时不需要）",
+                "No card reader service (not needed for stripes and codes)",
+            ),
+        };
+        say("card_reader", Grade::Good, zh.to_owned(), en.to_owned());
+    }
+    if !uses(Kind::Printer) {
+        let (zh, en) = match (machine.devices.is_some(), machine.printers) {
+            (true, _) => (
+                "没有设打印机（不打印小票时不需要）".to_owned(),
+                "No printer is set up (not needed without slips)".to_owned(),
+            ),
+            (false, n) => (format!("打印机 {n} 台"), format!("Printers: {n}")),
+        };
+        say("printer", Grade::Good, zh, en);
+    }
+}
+
+/// How a device of the running program is.
+fn tell(device: &Device, say: &mut impl FnMut(&'static str, Grade, String, String)) {
+    let (what, zh, en) = match device.kind {
+        Kind::Scanner => ("device", "扫描器", "The scanner"),
+        Kind::Reader => ("card_reader", "读卡器", "The card reader"),
+        Kind::Printer => ("printer", "打印机", "The printer"),
     };
-    say("card_reader", Grade::Good, zh.to_owned(), en.to_owned());
-    let n = machine.printers;
-    say("printer", Grade::Good, format!("打印机 {n} 台"), format!("Printers: {n}"));
+    let grade = match device.condition {
+        Condition::Connected => Grade::Good,
+        Condition::PaperLow => Grade::Note,
+        _ => Grade::Bad,
+    };
+    let name = &device.name;
+    let well = || Both { zh: format!("{zh} {name} 正常"), en: format!("{en} {name} works") };
+    let words = device.says.clone().unwrap_or_else(well);
+    say(what, grade, words.zh, words.en);
 }
 
 /// What this machine says of itself, with the store in `folder`.
@@ -294,6 +341,7 @@ pub fn machine(folder: &Path) -> Machine {
             + count("/dev/input/by-id", &|name| name.ends_with("-event-kbd")),
         printers: count("/dev/usb", &|name| name.starts_with("lp")),
         card_reader: Path::new("/run/pcscd/pcscd.comm").exists(),
+        devices: None,
     }
 }
 
@@ -312,11 +360,36 @@ fn battery(supplies: &Path) -> Option<(u8, bool)> {
     Some((charge, read("status").is_some_and(|status| status.trim() != "Discharging")))
 }
 
-/// Looks at the kiosk in `data`, asking its server for at most three seconds.
+/// What a running kiosk program tells at `/healthz`.
+#[derive(Deserialize)]
+struct Health {
+    place: Option<Named>,
+    devices: Vec<Device>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    kiosk: String,
+}
+
+/// The devices of the kiosk called `name`, as its program finds them, if it runs and serves its page at `page`.
+async fn devices_of_program(page: SocketAddr, name: &str) -> Option<Vec<Device>> {
+    let http =
+        reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(1)).build().ok()?;
+    let answer = http.get(format!("http://{page}/healthz")).send().await.ok()?;
+    let health: Health = answer.json().await.ok()?;
+    health.place.filter(|place| place.kiosk == name).map(|_| health.devices)
+}
+
+/// Looks at the kiosk in `data`, asking its server for at most three seconds, and its program, if it runs, at `page`.
 ///
 /// # Errors
 /// When it is not enrolled or its store cannot be read.
-pub async fn check(data: &Path, clock: &dyn Clock) -> anyhow::Result<Vec<Finding>> {
+pub async fn check(
+    data: &Path,
+    page: SocketAddr,
+    clock: &dyn Clock,
+) -> anyhow::Result<Vec<Finding>> {
     let folder = Folder::new(data);
     let enrolment = folder.enrolment().context("cannot read kiosk.json")?.with_context(|| {
         format!(
@@ -352,7 +425,9 @@ pub async fn check(data: &Path, clock: &dyn Clock) -> anyhow::Result<Vec<Finding
         server,
     };
     store.close().await;
-    Ok(findings(&known, &machine(data), clock.now()))
+    let devices = devices_of_program(page, &enrolment.name).await;
+    let machine = Machine { devices, ..machine(data) };
+    Ok(findings(&known, &machine, clock.now()))
 }
 
 #[cfg(test)]
@@ -383,6 +458,7 @@ mod tests {
             card_bins: Vec::new(),
             lease_until: NOON.plus(DAY),
             allotments: Vec::new(),
+            room: None,
         };
         Knowledge {
             post: Some(post),
@@ -404,7 +480,12 @@ mod tests {
             scanners: 1,
             printers: 0,
             card_reader: true,
+            devices: Some(Vec::new()),
         }
+    }
+
+    fn device(kind: Kind, condition: Condition) -> Device {
+        Device { name: "x".into(), kind, condition, since_ms: NOON, says: None }
     }
 
     fn bad(known: &Knowledge, machine: &Machine) -> Vec<&'static str> {
@@ -467,6 +548,20 @@ mod tests {
         ] {
             assert_eq!(bad(&known(), &machine), [what]);
         }
+        for (kind, condition, what) in [
+            (Kind::Scanner, Condition::Away, "device"),
+            (Kind::Reader, Condition::NoService, "card_reader"),
+            (Kind::Printer, Condition::PaperOut, "printer"),
+        ] {
+            let devices = Some(vec![device(kind, condition)]);
+            assert_eq!(bad(&known(), &Machine { devices, ..machine() }), [what]);
+        }
+        // One that reads is enough, where it is no keyboard; a guess says that it is one.
+        let devices = Some(vec![device(Kind::Scanner, Condition::Connected)]);
+        let one = Machine { cameras: 0, scanners: 0, devices, ..machine() };
+        assert_eq!(bad(&known(), &one), [""; 0]);
+        let guess = findings(&known(), &Machine { devices: None, ..machine() }, NOON);
+        assert!(guess.iter().any(|f| f.what == "program" && f.grade == Grade::Note));
         let offline = Knowledge { server: Some(Err("refused".into())), ..known() };
         assert_eq!(bad(&offline, &machine()), [""; 0], "no network is no fault");
     }

@@ -102,8 +102,12 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     let Memory { post, acknowledged, complete_at, skew, revoked: locked, .. } = memory;
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).context("the system gives no randomness")?;
+    let room = post.as_ref().and_then(|post| post.room);
     let known = Knowledge { head, post, complete_at, skew, locked };
     let mut door = Door::new(enrolment.kiosk.clone(), salt, known);
+    if let Some(room) = room {
+        door.take_moves(store.moves_after(room.through).await?);
+    }
     let desk = Desk::new(&enrolment.kiosk, folder.clone(), store.clone(), clock.clone());
     let desk = Arc::new(desk);
     if let Some(pin) = &options.pin {
@@ -243,7 +247,7 @@ mod tests {
 
     /// An enrolled kiosk at work that has synced once.
     async fn synced(server: &FakeServer, data: &Path) -> Running {
-        enroll::enroll(&server.url(), "GOOD", data).await.expect("enrolled");
+        enroll::enroll(&server.url(), "GOOD", data, None).await.expect("enrolled");
         let running = begin(options(data)).await;
         until(&running, |status| status.online && status.cards).await;
         running
@@ -344,7 +348,7 @@ mod tests {
     async fn a_revoked_kiosk_is_wiped_and_stays_locked() {
         let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
         let pin = || Some(Zeroizing::new("246810".to_owned()));
-        enroll::enroll(&server.url(), "GOOD", temp.path()).await.expect("enrolled");
+        enroll::enroll(&server.url(), "GOOD", temp.path(), None).await.expect("enrolled");
         let running = begin(Options { pin: pin(), ..options(temp.path()) }).await;
         until(&running, |status| status.online && status.cards).await;
         assert!(holds(&bytes_of(temp.path()), "欧**明"));
@@ -367,7 +371,7 @@ mod tests {
         );
         // Enrolled anew, it begins a new journal beside the old one.
         server.state().mood = Mood::Well;
-        enroll::enroll(&server.url(), "GOOD", temp.path()).await.expect("enrolled");
+        enroll::enroll(&server.url(), "GOOD", temp.path(), None).await.expect("enrolled");
         assert!(temp.path().join(format!("kiosk-{KIOSK}.db")).exists());
     }
 
@@ -379,7 +383,7 @@ mod tests {
             offline,
             ..options(temp.path())
         };
-        enroll::enroll(&server.url(), "GOOD", temp.path()).await.expect("enrolled");
+        enroll::enroll(&server.url(), "GOOD", temp.path(), None).await.expect("enrolled");
         let running = begin(with_pin("246810", false)).await;
         until(&running, |status| status.online && status.cards).await;
         running.stop().await;
@@ -412,10 +416,10 @@ mod tests {
             Err(error) => format!("{error:#}"),
         };
         assert!(error(options(temp.path())).await.contains("turnout-kiosk enroll"));
-        let refused = enroll::enroll(&server.url(), "BAD", temp.path()).await;
+        let refused = enroll::enroll(&server.url(), "BAD", temp.path(), None).await;
         assert!(refused.is_err_and(|error| format!("{error:#}").contains("kiosk add")));
-        enroll::enroll(&server.url(), "GOOD", temp.path()).await.expect("enrolled");
-        let again = enroll::enroll(&server.url(), "GOOD", temp.path()).await;
+        enroll::enroll(&server.url(), "GOOD", temp.path(), None).await.expect("enrolled");
+        let again = enroll::enroll(&server.url(), "GOOD", temp.path(), None).await;
         assert!(again.is_err_and(|error| error.to_string().contains("--data")));
         let offline = Options { offline: true, ..options(temp.path()) };
         assert!(error(offline).await.contains("without --offline"));
@@ -546,12 +550,18 @@ mod tests {
             ("/desk/override", json!({ "ticket": ticket, "why": "x" })),
             ("/desk/undo", json!({ "ticket": ticket, "why": "x" })),
             ("/desk/drill", json!({ "what": "forged" })),
+            ("/desk/reprint", json!({})),
             ("/desk/readiness", serde_json::Value::Null),
         ] {
             assert_eq!(stranger.send(path, body).await.0, 401, "{path}");
         }
+        // Whoever comes by first does not set the PIN: that is for who enrolled the kiosk.
         let opening = json!({ "pin": "246810", "operator": "小李" });
+        assert_eq!(staff.send("/desk/opening", opening.clone()).await.0, 401);
+        assert!(!running.desk.has_pin() && running.desk.wants_code());
+        let opening = json!({ "pin": "246810", "operator": "小李", "code": "good" });
         assert_eq!(staff.send("/desk/opening", opening).await.0, 204);
+        assert!(running.desk.has_pin() && !running.desk.wants_code());
         // Names come with the next round.
         while running.desk.known() < 5 {
             tokio::task::yield_now().await;
@@ -582,11 +592,17 @@ mod tests {
 
         // A drill leaves no trace, and the kiosk says how ready it is.
         let before = running.store.head(KIOSK).await.expect("readable");
+        let told =
+            (server.scans().len(), server.checks(), running.store.size().await.expect("readable"));
         for reason in Reason::ALL {
             let (status, shown) = staff.send("/desk/drill", json!({ "what": reason.word() })).await;
             assert_eq!((status, &shown["practice"]), (200, &json!(true)), "{reason:?}");
         }
         assert_eq!(running.store.head(KIOSK).await.expect("readable"), before);
+        let now =
+            (server.scans().len(), server.checks(), running.store.size().await.expect("readable"));
+        assert_eq!(now, told, "the server heard nothing, and nothing is kept");
+        assert_eq!(scan(&running, &code(2)).await.verdict_word(), "admitted", "no place was taken");
         let (_, ready) = staff.send("/desk/readiness", serde_json::Value::Null).await;
         assert!(ready["findings"].as_array().is_some_and(|findings| findings.len() > 8), "{ready}");
 

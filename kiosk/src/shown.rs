@@ -6,7 +6,7 @@ use admission::{
     say::{self, Lang, Words},
     scan::Trust,
     ticket::TicketId,
-    time::{MINUTE, Millis, SECOND},
+    time::{Millis, SECOND},
 };
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub struct Shown {
     pub trust: Trust,
     /// The holder's name, masked.
     pub holder: Option<String>,
+    /// A walker's number, or a seat.
+    pub place: Option<String>,
     /// The name of what was booked.
     pub offer: Option<String>,
     /// How often it may still be redeemed; none where that is not counted.
@@ -36,54 +38,6 @@ pub struct Shown {
     pub at: Millis,
     /// Microseconds from the scan to the durable verdict.
     pub decide_us: u64,
-}
-
-/// What people would see whom a gate refuses for the reason of that word, or lets in (`admitted`), in a drill: the real
-/// words for a made-up ticket, under no scan.
-#[must_use]
-pub fn practice(word: &str, now: Millis) -> Option<Shown> {
-    let reason = Reason::from_word(word);
-    let station = || "东门".to_owned();
-    let refusal = reason.map(|reason| match reason {
-        Reason::Unknown => Refusal::Unknown,
-        Reason::Forged => Refusal::Forged,
-        Reason::Revoked => Refusal::Revoked,
-        Reason::Cancelled => Refusal::Cancelled,
-        Reason::Unpaid => Refusal::Unpaid,
-        Reason::Unapproved => Refusal::Unapproved,
-        Reason::WrongEvent => Refusal::WrongEvent,
-        Reason::WrongStation => Refusal::WrongStation,
-        Reason::TooEarly => Refusal::TooEarly { opens_at: now.plus(35 * MINUTE) },
-        Reason::TooLate => Refusal::TooLate { closed_at: now.plus(-35 * MINUTE) },
-        Reason::AlreadyUsed => {
-            Refusal::AlreadyUsed { at: now.plus(-5 * MINUTE), station: station() }
-        }
-        Reason::StaleCode => Refusal::StaleCode,
-        Reason::UnknownCard => Refusal::UnknownCard,
-        Reason::BlockedCard => Refusal::BlockedCard,
-        Reason::NotBooked => Refusal::NotBooked,
-        Reason::Full => Refusal::Full,
-        Reason::Ambiguous => Refusal::Ambiguous,
-    });
-    let verdict = match refusal {
-        Some(refusal @ (Refusal::StaleCode | Refusal::Ambiguous)) => Verdict::Attention(refusal),
-        Some(refusal) => Verdict::Refused(refusal),
-        None if word == "admitted" => Verdict::Admitted,
-        None => return None,
-    };
-    Some(Shown {
-        scan: None,
-        kind: StationKind::Gate,
-        outcome: Outcome::Decided(verdict, None),
-        trust: Trust::Live,
-        holder: Some("演*练".to_owned()),
-        offer: None,
-        left: None,
-        choices: Vec::new(),
-        asks_consent: false,
-        at: now,
-        decide_us: 0,
-    })
 }
 
 /// A ticket that the holder may choose at a counter.
@@ -387,6 +341,7 @@ mod tests {
             outcome,
             trust: Trust::Live,
             holder: Some("王*明".into()),
+            place: None,
             offer: None,
             left: None,
             choices: Vec::new(),
@@ -411,17 +366,6 @@ mod tests {
             assert_eq!(shown.verdict_word(), "attention");
             assert_eq!(shown.reason_word(), Some(closed.word()));
         }
-    }
-
-    #[test]
-    fn there_is_practice_for_every_reason() {
-        for reason in Reason::ALL {
-            let shown = practice(reason.word(), Millis(1_000_000_000)).expect("practice");
-            assert_eq!((shown.reason_word(), shown.scan.as_deref()), (Some(reason.word()), None));
-            assert!(shown.is_practice());
-        }
-        assert_eq!(practice("admitted", Millis(0)).expect("practice").verdict_word(), "admitted");
-        assert_eq!(practice("party", Millis(0)), None);
     }
 
     #[test]

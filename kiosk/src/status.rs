@@ -1,7 +1,7 @@
 //! How the kiosk is, as its screen tells it between two scans.
 
 use admission::{decide::StationKind, say::Lang, scan::Trust, time::Millis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{door::Door, shown::Closed};
 
@@ -54,7 +54,7 @@ pub struct Place {
 }
 
 /// A text in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Both {
     /// Chinese.
     pub zh: String,

@@ -248,6 +248,24 @@ impl Store {
         Ok((before, entries?))
     }
 
+    /// How many more are inside by each entry after `seq`, by its place: one more by an admission, one fewer by one that is
+    /// taken back.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn moves_after(&self, seq: u64) -> Result<Vec<(u64, i64)>> {
+        let rows = sqlx::query(
+            "select seq, case when admitted is null then -1 else 1 end from journal
+             where seq > $1 and (admitted is not null or undoes is not null) order by seq",
+        )
+        .bind(signed(seq))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get::<i64, _>(0)?.unsigned_abs(), row.try_get(1)?)))
+            .collect()
+    }
+
     /// The chain after entry `seq`; none when there is no such entry.
     ///
     /// # Errors
@@ -430,10 +448,16 @@ impl Store {
         let settled: i64 = row.map_or(Ok(0), |row| row.try_get("settled"))?;
         let row = row.map(|row| read::<TicketRow>("ticket", row.try_get("body")?)).transpose()?;
         let entries = sqlx::query(
+            // What the row has the last word on is not read, however often a ticket was scanned here. Taking back is rare.
             "select j.seq, j.body, (select max(u.seq) from journal u where u.undoes = j.seq) as undone
-             from journal j where j.admitted = $1 order by j.seq",
+             from journal j where j.admitted = $1 and j.seq > $2
+             union all
+             select j.seq, j.body, u.seq from journal u join journal j on j.seq = u.undoes
+             where u.undoes is not null and u.seq > $2 and j.admitted = $1 and j.seq <= $2
+             order by 1",
         )
         .bind(String::from(id))
+        .bind(settled)
         .fetch_all(&self.readers)
         .await?;
         let (mut own, mut taken_back) = (Vec::with_capacity(entries.len()), Vec::new());
@@ -718,6 +742,7 @@ mod tests {
             state: TicketState::Valid,
             person: Some(format!("p{number}")),
             holder: "王*明".into(),
+            place: None,
             uses: Vec::new(),
             revision: i64::from(number),
         }
@@ -744,6 +769,7 @@ mod tests {
                 card_bins: Vec::new(),
                 lease_until: Millis(9_000),
                 allotments: Vec::new(),
+                room: None,
             },
             revision: tickets.last().map_or(0, |row| row.revision),
             tickets,
@@ -912,5 +938,39 @@ mod tests {
             let bytes = std::fs::read(format!("{}{suffix}", temp.path.display())).expect("a file");
             assert!(!bytes.windows(7).any(|window| window == "王*明".as_bytes()), "{suffix}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_read_of_a_ticket_does_not_grow_with_what_the_server_counts() {
+        let (store, _temp) = store().await;
+        let head = append(&store, &[id(1); 40]).await;
+        let undo = |head: Head, about: u64| {
+            let mut undo = line(head, id(1));
+            undo.admitted = None;
+            undo.deed = Deed { act: Act::Undo, about: Some(about), ..Deed::default() };
+            undo
+        };
+        // The last of forty is taken back after the server had counted it; then it is used once more.
+        let taken_back = undo(head, 40);
+        store.append(&taken_back).await.expect("written");
+        let again = line(taken_back.head, id(1));
+        store.append(&again).await.expect("written");
+        store
+            .take_page(&page(vec![row(1)], Vec::new()), Cursors::default(), 40)
+            .await
+            .expect("taken");
+        let Found::Ticket(known) = store.look(Lookup::Ticket(id(1))).await.expect("found") else {
+            panic!("a ticket")
+        };
+        assert_eq!((known.own.len(), known.own[0].0, known.taken_back.len()), (1, 42, 1));
+        assert_eq!(store.moves_after(39).await.expect("read"), [(40, 1), (41, -1), (42, 1)]);
+        let plan = sqlx::query(
+            "explain query plan select j.seq from journal j where j.admitted = 'x' and j.seq > 5",
+        )
+        .fetch_all(&store.readers)
+        .await
+        .expect("a plan");
+        let plan: String = plan[0].try_get("detail").expect("text");
+        assert!(plan.contains("journal_admitted (admitted=? AND seq>?)"), "{plan}");
     }
 }

@@ -83,6 +83,11 @@ on_both! {
         // The first walks past kiosks, whose scans arrive late and out of order.
         let booked = app.booked(&first, contest.offer()).await;
         let ticket = booked["tickets"][0]["id"].as_str().expect("a ticket").to_owned();
+        // The number stands on the ticket, for the kiosks to show and print.
+        let kiosk = app.kiosk(&contest.event, "领物处").await;
+        assert_eq!(form(&app, organizer, &format!("{desk}/bibs"), &[]).await, 303);
+        let rows = kiosk.feed(0).await.tickets;
+        assert!(rows.iter().any(|row| row.fact.id.to_string() == ticket && row.place.as_deref() == Some("W0001")), "{rows:?}");
         for (station, after) in [("终点", 1_810), ("起点", 10), ("2号点", 1_200), ("1号点", 600)] {
             app.seen_at(&contest.event, station, &ticket, gun + after * SECOND).await;
         }

@@ -12,6 +12,7 @@ use crate::{
     end_to_end::book,
     support::{
         Engine,
+        browser::Browser,
         programs::{DemoServer, KioskProgram},
         screen::Screen,
     },
@@ -45,6 +46,17 @@ impl Venue {
     /// The ticket code of the `n`th member, who books the fair.
     async fn ticket(&self, n: usize) -> String {
         book(&self.server.url, self.member(n), &self.server.notes["events"][0]).await
+    }
+
+    /// A browser at the desk, which the enrolment code and a first PIN open.
+    async fn desk(&self, browser: &Browser) {
+        browser.go(&format!("{}/desk", self.kiosk.page)).await;
+        browser.fill("#code", self.server.notes["kiosk_code"].as_str().expect("a code")).await;
+        for digit in "246810".chars() {
+            browser.click(&format!("[data-key='{digit}']")).await;
+        }
+        browser.click("#pin-form .go").await;
+        browser.until("document.body.dataset.state === 'open'").await;
     }
 
     /// The headline that is shown next, in Chinese.

@@ -10,13 +10,13 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
     sync::mpsc,
     time::timeout,
 };
 
-use super::Venue;
+use super::{Venue, scanners::Line};
 use crate::support::{browser::Browser, programs::client};
 
 /// What it answers about its paper: enough, or none.
@@ -66,7 +66,7 @@ impl Sink {
 
 /// Does what it is told, command by command; a command it does not know is a failure.
 async fn print(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     state: &AtomicU8,
     slips: &mpsc::UnboundedSender<Paper>,
 ) -> std::io::Result<()> {
@@ -132,11 +132,15 @@ async fn who_is_let_in_gets_a_slip_and_nobody_waits_for_paper() {
 
     // Who is refused gets none; the last slip comes out again on demand, from the screen.
     assert_eq!(venue.kiosk.scan(&code).await["reason"], "already_used");
+    // Not from the visitors' side: the last slip is somebody's.
+    let request = client().post(format!("{}/desk/reprint", venue.kiosk.page));
+    assert_eq!(request.send().await.expect("an answer").status(), 401);
     let browser = Browser::laptop().await;
-    browser.go(&venue.kiosk.page).await;
+    venue.desk(&browser).await;
     browser.click("#reprint").await;
-    browser.sees("#reprint", "已送去打印").await;
+    browser.sees("#said", "已送去打印").await;
     assert_eq!(read(&sink.slip().await, "again"), code);
+    browser.go(&venue.kiosk.page).await;
 
     // Paper out: told on the screen, and admission goes on at once. With new paper the slip comes.
     sink.paper.store(NO_PAPER, Ordering::SeqCst);
@@ -159,9 +163,54 @@ async fn who_is_let_in_gets_a_slip_and_nobody_waits_for_paper() {
 
     // A page of another site cannot print.
     let request = client()
-        .post(format!("{}/reprint", venue.kiosk.page))
+        .post(format!("{}/desk/reprint", venue.kiosk.page))
         .header("origin", "http://evil.example");
     assert_eq!(request.send().await.expect("an answer").status(), 403);
     assert!(venue.kiosk.stop().await.success());
     browser.close().await;
+}
+
+/// A printer at the other end of a pseudo-terminal. `tested` drives a kiosk that prints to it.
+async fn on_a_line(name: &str, arguments: impl Fn(&str) -> Vec<String>) -> (Venue, Paper, String) {
+    let ports = tempfile::TempDir::new().expect("temporary folder");
+    let path = ports.path().join(name);
+    let line = Line::plug(&path);
+    // As a USB printer's file is: bytes as they are. Held open, so that the line outlives each slip.
+    let raw = Command::new("stty").args(["raw", "-echo", "-F"]).arg(&path).status().expect("stty");
+    assert!(raw.success());
+    let held = std::fs::File::open(&path).expect("the kiosk's end");
+    let (sender, mut slips) = mpsc::unbounded_channel();
+    let far = tokio::fs::File::from_std(line.0);
+    let printing = tokio::spawn(async move {
+        drop(print(far, &AtomicU8::new(PAPER), &sender).await);
+    });
+    let arguments = arguments(path.to_str().expect("text"));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut venue = Venue::open(&arguments).await;
+    venue.screen.device(arguments[1], "connected").await;
+    let code = venue.ticket(0).await;
+    assert_eq!(venue.kiosk.scan(&code).await["verdict"], "admitted");
+    let slip = timeout(Duration::from_secs(60), slips.recv()).await;
+    venue.kiosk.kill().await;
+    // The line's end is closed here, and whoever reads at the other hears it.
+    drop(held);
+    printing.await.expect("the printer ends");
+    (venue, slip.expect("in time").expect("a slip"), code)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slips_come_out_of_a_serial_printer_of_58_mm() {
+    let (_venue, slip, code) = on_a_line("serial", |path| {
+        vec!["--printer".into(), format!("serial:{path}@19200"), "--paper".into(), "58".into()]
+    })
+    .await;
+    assert_eq!(slip.width, 384);
+    assert_eq!(read(&slip, "slip-58"), code);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slips_come_out_of_a_printer_that_is_a_device_file() {
+    let (_venue, slip, code) =
+        on_a_line("lp0", |path| vec!["--printer".into(), path.to_owned()]).await;
+    assert_eq!((slip.width, read(&slip, "slip-80")), (576, code));
 }

@@ -17,11 +17,11 @@ use tokio::{
 use super::Venue;
 
 /// A serial line's other end. Dropping it pulls the plug.
-struct Line(File);
+pub(super) struct Line(pub(super) File);
 
 impl Line {
     /// Plugs one in; `name` leads to it, as a link of udev's would.
-    fn plug(name: &Path) -> Self {
+    pub(super) fn plug(name: &Path) -> Self {
         let line = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&line).expect("granted");
         unlockpt(&line).expect("unlocked");

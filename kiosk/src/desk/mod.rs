@@ -14,13 +14,14 @@ use std::{
 use admission::{
     Clock, Millis,
     card::CardKey,
-    sync::PersonRow,
+    sync::{PersonRow, Post},
     time::{MINUTE, SECOND},
 };
 
 use self::search::Names;
 use crate::{
-    identity::Folder,
+    devices::Device,
+    identity::{Enrolment, Folder},
     ready::{self, Finding},
     seal::{SealError, Vault},
     store::{Store, StoreError},
@@ -52,6 +53,12 @@ pub enum Shut {
     /// A PIN that could not be one.
     #[error("a PIN has 6 to 12 digits")]
     NoPin,
+    /// The first PIN is set by who enrolled the kiosk, and this is not the code it was enrolled by.
+    #[error("not the enrolment code")]
+    WrongCode {
+        /// The next one is looked at after this many milliseconds.
+        wait_ms: i64,
+    },
     /// The disk failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -101,13 +108,36 @@ impl Desk {
         self.folder.sealed_card_key().exists()
     }
 
+    /// Whether the first PIN is still to be set, and by whom: by who knows the enrolment code.
+    #[must_use]
+    pub fn wants_code(&self) -> bool {
+        !self.has_pin() && self.code().is_some()
+    }
+
+    /// The hash of the code that this kiosk was enrolled by.
+    fn code(&self) -> Option<String> {
+        self.folder.enrolment().ok().flatten().and_then(|enrolment| enrolment.code)
+    }
+
+    /// As [`Self::open`], for whoever stands at the screen: the first PIN is set only with the enrolment code.
+    ///
+    /// # Errors
+    /// [`Shut`].
+    pub async fn open_at_screen(&self, pin: &str, code: &str) -> Result<Option<CardKey>, Shut> {
+        self.look_at(pin, Some(code)).await
+    }
+
     /// Looks at a PIN: opens what it seals, or sets it when there is none yet. Gives the card key, if one was kept.
     /// Wrong ones make the next wait longer, also after a restart.
     ///
     /// # Errors
     /// [`Shut`].
     pub async fn open(&self, pin: &str) -> Result<Option<CardKey>, Shut> {
-        if !PIN_DIGITS.contains(&pin.len()) || !pin.bytes().all(|byte| byte.is_ascii_digit()) {
+        self.look_at(pin, None).await
+    }
+
+    async fn look_at(&self, pin: &str, code: Option<&str>) -> Result<Option<CardKey>, Shut> {
+        if !is_pin(pin) {
             return Err(Shut::NoPin);
         }
         let _turn = self.turnstile.lock().await;
@@ -121,6 +151,12 @@ impl Desk {
         // Written before the PIN is looked at, so that pulling the plug gives no free try.
         let wait_ms = wait_after(wrong + 1);
         self.store.keep_wrong_pins(wrong + 1, now.plus(wait_ms)).await?;
+        if let Some(code) = code.filter(|_| self.wants_code())
+            && self.code() != Some(Enrolment::hash_of(&self.kiosk, code))
+        {
+            tracing::warn!(wrong = wrong + 1, "a wrong enrolment code at the desk");
+            return Err(Shut::WrongCode { wait_ms });
+        }
         let opened = self.unlock(pin).await;
         if let Err(SealError::WrongPin) = opened {
             tracing::warn!(wrong = wrong + 1, "a wrong PIN at the desk");
@@ -185,11 +221,21 @@ impl Desk {
         Ok(())
     }
 
-    /// Is this kiosk ready? Without asking the server: the sync does that all the time.
+    /// What the kiosk serves, as it was last told; none when it cannot be read.
+    pub async fn post(&self) -> Option<Post> {
+        self.store.memory().await.ok().and_then(|memory| memory.post)
+    }
+
+    /// Is this kiosk ready? Its `devices` are as they are now, with so many cameras as the browser sees. Without asking the
+    /// server: the sync does that all the time.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn findings(&self) -> Result<Vec<Finding>, StoreError> {
+    pub async fn findings(
+        &self,
+        devices: Vec<Device>,
+        cameras: Option<usize>,
+    ) -> Result<Vec<Finding>, StoreError> {
         let memory = self.store.memory().await?;
         let head = self.store.head(&self.kiosk).await?;
         let known = ready::Knowledge {
@@ -204,7 +250,9 @@ impl Desk {
         };
         let folder = self.folder.path().to_owned();
         let looking = tokio::task::spawn_blocking(move || ready::machine(&folder));
-        let machine = looking.await.unwrap_or_default();
+        let mut machine = looking.await.unwrap_or_default();
+        machine.cameras = cameras.unwrap_or(machine.cameras);
+        machine.devices = Some(devices);
         Ok(ready::findings(&known, &machine, self.clock.now()))
     }
 
@@ -228,6 +276,12 @@ impl Desk {
     fn opened(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Whether `pin` could be one.
+#[must_use]
+pub fn is_pin(pin: &str) -> bool {
+    PIN_DIGITS.contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// How long to wait after so many wrong PINs in a row.

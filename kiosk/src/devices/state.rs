@@ -3,14 +3,14 @@
 use std::{fmt, io, sync::Arc};
 
 use admission::{Clock, Millis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::printer::Printer;
 use crate::status::Both;
 
 /// One device as the screen and `/healthz` tell it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// As the command line names it: `serial:/dev/ttyACM0`.
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Device {
 }
 
 /// What a device is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Reads codes, and swipes of cards.
@@ -37,7 +37,7 @@ pub enum Kind {
 }
 
 /// How a device is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// It works.

@@ -5,6 +5,7 @@
 //! its entry is recorded, and the next scan begins only then, so journal order is the order of decisions.
 
 mod order;
+mod room;
 mod turn;
 
 use admission::{
@@ -174,6 +175,7 @@ pub struct Door {
     turn: Turn,
     last: Option<Last>,
     pending: Pending,
+    moves: room::Moves,
 }
 
 /// How far the scan at hand is.
@@ -212,6 +214,8 @@ struct Draft {
     ticket: Option<TicketId>,
     class: Option<u8>,
     holder: Option<String>,
+    /// The walker's number, or the seat.
+    place: Option<String>,
     trust: Trust,
     deed: Deed,
     /// How often it may be redeemed after this, when it is redeemed.
@@ -254,6 +258,7 @@ impl Door {
             turn: Turn::Free,
             last: None,
             pending: Pending::default(),
+            moves: room::Moves::default(),
         }
     }
 
@@ -298,6 +303,7 @@ impl Door {
     pub fn take_post(&mut self, post: Post) {
         self.keys = post.trusted_keys();
         self.known.post = Some(post);
+        self.settle_moves();
     }
 
     /// A sync ended well: the copy was complete at `complete_at`.
@@ -429,6 +435,7 @@ impl Door {
             outcome,
             trust: self.local_trust(now),
             holder: None,
+            place: None,
             offer: None,
             left: None,
             choices: Vec::new(),
@@ -444,6 +451,7 @@ impl Draft {
         self.ticket = Some(row.fact.id);
         self.class = Some(row.fact.class);
         self.holder = Some(row.holder.clone());
+        self.place.clone_from(&row.place);
     }
 }
 

@@ -125,7 +125,7 @@ impl Door {
         let ticket = row.shown_by_card(post.event.terms(row.fact.class));
         let true_now = self.true_time(now);
         let verdict = decide::decide(&ticket, &post.as_station(), &known.history(), true_now);
-        Some((verdict, row.fact.reissue))
+        Some((self.where_there_is_room(verdict), row.fact.reissue))
     }
 
     /// Lets pass whom the rule refuses, and writes down what it said. Whom it lets pass needs no supervisor.

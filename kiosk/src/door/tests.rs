@@ -41,6 +41,7 @@ fn row(id: u8) -> TicketRow {
         state: TicketState::Valid,
         person: Some("p".into()),
         holder: "王*明".into(),
+        place: None,
         uses: Vec::new(),
         revision: 1,
     }
@@ -77,6 +78,7 @@ fn post() -> Post {
         card_bins: vec!["621030".into()],
         lease_until: NOON.plus(24 * HOUR),
         allotments: Vec::new(),
+        room: None,
     }
 }
 
@@ -594,6 +596,52 @@ fn a_member_without_a_ticket_is_given_a_place_while_there_are_any() {
     let mut rig = Rig::new().with_card(false).lent(1);
     rig = rig.online(Verdict::Refused(Refusal::NotBooked), None);
     assert_eq!((rig.scan(CARD).verdict_word(), rig.scans()[0].deed.act), ("admitted", Act::WalkIn));
+}
+
+#[test]
+fn a_gate_that_is_alone_lets_in_no_more_than_its_share_of_the_approved_size() {
+    use admission::sync::Room;
+    let with = |share, through| {
+        let mut post = post();
+        post.room = Some(Room { share, through });
+        post
+    };
+    let mut rig = (1..=6).fold(Rig::new().with_card(false), |rig, id| rig.with(row(id)));
+    rig.door.take_post(with(2, 0));
+    assert_eq!((rig.reason(&code(1)), rig.reason(&code(2))), (None, None));
+    let shown = rig.scan(&code(3));
+    assert_eq!((shown.reason_word(), shown.trust.word()), (Some("full"), "local"));
+    let id = TicketId([3; 12]);
+    assert_eq!(
+        rig.order(What::CheckIn(id)).expect("shown").reason_word(),
+        Some("full"),
+        "by hand too"
+    );
+    // A supervisor may, and says so; one that is taken back makes room.
+    let over = rig.order(What::Override(id, "负责人同意".to_owned())).expect("shown");
+    assert_eq!(over.verdict_word(), "admitted");
+    assert_eq!(rig.scans().last().and_then(|scan| scan.deed.against), Some(Reason::Full));
+    for id in [3, 2] {
+        rig.order(What::Undo(TicketId([id; 12]), "没有进场".to_owned())).expect("shown");
+    }
+    assert_eq!(rig.reason(&code(4)), None);
+    assert_eq!(rig.reason(&code(5)), Some(Reason::Full));
+    // A new share counts all that the server has heard of; a restart counts the rest again.
+    rig.door.take_post(with(1, rig.door.head().seq));
+    assert_eq!((rig.reason(&code(5)), rig.reason(&code(6))), (None, Some(Reason::Full)));
+    rig.door.take_moves([(40, 1), (41, -1)]);
+    assert_eq!(rig.reason(&code(6)), None);
+    // In contact the server counts everybody, and knows better.
+    let mut rig = Rig::new().with(row(1)).online(Verdict::Admitted, Some(row(1)));
+    rig.door.take_post(with(0, 0));
+    assert_eq!(rig.reason(&code(1)), None);
+    let full = Verdict::Refused(Refusal::Full);
+    let mut rig = Rig::new().with(row(1)).online(full, Some(row(1)));
+    rig.door.take_post(with(9, 0));
+    assert_eq!(rig.reason(&code(1)), Some(Reason::Full));
+    // Whoever goes out is not held back.
+    let mut rig = Rig::new().with(row(1)).at(StationKind::Exit, Terms::ONCE);
+    assert_eq!(rig.reason(&code(1)), None);
 }
 
 proptest! {

@@ -56,6 +56,7 @@ impl Door {
             ticket: None,
             class: None,
             holder: None,
+            place: None,
             trust: self.local_trust(now),
             deed: Deed::default(),
             left: None,
@@ -106,6 +107,7 @@ impl Door {
         let ticket = match &known.row {
             Some(row) => {
                 draft.holder = Some(row.holder.clone());
+                draft.place.clone_from(&row.place);
                 row.shown_by_code(fact.reissue, terms)
             }
             None => {
@@ -117,6 +119,7 @@ impl Door {
         let ticket = Ticket { fact: TicketFact { event: fact.event, ..ticket.fact }, ..ticket };
         let history = known.history();
         draft.verdict = decide::decide(&ticket, &station, &history, self.true_time(draft.at));
+        draft.verdict = self.where_there_is_room(draft.verdict);
         draft.left = left(&draft.verdict, station.kind, terms, &history);
         // Of another event's ticket the server would say no more.
         if fact.event != station.event {
@@ -146,21 +149,25 @@ impl Door {
                     tickets.iter().filter_map(|known| candidate(post, known)).collect();
                 let (station, true_now) = (post.as_station(), self.true_time(draft.at));
                 let (verdict, at) = decide::decide_for_card(&candidates, &station, true_now);
-                draft.verdict = verdict;
+                draft.verdict = self.where_there_is_room(verdict);
                 if let Some(at) = at {
                     let (ticket, history) = &candidates[at];
                     draft.ticket = Some(ticket.fact.id);
                     draft.class = Some(ticket.fact.class);
                     draft.left = left(&draft.verdict, station.kind, ticket.terms, history);
-                    let row = tickets.iter().find(|known| known.id == ticket.fact.id);
-                    draft.holder = row.and_then(|known| Some(known.row.as_ref()?.holder.clone()));
+                    let known = tickets.iter().find(|known| known.id == ticket.fact.id);
+                    if let Some(row) = known.and_then(|known| known.row.as_ref()) {
+                        draft.holder = Some(row.holder.clone());
+                        draft.place.clone_from(&row.place);
+                    }
                 }
                 if draft.verdict == Verdict::Attention(Refusal::Ambiguous) {
                     draft.choices = choices(post, &candidates, true_now);
                 }
                 if draft.verdict == Verdict::Refused(Refusal::NotBooked) {
                     let (verdict, from) = walk_in(post, &given, true_now);
-                    draft.verdict = verdict;
+                    draft.verdict = self.where_there_is_room(verdict);
+                    let from = from.filter(|_| draft.verdict.is_admitted());
                     if let Some(Allotment { number, class, .. }) = from {
                         draft.ticket = Some(fresh);
                         draft.class = Some(class);
@@ -222,6 +229,7 @@ impl Door {
         if own_walk_in {
             draft.deed = Deed::default();
             (draft.note, draft.ticket, draft.class) = (None, None, None);
+            draft.place = None;
         }
         if let Some(row) = &checked.ticket
             && (draft.medium == Medium::Card || draft.ticket == Some(row.fact.id))
@@ -285,6 +293,11 @@ impl Door {
 
     pub(super) fn recorded(&mut self, draft: Draft, head: Head) -> Effect {
         self.known.head = head;
+        if draft.verdict.is_admitted() {
+            self.moved(head.seq, 1);
+        } else if draft.deed.act == Act::Undo {
+            self.moved(head.seq, -1);
+        }
         let post = self.known.post.as_ref();
         let kind = post.map_or(StationKind::Gate, |post| post.station_kind);
         let offer = post.zip(draft.class).and_then(|(post, class)| post.event.offer(class));
@@ -304,6 +317,7 @@ impl Door {
             outcome: Outcome::Decided(draft.verdict, draft.note),
             trust: draft.trust,
             holder: draft.holder,
+            place: draft.place,
             offer: offer.map(|offer| offer.name.clone()),
             left: draft.left,
             choices: draft.choices,

@@ -9,7 +9,7 @@ use admission::{
 };
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -23,8 +23,10 @@ use zeroize::Zeroizing;
 use super::{Page, asset};
 use crate::{
     desk::{IDLE, Shut},
+    devices::Printer,
     door::{Cannot, Order, What},
     doorkeeper::{Message, News, Standing},
+    drill,
 };
 
 /// Rows of one answer.
@@ -50,6 +52,7 @@ pub(super) fn routes() -> Router<Page> {
         .route("/desk/admission", post(admit))
         .route("/desk/override", post(override_rule))
         .route("/desk/undo", post(undo))
+        .route("/desk/reprint", post(reprint))
         .route("/desk/readiness", get(readiness))
         .route("/desk/drill", post(drill))
 }
@@ -61,6 +64,8 @@ async fn state(State(page): State<Page>, headers: HeaderMap) -> Response {
         "open": operator.is_some(),
         "operator": operator.flatten(),
         "has_pin": page.desk.has_pin(),
+        "wants_code": page.desk.wants_code(),
+        "prints": page.devices.printer().is_some(),
         "known": page.desk.known(),
     }))
     .into_response()
@@ -71,15 +76,18 @@ struct Opening {
     pin: String,
     #[serde(default)]
     operator: String,
+    /// The enrolment code, with the first PIN.
+    #[serde(default)]
+    code: String,
 }
 
-/// `POST /desk/opening`: the PIN, and who it is. 401 with `wait_ms` when it is wrong.
+/// `POST /desk/opening`: the PIN, and who it is. 401 with `wait_ms` when it is wrong, or the code of the first one is.
 async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Response {
     let refused = |status: StatusCode, code: &str, wait_ms: i64| {
         (status, Json(json!({ "code": code, "wait_ms": wait_ms }))).into_response()
     };
     let pin = Zeroizing::new(opening.pin);
-    match page.desk.open(&pin).await {
+    match page.desk.open_at_screen(&pin, &opening.code).await {
         Ok(card_key) => {
             if let Some(card_key) = card_key.filter(|_| !page.kiosk.status.borrow().cards) {
                 let news = Message::News(News::CardKey(card_key));
@@ -91,6 +99,9 @@ async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Respons
         }
         Err(Shut::WrongPin { wait_ms }) => {
             return refused(StatusCode::UNAUTHORIZED, "wrong_pin", wait_ms);
+        }
+        Err(Shut::WrongCode { wait_ms }) => {
+            return refused(StatusCode::UNAUTHORIZED, "wrong_code", wait_ms);
         }
         Err(Shut::TooSoon { wait_ms }) => {
             return refused(StatusCode::TOO_MANY_REQUESTS, "too_soon", wait_ms);
@@ -199,12 +210,33 @@ async fn undo(State(page): State<Page>, headers: HeaderMap, Json(tap): Json<Tapp
     }
 }
 
+/// `POST /desk/reprint`: prints the last slip again, which is somebody's: 404 when there is none that is recent.
+async fn reprint(State(page): State<Page>, headers: HeaderMap) -> StatusCode {
+    match page.operator(&headers) {
+        Err(shut) => shut,
+        Ok(_) if page.devices.printer().is_some_and(Printer::print_again) => StatusCode::ACCEPTED,
+        Ok(_) => StatusCode::NOT_FOUND,
+    }
+}
+
+/// What the browser knows and the program does not.
+#[derive(Deserialize)]
+struct Browser {
+    /// Cameras that it sees.
+    cameras: Option<usize>,
+}
+
 /// `GET /desk/readiness`: is this kiosk ready?
-async fn readiness(State(page): State<Page>, headers: HeaderMap) -> Response {
+async fn readiness(
+    State(page): State<Page>,
+    headers: HeaderMap,
+    Query(browser): Query<Browser>,
+) -> Response {
     if let Err(shut) = page.operator(&headers) {
         return shut.into_response();
     }
-    match page.desk.findings().await {
+    let devices = page.devices.watch().borrow().clone();
+    match page.desk.findings(devices, browser.cameras).await {
         Ok(findings) => Json(json!({ "findings": findings })).into_response(),
         Err(error) => {
             tracing::error!(%error, "the kiosk cannot look at itself");
@@ -228,7 +260,11 @@ async fn drill(
     if let Err(shut) = page.operator(&headers) {
         return shut.into_response();
     }
-    match crate::shown::practice(&practice.what, page.clock.now()) {
+    // Of nothing that was fetched there is nothing to practise by.
+    let Some(post) = page.desk.post().await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    match drill::practice(&practice.what, &post, page.clock.now()) {
         Some(shown) => {
             // No screen need be open.
             drop(page.kiosk.shown.send(shown.clone()));

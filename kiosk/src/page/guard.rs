@@ -14,7 +14,7 @@ use axum::{
 
 /// Nothing but this kiosk's own files and streams.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// Refuses what comes from elsewhere, and gives each answer its protective headers.
 pub(super) async fn check(request: Request, next: Next) -> Response {
@@ -26,7 +26,7 @@ pub(super) async fn check(request: Request, next: Next) -> Response {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -42,7 +42,7 @@ fn may_speak(headers: &HeaderMap, safe: bool) -> Result<(), &'static str> {
     if !is_loopback(host) {
         return Err("this page answers under 127.0.0.1, [::1] and localhost only");
     }
-    // A link from the server's pages opens this one; it cannot be framed, and its opener cannot reach it.
+    // A link from the server's pages opens this one; no other page frames it, and its opener cannot reach it.
     let opened =
         safe && text(header::HeaderName::from_static("sec-fetch-mode")) == Some("navigate");
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site"))

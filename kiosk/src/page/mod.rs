@@ -32,7 +32,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     desk::Desk,
-    devices::{Device, Devices, Printer, reading},
+    devices::{Device, Devices, reading},
     door::{Order, Trigger, What},
     doorkeeper::{Kiosk, told_to},
     page::{camera::Camera, view::View},
@@ -82,7 +82,6 @@ pub fn router(kiosk: Kiosk, desk: Arc<Desk>, clock: Arc<dyn Clock>, devices: Dev
         .route("/scan", post(scan))
         .route("/choice", post(choose))
         .route("/consent", post(consent))
-        .route("/reprint", post(reprint))
         .route("/frame", post(camera::frame).layer(DefaultBodyLimit::max(camera::FRAME_MAX_BYTES)))
         .route("/healthz", get(health))
         .merge(desk::routes())
@@ -140,14 +139,6 @@ struct Said {
 /// `POST /consent`: the visitor says whether the stand may have their name and phone.
 async fn consent(State(page): State<Page>, Json(said): Json<Said>) -> Response {
     page.tapped(What::Consent(said.yes)).await
-}
-
-/// `POST /reprint`: prints the last slip again. 404 when there is none that is recent.
-async fn reprint(State(page): State<Page>) -> StatusCode {
-    match page.devices.printer().is_some_and(Printer::print_again) {
-        true => StatusCode::ACCEPTED,
-        false => StatusCode::NOT_FOUND,
-    }
 }
 
 /// What `/healthz` tells.

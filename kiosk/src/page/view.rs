@@ -2,7 +2,8 @@
 
 use admission::{
     Millis, Verdict,
-    say::{Lang, Words},
+    decide::StationKind,
+    say::{self, Lang, Words},
 };
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -34,12 +35,15 @@ pub(super) struct View {
     en: Words,
     /// The holder's name, masked.
     holder: Option<String>,
+    /// A walker's number, or a seat.
+    place: Option<String>,
     /// What was booked.
     offer: Option<String>,
     /// Tickets to choose from.
     choices: Vec<Choice>,
-    /// Whether the visitor is asked for their consent.
+    /// Whether the visitor is asked for their consent, and to what, word for word.
     asks_consent: bool,
+    consent_to: Option<Both>,
     /// Shown in a drill.
     practice: bool,
     trust: Both,
@@ -75,13 +79,27 @@ impl View {
             zh: shown.words(Lang::Zh, now, &zone),
             en: shown.words(Lang::En, now, &zone),
             holder: shown.holder.clone(),
+            place: shown.place.clone(),
             offer: shown.offer.clone(),
             choices: shown.choices.clone(),
             asks_consent: shown.asks_consent,
+            consent_to: consent_to(shown),
             practice: shown.is_practice(),
             trust: Both::trust(shown.trust),
             stays_ms: shown.stays_ms(),
             at_ms: shown.at,
         }
     }
+}
+
+/// At an employer's stand these are the words that its consent is kept under; a desk only takes name and phone.
+fn consent_to(shown: &Shown) -> Option<Both> {
+    let words = match shown.kind {
+        StationKind::Booth => say::CONSENT,
+        _ => (
+            "同意把我的姓名和手机号给咨询台，用于回复我的咨询。",
+            "The desk may see my name and number, to answer my question.",
+        ),
+    };
+    shown.asks_consent.then(|| Both { zh: words.0.to_owned(), en: words.1.to_owned() })
 }

@@ -124,6 +124,8 @@ pub struct Ticket {
     pub used_station: Option<String>,
     /// Every use that counts, as JSON; none when it was never used.
     pub history: Option<String>,
+    /// Where the holder goes, or what they wear: a walker's number, a seat.
+    pub place: Option<String>,
     /// How often it may be redeemed at counters.
     pub uses: i64,
     /// Whether its holder may go out and come in again.

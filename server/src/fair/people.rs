@@ -150,7 +150,9 @@ async fn withdrawn(tx: &mut Tx, employer: &Employer) -> Result<Vec<(String,)>> {
     Ok(fetch!(
         tx,
         fetch_all,
-        "select distinct ticket_id from consent where employer_id = $1 and not granted",
+        // Whoever said no from the start took nothing back.
+        "select distinct r.ticket_id from consent r where r.employer_id = $1 and not r.granted and exists (
+             select 1 from consent c where c.employer_id = r.employer_id and c.ticket_id = r.ticket_id and c.granted)",
         &employer.id,
     )?)
 }

@@ -83,6 +83,18 @@ pub(crate) async fn of_event(tx: &mut Tx, event_id: &str) -> Result<Vec<Kiosk>> 
     )?)
 }
 
+/// How many gates of an event have a kiosk that may let people in.
+pub(super) async fn gates(tx: &mut Tx, event_id: &str) -> Result<i64> {
+    let (gates,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select count(*) from kiosk
+         where event_id = $1 and station_kind = 'gate' and enrolled_ms is not null and revoked_ms is null",
+        event_id,
+    )?;
+    Ok(gates)
+}
+
 /// How many tickets of its event changed since the kiosk's copy.
 pub(crate) async fn behind(tx: &mut Tx, kiosk: &Kiosk) -> Result<i64> {
     let (behind,): (i64,) = fetch!(

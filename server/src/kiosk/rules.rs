@@ -5,8 +5,8 @@ use admission::{
     decide::{StationKind, TicketState},
     name::masked,
     sync::{
-        CardRow, EventInfo, Feed, IssuerPublicKey, KIOSK_HEADER, OfferInfo, Post, SIGNATURE_HEADER,
-        TicketRow, request_is_signed,
+        CardRow, EventInfo, Feed, IssuerPublicKey, KIOSK_HEADER, OfferInfo, Post, Room,
+        SIGNATURE_HEADER, TicketRow, request_is_signed,
     },
     time::{DAY, HOUR, MINUTE},
 };
@@ -21,6 +21,7 @@ use super::{Kiosk, allotment, queries};
 use crate::{
     App,
     booking::{self, Ticket},
+    checkin::attendance,
     db::Tx,
     error::{Error, Refused, Result},
     event::{self, Event, Offer},
@@ -180,6 +181,7 @@ async fn post(app: &App, tx: &mut Tx, kiosk: &Kiosk, now: Millis) -> Result<Post
         station: kiosk.station.clone(),
         lease_until: event.ends_ms.plus(12 * HOUR).max(now.plus(DAY)),
         allotments: allotment::of_kiosk(tx, &kiosk.id).await?,
+        room: room(tx, kiosk, event.capacity).await?,
         event: event_info(event, &offers)?,
         keys: app
             .keys
@@ -188,6 +190,19 @@ async fn post(app: &App, tx: &mut Tx, kiosk: &Kiosk, now: Millis) -> Result<Post
             .collect(),
         card_bins: app.card_bins.to_vec(),
     })
+}
+
+/// A gate's share of what the approved size leaves: an equal one for each gate that may be alone.
+async fn room(tx: &mut Tx, kiosk: &Kiosk, capacity: Option<i64>) -> Result<Option<Room>> {
+    let Some(capacity) = capacity.filter(|_| kiosk.station_kind == StationKind::Gate.word()) else {
+        return Ok(None);
+    };
+    let left = capacity - attendance::inside(tx, &kiosk.event_id, None).await?;
+    let gates = queries::gates(tx, &kiosk.event_id).await?.max(1);
+    Ok(Some(Room {
+        share: u32::try_from(left.max(0) / gates).unwrap_or(u32::MAX),
+        through: u64::try_from(kiosk.head_seq).map_err(anyhow::Error::from)?,
+    }))
 }
 
 fn event_info(event: Event, offers: &[Offer]) -> Result<EventInfo> {
@@ -220,6 +235,7 @@ pub(crate) fn ticket_row(ticket: &Ticket) -> Result<TicketRow> {
         state: state(&ticket.state),
         person: ticket.person_id.clone(),
         holder: masked(&ticket.holder),
+        place: ticket.place.clone(),
         uses: ticket.history()?,
         revision: ticket.revision,
     })

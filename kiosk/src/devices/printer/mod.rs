@@ -133,7 +133,9 @@ pub struct Slip {
     pub station: String,
     /// The holder's name as the kiosk knows it: masked.
     pub holder: Option<String>,
-    /// What was booked: the offer's name, with seat, booth or number where the organizer wrote them into it.
+    /// A walker's number, or a seat.
+    pub place: Option<String>,
+    /// What was booked: the offer's name, with a booth or a room where the organizer wrote them into it.
     pub offer: Option<String>,
     /// The ticket code that was shown; none when a card was.
     pub code: Option<String>,
@@ -334,6 +336,7 @@ fn parts(slip: &Slip) -> Vec<Part> {
     let number = slip.scan.rsplit('-').next().unwrap_or(&slip.scan);
     let mut parts = vec![Part::Space(8), Part::Text(slip.event.clone(), 1.0), Part::Space(12)];
     parts.extend(slip.holder.clone().map(|holder| Part::Text(holder, 2.6)));
+    parts.extend(slip.place.clone().map(|place| Part::Text(place, 3.2)));
     parts.extend(slip.offer.clone().map(|offer| Part::Text(offer, 1.3)));
     parts.push(Part::Code(slip.code.clone().unwrap_or_else(|| slip.scan.clone())));
     parts.push(Part::Text(format!("{} · {time} · No. {number}", slip.station), 0.62));
@@ -374,6 +377,7 @@ mod tests {
             event: "春风行动招聘会".to_owned(),
             station: "东门".to_owned(),
             holder: Some("王*明".to_owned()),
+            place: Some("W0007".to_owned()),
             offer: Some("入场券".to_owned()),
             code: None,
             at,
@@ -401,7 +405,8 @@ mod tests {
     #[test]
     fn a_slip_says_who_what_where_and_when() {
         let parts = parts(&slip("0197-7", Millis(1_700_000_000_000)));
-        for text in ["春风行动招聘会", "王*明", "入场券", "东门 · 2023-11-15 06:13 · No. 7"]
+        for text in
+            ["春风行动招聘会", "王*明", "W0007", "入场券", "东门 · 2023-11-15 06:13 · No. 7"]
         {
             assert!(
                 parts.iter().any(|part| matches!(part, Part::Text(found, _) if found == text)),

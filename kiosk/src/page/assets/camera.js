@@ -163,7 +163,8 @@ at("other-camera").addEventListener("click", async () => {
   start();
 });
 
-navigator.mediaDevices?.addEventListener("devicechange", () => { if (wanted() && !stream) start(); });
+navigator.mediaDevices?.addEventListener("devicechange", () => { if (wanted() && !stream && window === top) start(); });
 addEventListener("rendered", render);
 render();
-if (wanted()) start();
+// A preview inside the operating page leaves the camera alone.
+if (wanted() && window === top) start();

@@ -3,7 +3,8 @@
 const SAY = {
   zh: {
     back: "返回检票", desk: "操作台", close: "锁上", open: "打开", who: "您的称呼", erase: "删除",
-    set_pin: "第一次使用：请设一个 6 到 12 位的操作密码", pin: "请输入操作密码",
+    set_pin: "第一次使用：请设一个 6 到 12 位的操作密码", code: "登记码", wrong_code: "登记码不对：请输入登记本机时用的那个。",
+    reprint: "重印上一张", reprinted: "已送去打印", nothing_to_print: "没有可重印的，或已过两分钟", pin: "请输入操作密码",
     wrong: "密码不对。", wait: (s) => `请 ${s} 秒后再试。`, no_pin: "密码是 6 到 12 位数字。", failed: "现在打不开，请稍后再试。",
     search: "姓名、拼音、首字母、手机或卡尾号、单位", never_mind: "不了",
     hint: (n) => `可查 ${n} 张票。输一个字、拼音或首字母（wxm），或手机、京卡后四位，或单位。`,
@@ -13,12 +14,13 @@ const SAY = {
     over_title: "特别放行，为什么？", undo_title: "撤销刚才的放行，为什么？",
     overs: ["已核对证件", "负责人同意", "系统有误"], undos: ["扫错了人", "没有进场", "重复操作"],
     in: (n) => `${n}：已放行`, refused: (n) => `${n}：没有放行`, undone: (n) => `${n}：已撤销`, lost: "检票程序没有回答，请再试一次。",
-    ready: "开场前检查", drill: "演练", drill_hint: "在检票屏幕上看看每种情况是什么样子，不留任何记录。", shown: "已在检票屏幕上显示",
+    ready: "开场前检查", drill: "演练", drill_hint: "看看每种情况在检票屏幕上是什么样子，不留任何记录。",
     reasons: { admitted: "请进", unknown: "无法识别", forged: "票码无效", revoked: "票已换新", cancelled: "已取消", unpaid: "尚未缴费", unapproved: "尚未审核", wrong_event: "不是本场", wrong_station: "不在此处", too_early: "还没开始", too_late: "已经结束", already_used: "已使用", stale_code: "截图无效", unknown_card: "无此卡", blocked_card: "卡已挂失", not_booked: "没有报名", full: "人数已满", ambiguous: "不止一张票" },
   },
   en: {
     back: "Back to scanning", desk: "Desk", close: "Lock", open: "Open", who: "Your name", erase: "Erase",
-    set_pin: "First use: choose a PIN of 6 to 12 digits", pin: "PIN",
+    set_pin: "First use: choose a PIN of 6 to 12 digits", code: "Enrolment code", wrong_code: "Not the code this kiosk was enrolled by. ",
+    reprint: "Print the last slip again", reprinted: "Printing", nothing_to_print: "Nothing to print, or two minutes have passed", pin: "PIN",
     wrong: "Wrong PIN. ", wait: (s) => `Please wait ${s} s.`, no_pin: "A PIN has 6 to 12 digits.", failed: "It does not open now. Please try again later.",
     search: "Name, pinyin, initials, last four of phone or card, firm", never_mind: "Never mind",
     hint: (n) => `${n} tickets. Type a character, pinyin or initials (wxm), the last four of a phone or card, or a firm.`,
@@ -28,7 +30,7 @@ const SAY = {
     over_title: "Let in anyway: why?", undo_title: "Take it back: why?",
     overs: ["Saw the ID", "Person in charge agreed", "System is wrong"], undos: ["Wrong person", "Did not go in", "Done twice"],
     in: (n) => `${n}: let in`, refused: (n) => `${n}: not let in`, undone: (n) => `${n}: taken back`, lost: "The kiosk program does not answer. Please try again.",
-    ready: "Ready?", drill: "Drill", drill_hint: "See on the scanning screen what each case looks like. Nothing is recorded.", shown: "Shown on the scanning screen",
+    ready: "Ready?", drill: "Drill", drill_hint: "See on the scanning screen what each case looks like. Nothing is recorded.",
     reasons: { admitted: "Welcome", unknown: "Not recognised", forged: "Not a valid ticket", revoked: "Replaced ticket", cancelled: "Cancelled", unpaid: "Not paid yet", unapproved: "Not approved yet", wrong_event: "Another event", wrong_station: "Another station", too_early: "Too early", too_late: "Too late", already_used: "Already used", stale_code: "Screenshot", unknown_card: "Unknown card", blocked_card: "Blocked card", not_booked: "Not booked", full: "Full", ambiguous: "Several tickets" },
   },
 };
@@ -77,6 +79,8 @@ async function look() {
   at("list-page").hidden = !data.open;
   at("operator").textContent = data.operator ?? "";
   at("pin-title").textContent = data.has_pin ? words.pin : words.set_pin;
+  at("code-label").hidden = !data.wants_code;
+  at("reprint").hidden = !data.prints;
   if (data.open) {
     at("hint").textContent = data.known ? words.hint(data.known) : words.loading;
     at("search").focus();
@@ -103,7 +107,7 @@ at("pin-form").addEventListener("click", (event) => {
 });
 
 addEventListener("keydown", (event) => {
-  if (document.body.dataset.state !== "closed" || event.target === at("who")) return;
+  if (document.body.dataset.state !== "closed" || event.target === at("who") || event.target === at("code")) return;
   if (/^\d$/.test(event.key)) press(event.key);
   if (event.key === "Backspace") press("back");
 });
@@ -111,11 +115,11 @@ addEventListener("keydown", (event) => {
 at("pin-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (waiting) return;
-  const { status, data } = await call("/desk/opening", { pin, operator: at("who").value });
+  const { status, data } = await call("/desk/opening", { pin, operator: at("who").value, code: at("code").value });
   show("");
   if (status === 204) return look();
   const fault = at("pin-fault");
-  fault.textContent = { 401: words.wrong, 422: words.no_pin, 503: words.failed }[status] ?? "";
+  fault.textContent = { 401: data?.code === "wrong_code" ? words.wrong_code : words.wrong, 422: words.no_pin, 503: words.failed }[status] ?? "";
   const wait = Math.ceil((data?.wait_ms ?? 0) / 1000);
   if (wait > 0) {
     fault.textContent += words.wait(wait);
@@ -135,6 +139,7 @@ at("close").addEventListener("click", async () => {
 async function find() {
   const text = at("search").value.trim();
   const turn = ++asked;
+  document.body.toggleAttribute("data-searching", Boolean(text));
   if (!text) {
     at("rows").replaceChildren();
     return look();
@@ -190,9 +195,17 @@ function ask(person, title, reasons, then) {
   dialog.showModal();
 }
 
+at("reprint").addEventListener("click", async () => {
+  const { status } = await call("/desk/reprint", {});
+  if (status === 401) return look();
+  say(status === 202 ? words.reprinted : words.nothing_to_print, status === 202);
+});
+
 at("ready").addEventListener("toggle", async () => {
   if (!at("ready").open) return;
-  const { data } = await call("/desk/readiness");
+  const devices = await navigator.mediaDevices?.enumerateDevices().catch(() => null);
+  const cameras = devices?.filter((device) => device.kind === "videoinput").length;
+  const { data } = await call(`/desk/readiness${cameras === undefined ? "" : `?cameras=${cameras}`}`);
   at("findings").replaceChildren(...(data?.findings ?? []).map((finding) => Object.assign(document.createElement("li"), { className: finding.grade, textContent: finding[lang] })));
 });
 
@@ -202,10 +215,15 @@ at("reasons").replaceChildren(...Object.entries(words.reasons).map(([what, name]
   button.addEventListener("click", async () => {
     const { status } = await call("/desk/drill", { what });
     if (status === 401) look();
-    if (status === 200) say(words.shown, true);
   });
   return button;
 }));
+
+// On a kiosk with one screen the drill is seen here. Closed again, the preview listens to nothing.
+at("drill").addEventListener("toggle", () => {
+  if (at("drill").open) at("preview").src = "/";
+  else at("preview").removeAttribute("src");
+});
 
 at("search").addEventListener("input", () => { clearTimeout(find.timer); find.timer = setTimeout(find, 120); });
 setInterval(() => { if (document.body.dataset.state === "open" && !at("search").value) look(); }, 30_000);

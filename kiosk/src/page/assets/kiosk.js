@@ -5,29 +5,31 @@ import { onTyped } from "/assets/wedge.js";
 const SAY = {
   zh: {
     starting: "正在准备", starting_step: "正在取得本场活动的资料，请稍候。",
-    ready: "请出示二维码或刷京卡",
+    ready: "请出示二维码或刷京卡", ready_code: "请出示二维码",
+    purpose: { exit: "离场", counter: "兑换", desk: "咨询登记", booth: "展位登记", checkpoint: "打卡" },
     locked: "已停用", locked_step: "本机已被主办方停用，请走旁边的通道。",
     out_of_order: "暂停使用", out_of_order_step: "请走旁边的通道。工作人员：请检查本机磁盘空间。",
     lost: "检票程序没有运行", lost_step: "工作人员：请重新启动 turnout-kiosk，本页会自己恢复。",
     offline: "网络已断开，照常检票，记录稍后自动上传", clock: "本机时间与服务器相差超过两分钟，请校准",
     forked: "本机记录与服务器不一致，请联系管理员", refused: "服务器不接受本机的记录，请联系管理员",
     no_cards: "暂不能刷卡", since: (time) => `（${time} 起）`, waiting: (n) => `待上传 ${n} 条`, synced: "已全部上传",
-    reprint: "重印上一张", reprinted: "已送去打印", nothing_to_print: "没有可重印的",
-    sound_on: "声音：开", sound_off: "声音：关", other: "English", desk: "操作台", practice: "演练，不留记录",
-    consent: "是否同意把您的姓名和电话给对方？", yes: "同意", no: "不同意", left: (n, of) => of > 1 ? `还可用 ${n} 次` : "",
+    sound_on: "声音：开", sound_off: "声音：关", voice_on: "朗读：开", voice_off: "朗读：关",
+    other: "English", staff: "工作人员", desk: "操作台", practice: "演练，不留记录",
+    consent: "愿意让对方联系您吗？", yes: "同意", no: "不同意", left: (n, of) => of > 1 ? `还可用 ${n} 次` : "",
   },
   en: {
     starting: "Getting ready", starting_step: "Fetching this event. One moment, please.",
-    ready: "Show your QR code or swipe your union card",
+    ready: "Show your QR code or swipe your union card", ready_code: "Show your QR code",
+    purpose: { exit: "Exit", counter: "Redeem here", desk: "Advice desk", booth: "Sign in at this stand", checkpoint: "Checkpoint" },
     locked: "Locked", locked_step: "The organizer has locked this kiosk. Please use the next lane.",
     out_of_order: "Out of order", out_of_order_step: "Please use the next lane. Staff: check the disk space.",
     lost: "The kiosk program is not running", lost_step: "Staff: start turnout-kiosk again; this page comes back by itself.",
     offline: "No network. Admission goes on; records are uploaded later", clock: "This clock is more than two minutes off. Please set it",
     forked: "This kiosk's records differ from the server's. Please call the administrator", refused: "The server refuses this kiosk's records. Please call the administrator",
     no_cards: "No cards for now", since: (time) => ` (since ${time})`, waiting: (n) => `${n} to upload`, synced: "all uploaded",
-    reprint: "Print the last slip again", reprinted: "Printing", nothing_to_print: "Nothing to print",
-    sound_on: "Sound on", sound_off: "Sound off", other: "中文", desk: "Desk", practice: "Practice: nothing is recorded",
-    consent: "May they have your name and phone?", yes: "Yes", no: "No", left: (n, of) => of > 1 ? `${n} left` : "",
+    sound_on: "Sound on", sound_off: "Sound off", voice_on: "Voice on", voice_off: "Voice off",
+    other: "中文", staff: "Staff", desk: "Desk", practice: "Practice: nothing is recorded",
+    consent: "May they contact you?", yes: "Yes", no: "No", left: (n, of) => of > 1 ? `${n} left` : "",
   },
 };
 const VISITOR_LANGUAGE_MS = 60_000; // Then the next visitor finds Chinese again.
@@ -38,7 +40,6 @@ const body = document.body;
 let lang = "zh";
 let status = null;
 let devices = [];
-let reprint = "reprint"; // What the button says.
 let verdict = null;
 let lost = false;
 let clockOffset = 0;
@@ -65,7 +66,16 @@ function render() {
   else delete body.dataset.look;
   if (verdict) renderVerdict(other);
 
+  body.toggleAttribute("data-practice", state === "verdict" && Boolean(verdict.practice));
+  body.toggleAttribute("data-asks", state === "verdict" && Boolean(verdict.asks_consent || verdict.choices.length));
+
   const place = status?.place;
+  // Nobody is asked for a card that cannot be read now.
+  const cards = !status || status.cards;
+  body.dataset.cards = cards ? "some" : "none";
+  say("purpose", words.purpose[place?.kind] ?? "");
+  say("prompt", cards ? words.ready : words.ready_code);
+  say("prompt-beside", cards ? SAY[other].ready : SAY[other].ready_code);
   say("event", place?.event ?? "");
   say("station", place ? (place.kiosk && place.kiosk !== place.station ? `${place.station} · ${place.kiosk}` : place.station) : "");
   renderState(words);
@@ -81,6 +91,8 @@ function renderVerdict(other) {
   say("headline-beside", beside.headline);
   say("holder", verdict.look === "closed" ? "" : verdict.holder ?? "");
   say("offer", verdict.look === "admitted" ? verdict.offer ?? "" : "");
+  say("place", verdict.look === "admitted" ? verdict.place ?? "" : "");
+  say("terms", verdict.consent_to?.[lang] ?? "");
   renderChoices();
   say("step", verdict.asks_consent ? SAY[lang].consent : main.next);
   say("step-beside", verdict.asks_consent ? SAY[other].consent : beside.next);
@@ -124,11 +136,12 @@ function renderState(words) {
   const strips = lost ? [] : verdict?.practice ? [words.practice] : [trouble ?? offline, ...devices.map(tellDevice)].filter(Boolean);
   at("strip").hidden = !strips.length;
   say("strip-words", strips.join("\n"));
-  at("reprint").hidden = lost || !devices.some(({ kind }) => kind === "printer");
-  at("reprint").textContent = words[reprint];
   at("language").textContent = words.other;
   at("sound").textContent = muted || audio?.state === "suspended" ? words.sound_off : words.sound_on;
   at("sound").setAttribute("aria-pressed", String(!muted));
+  at("voice").hidden = !("speechSynthesis" in window);
+  at("voice").textContent = voice ? words.voice_on : words.voice_off;
+  at("voice").setAttribute("aria-pressed", String(voice));
 }
 
 function renderClock() {
@@ -153,10 +166,12 @@ export function show(view) {
   body.classList.remove("fresh");
   void body.offsetWidth; // So that the animation begins anew.
   body.classList.add("fresh");
+  at("staff").open = false;
   sound(view.look);
+  speak(view);
 }
 
-function hold(view) {
+export function hold(view) {
   clearTimeout(backToReady);
   backToReady = setTimeout(() => { verdict = null; render(); }, view.stays_ms);
 }
@@ -208,7 +223,11 @@ const TONES = {
   attention: { type: "sine", notes: [[523, 0, .4]] },
   closed: { type: "triangle", notes: [[165, 0, .5]] },
 };
-let audio = null, muted = false;
+let audio = null;
+// What staff chose is this machine's, and outlives a restart.
+const keep = (name, value) => { try { localStorage.setItem(name, value); } catch { /* Then it is chosen again. */ } };
+const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+let muted = kept("sound") === "off", voice = kept("voice") === "on";
 
 // In kiosk mode the browser lets pages sound at once; elsewhere the first touch or typed scan wakes the sound.
 function wakeSound() {
@@ -234,15 +253,18 @@ function sound(look) {
   }
 }
 
-// ---------------------------------------------------------------- the buttons
+/** Says the verdict and the next step aloud, where staff want that. The next verdict cuts it short. */
+function speak(view) {
+  if (!voice || !("speechSynthesis" in window)) return;
+  const { headline, next } = view[lang];
+  const step = view.asks_consent ? SAY[lang].consent : next;
+  const said = new SpeechSynthesisUtterance([headline, step].filter(Boolean).join(lang === "zh" ? "。" : ". "));
+  said.lang = lang === "zh" ? "zh-CN" : "en";
+  speechSynthesis.cancel();
+  speechSynthesis.speak(said);
+}
 
-at("reprint").addEventListener("click", async () => {
-  at("reprint").blur();
-  const response = await fetch("/reprint", { method: "POST" }).catch(() => null);
-  reprint = response?.ok ? "reprinted" : "nothing_to_print";
-  render();
-  setTimeout(() => { reprint = "reprint"; render(); }, 2_000);
-});
+// ---------------------------------------------------------------- the buttons
 
 at("language").addEventListener("click", () => {
   lang = lang === "zh" ? "en" : "zh";
@@ -257,9 +279,21 @@ at("sound").addEventListener("click", () => {
   const asleep = audio?.state === "suspended";
   wakeSound();
   muted = !asleep && !muted;
+  keep("sound", muted ? "off" : "on");
   at("sound").blur();
   render();
 });
+
+at("voice").addEventListener("click", () => {
+  voice = !voice;
+  keep("voice", voice ? "on" : "off");
+  at("voice").blur();
+  render();
+});
+
+// The menu closes when somebody taps beside it; and no key that a scanner types may open it again.
+addEventListener("click", (event) => { if (!at("staff").contains(event.target)) at("staff").open = false; });
+at("staff").addEventListener("toggle", () => document.activeElement?.blur());
 
 setInterval(renderClock, 5_000);
 render();

@@ -7,7 +7,7 @@ use crate::{
     contest::Discipline,
     db::{Tx, new_id},
     error::{Error, Result},
-    execute, fetch,
+    event, execute, fetch,
 };
 
 /// What a walk has beyond its discipline.
@@ -115,26 +115,52 @@ pub(super) async fn give_bibs(tx: &mut Tx, discipline_id: &str) -> Result<usize>
          order by created_ms, id",
         discipline_id
     )?;
-    if without.is_empty() {
-        return Ok(0);
+    if !without.is_empty() {
+        // The counter's row is held from here on, so no other server gives out the same numbers.
+        let (prefix, next): (String, i64) = fetch!(
+            tx,
+            fetch_one,
+            "update walk set next_bib = next_bib + $2 where discipline_id = $1 returning bib_prefix, next_bib",
+            discipline_id,
+            without.len() as i64
+        )?;
+        for (number, (id,)) in (next - without.len() as i64..).zip(&without) {
+            execute!(
+                tx,
+                "update entry set bib = $2 where id = $1 and bib is null",
+                id,
+                format!("{prefix}{number:04}")
+            )?;
+        }
     }
-    // The counter's row is held from here on, so no other server gives out the same numbers.
-    let (prefix, next): (String, i64) = fetch!(
+    write_on_tickets(tx, discipline_id).await?;
+    Ok(without.len())
+}
+
+/// Writes bibs on the walkers' tickets, from where kiosks show and print them.
+async fn write_on_tickets(tx: &mut Tx, discipline_id: &str) -> Result<()> {
+    let tickets: Vec<(String, String, String)> = fetch!(
         tx,
-        fetch_one,
-        "update walk set next_bib = next_bib + $2 where discipline_id = $1 returning bib_prefix, next_bib",
-        discipline_id,
-        without.len() as i64
+        fetch_all,
+        "select t.id, t.event_id, min(e.bib) from entry e
+         join entry_player l on l.entry_id = e.id and l.left_ms is null
+         join ticket t on t.person_id = l.person_id and t.event_id = e.event_id and t.state <> 'cancelled'
+         where e.discipline_id = $1 and e.bib is not null and e.status <> 'withdrawn' and coalesce(t.place, '') <> e.bib
+         group by t.id, t.event_id order by t.id",
+        discipline_id
     )?;
-    for (number, (id,)) in (next - without.len() as i64..).zip(&without) {
+    let Some((_, event_id, _)) = tickets.first() else { return Ok(()) };
+    let first = event::queries::next_revisions(tx, event_id, tickets.len() as i64).await?;
+    for (revision, (ticket, _, bib)) in (first..).zip(&tickets) {
         execute!(
             tx,
-            "update entry set bib = $2 where id = $1 and bib is null",
-            id,
-            format!("{prefix}{number:04}")
+            "update ticket set place = $2, revision = $3 where id = $1",
+            ticket,
+            bib,
+            revision
         )?;
     }
-    Ok(without.len())
+    Ok(())
 }
 
 /// Who was seen where: by kiosks at checkpoint stations, by phones, by chips. Entry and passage.

@@ -1,0 +1,202 @@
+//! The kiosk's screen in every state, upright and level, large and small: nothing sticks out or lies over another thing,
+//! and what is tapped is large enough. Leaves the pictures of docs/kiosk.md where `make pictures` wants them.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    end_to_end::book,
+    support::{
+        Engine,
+        browser::Browser,
+        programs::{DemoServer, KioskProgram, client},
+    },
+};
+
+const SIZES: [(u32, u32); 3] = [(1080, 1920), (1280, 800), (390, 844)];
+
+/// Lists what sticks out of the page, what can be tapped and is smaller than 48 pixels, and what of the one thing in the
+/// middle lies outside of it.
+pub(crate) const MISFITS: &str = "
+    const found = [];
+    const shown = (e) => e.checkVisibility() && e.getBoundingClientRect().width > 0;
+    for (const e of document.querySelectorAll('h1, h2, p, a, button, summary, input, strong, time, span')) {
+        if (!shown(e) || e.classList.contains('hide')) continue;
+        const r = e.getBoundingClientRect();
+        if (r.left < -1 || r.right > innerWidth + 1) found.push(`${e.id || e.className || e.textContent} sticks out: ${r.left} to ${r.right}`);
+        if (['A', 'BUTTON', 'SUMMARY', 'INPUT'].includes(e.tagName) && (r.width < 47.5 || r.height < 47.5)) found.push(`${e.id || e.textContent} is ${r.width} x ${r.height}`);
+    }
+    const middle = document.querySelector('body > main')?.getBoundingClientRect();
+    if (document.body.dataset.state !== 'open' && document.body.dataset.state !== 'closed')
+        for (const e of document.querySelectorAll('body > main *:not(svg *)')) {
+            if (!shown(e) || e.closest('.sight')) continue;
+            const r = e.getBoundingClientRect();
+            if (r.top < middle.top - 1 || r.bottom > middle.bottom + 1) found.push(`${e.id || e.className || e.tagName} is at ${r.top} to ${r.bottom} of ${middle.top} to ${middle.bottom}`);
+        }
+    return found;";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_state_fits_every_screen() {
+    let mut server = DemoServer::start(Engine::Sqlite).await;
+    let folder = TempDir::new().expect("temporary folder");
+    let code = server.notes["kiosk_code"].as_str().expect("a code").to_owned();
+    KioskProgram::enroll(&server.url, &code, folder.path()).await;
+    let mut kiosk = KioskProgram::run(folder.path()).await;
+    let screen = Seen { browser: Browser::laptop().await, folder };
+    let browser = &screen.browser;
+
+    browser.go(&kiosk.page).await;
+    browser.sees("#prompt", "请出示二维码或刷京卡").await;
+    screen.fits("ready").await;
+    screen.picture("kiosk-ready").await;
+    browser.click("#staff summary").await;
+    screen.fits("menu").await;
+
+    // Spoken where staff want it: the verdict and the next step, in the language on the screen.
+    browser
+        .script("window.said = []; speechSynthesis.speak = (u) => said.push([u.lang, u.text])")
+        .await;
+    browser.click("#voice").await;
+    browser.sees("#voice", "朗读：开").await;
+    browser.script("document.getElementById('staff').open = false").await;
+
+    let ticket = book(&server.url, &server.notes["members"][0], &server.notes["events"][0]).await;
+    kiosk.scan(&ticket).await;
+    browser.sees("#headline", "请进").await;
+    screen.hold().await;
+    screen.fits("admitted").await;
+    screen.picture("kiosk-admitted").await;
+    kiosk.scan(&ticket).await;
+    browser.sees("#headline", "已使用").await;
+    screen.hold().await;
+    screen.fits("refused").await;
+    screen.picture("kiosk-refused").await;
+    let said = browser.script("return said").await;
+    assert_eq!(said[0], json!(["zh-CN", "请进"]));
+    let refused = said[1][1].as_str().expect("a text");
+    assert!(refused.starts_with("已使用。此票已于"), "{refused}");
+    browser.click("#language").await;
+    browser.sees("#headline", "Already used").await;
+    screen.fits("refused, in English").await;
+    browser.click("#language").await;
+
+    // Every reason, as the drill shows it, in both languages.
+    let pin = json!({ "pin": "246810", "code": code });
+    let http = client();
+    let opened = http.post(format!("{}/desk/opening", kiosk.page)).json(&pin).send().await;
+    let opened = opened.expect("an answer");
+    assert_eq!(opened.status(), StatusCode::NO_CONTENT);
+    let cookie = opened.headers()["set-cookie"].to_str().expect("text").to_owned();
+    for reason in admission::Reason::ALL {
+        let drill = http
+            .post(format!("{}/desk/drill", kiosk.page))
+            .header("cookie", cookie.split(';').next().unwrap_or_default())
+            .json(&json!({ "what": reason.word() }));
+        let view: Value = drill.send().await.expect("an answer").json().await.expect("a view");
+        let headline = view["zh"]["headline"].as_str().expect("a headline");
+        browser.sees("#headline", headline).await;
+        browser.sees("#strip", "演练").await;
+        screen.hold().await;
+        screen.fits(headline).await;
+        browser.click("#language").await;
+        screen.fits(view["en"]["headline"].as_str().expect("a headline")).await;
+        browser.click("#language").await;
+        if reason == admission::Reason::Ambiguous {
+            screen.picture("kiosk-choose").await;
+        }
+    }
+
+    // The network goes, and admission goes on.
+    server.kill().await;
+    let ticket = kiosk.scan("nonsense").await;
+    assert_eq!(ticket["verdict"], "refused");
+    browser.sees("#strip", "网络已断开").await;
+    screen.release().await;
+    browser.sees("#prompt", "请出示").await;
+    screen.fits("offline").await;
+    screen.picture("kiosk-offline").await;
+
+    // The program is gone, and comes back by itself.
+    kiosk.kill().await;
+    browser.until("document.body.dataset.state === 'lost'").await;
+    screen.fits("lost").await;
+    browser.script("window.said.length = 0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_kiosk_and_one_with_a_full_disk_say_where_to_go() {
+    let server = DemoServer::start(Engine::Sqlite).await;
+    let folder = TempDir::new().expect("temporary folder");
+    let code = server.notes["kiosk_code"].as_str().expect("a code");
+    KioskProgram::enroll(&server.url, code, folder.path()).await;
+    let kiosk = KioskProgram::run(folder.path()).await;
+    let screen = Seen { browser: Browser::laptop().await, folder };
+    screen.browser.go(&kiosk.page).await;
+    screen.browser.sees("#prompt", "请出示").await;
+
+    // What a page shows follows from what it is told: here it is told by the test.
+    for (phase, headline) in [("out_of_order", "暂停使用"), ("starting", "正在准备")] {
+        screen.browser.script(&format!("document.body.dataset.state = '{phase}'")).await;
+        screen.browser.sees(&format!("[data-for='{phase}'] h1"), headline).await;
+        screen.fits(phase).await;
+    }
+
+    let event = server.notes["events"][0]["id"].as_str().expect("an event");
+    let token = server.notes["organizer"]["token"].as_str().expect("a token");
+    let health: Value = client()
+        .get(format!("{}/healthz", kiosk.page))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(health["phase"], "ready");
+    let id = std::fs::read(screen.folder.path().join("kiosk.json")).expect("an enrolment");
+    let id: Value = serde_json::from_slice(&id).expect("JSON");
+    let revocation = format!(
+        "{}/admin/events/{event}/kiosks/{}/revocation",
+        server.url,
+        id["kiosk"].as_str().expect("an id")
+    );
+    let revoked = client().post(revocation).bearer_auth(token).form(&[("why", "x")]).send().await;
+    assert!(revoked.expect("an answer").status().as_u16() < 400);
+    screen.browser.until("document.body.dataset.state === 'locked'").await;
+    screen.fits("locked").await;
+    screen.picture("kiosk-locked").await;
+    assert!(kiosk.stop().await.success());
+}
+
+struct Seen {
+    browser: Browser,
+    folder: TempDir,
+}
+
+impl Seen {
+    /// In each size nothing is wrong.
+    async fn fits(&self, state: &str) {
+        for (width, height) in SIZES {
+            self.browser.resize(width, height).await;
+            let found = self.browser.script(MISFITS).await;
+            assert_eq!(found, json!([]), "{state} at {width} x {height}");
+        }
+    }
+
+    async fn picture(&self, name: &str) {
+        self.browser.resize(1280, 800).await;
+        self.browser.picture(name, self.folder.path()).await;
+    }
+
+    /// Keeps the verdict that is shown on the screen, whatever this test takes to look at it.
+    async fn hold(&self) {
+        let held = "import('/assets/kiosk.js').then((page) => page.hold({ stays_ms: 600000 }))";
+        self.browser.script(held).await;
+    }
+
+    async fn release(&self) {
+        self.browser
+            .script("import('/assets/kiosk.js').then((page) => page.hold({ stays_ms: 0 }))")
+            .await;
+    }
+}
