@@ -68,7 +68,8 @@ async fn at_the_desk(browser: Browser) {
     }
     browser.fill("#search", "没有这个人").await;
     browser.sees("#hint", "没有找到").await;
-    browser.fill("#search", "lsl").await;
+    browser.fill("#search", NAME).await;
+    browser.until("document.querySelectorAll('#rows li').length === 1").await;
     browser.sees("#rows", NAME).await;
     fits(&browser, "who was found").await;
     browser.picture("desk", folder.path()).await;
