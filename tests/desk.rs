@@ -75,7 +75,7 @@ async fn at_the_desk(browser: Browser) {
     browser.picture("desk", folder.path()).await;
 
     // Checked in by hand: staff see the name, the people in the queue do not.
-    browser.click("#rows .in").await;
+    tap(&browser, "#rows .in").await;
     browser.sees("#said", &format!("{NAME}：已放行")).await;
     let shown = screen.shows().await;
     assert_eq!((&shown["look"], &shown["holder"]), (&json!("admitted"), &json!("刘*龙")));
@@ -84,19 +84,19 @@ async fn at_the_desk(browser: Browser) {
 
     // Once more is refused; a supervisor may, and says why.
     browser.sees("#rows .state", "如非本人").await;
-    browser.click("#rows .over").await;
+    tap(&browser, "#rows .over").await;
     browser.sees("#why-title", "为什么").await;
     fits(&browser, "the question why").await;
     browser.click("#whys [value='负责人同意']").await;
     browser.sees("#said", &format!("{NAME}：已放行")).await;
     assert_eq!(screen.shows().await["look"], "admitted");
     // Whoever thinks better of it does nothing.
-    browser.click("#rows .undo").await;
+    tap(&browser, "#rows .undo").await;
     browser.click("#why button[value='']").await;
     for _ in 0..2 {
         browser.until("!document.getElementById('why').open").await;
         browser.script("document.getElementById('said').textContent = ''").await;
-        browser.click("#rows .undo").await;
+        tap(&browser, "#rows .undo").await;
         browser.click("#whys [value='扫错了人']").await;
         browser.sees("#said", &format!("{NAME}：已撤销")).await;
     }
@@ -163,6 +163,12 @@ async fn press(browser: &Browser, digits: &str) {
         browser.click(&format!("[data-key='{digit}']")).await;
     }
     browser.click("#pin-form .go").await;
+}
+
+/// Taps what may be drawn anew at any moment.
+async fn tap(browser: &Browser, css: &str) {
+    browser.until(&format!("document.querySelector({css:?})?.checkVisibility()")).await;
+    browser.script(&format!("document.querySelector({css:?}).click()")).await;
 }
 
 async fn opened(browser: &Browser) {

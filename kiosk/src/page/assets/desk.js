@@ -148,7 +148,10 @@ async function find() {
   if (turn !== asked) return;
   if (status === 401) return look();
   if (!data) return;
-  at("rows").replaceChildren(...data.rows.map(row));
+  // What has not changed stays where it is, under the thumb that is about to tap it.
+  const told = JSON.stringify(data.rows);
+  if (told !== at("rows").told || !at("rows").children.length) at("rows").replaceChildren(...data.rows.map(row));
+  at("rows").told = told;
   at("hint").textContent = !data.rows.length ? words.none : data.found > data.rows.length ? words.many(data.rows.length, data.found) : "";
 }
 
