@@ -87,7 +87,18 @@ async function look() {
     if (!data.known) setTimeout(look, 1_000);
   } else {
     show("");
+    forget();
   }
+}
+
+/** Nobody is named on a desk that is locked. */
+function forget() {
+  if (at("why").open) at("why").close("");
+  at("rows").told = null;
+  for (const id of ["rows", "said", "why-what", "why-title", "whys"]) at(id).replaceChildren();
+  at("said").hidden = true;
+  at("search").value = "";
+  document.body.removeAttribute("data-searching");
 }
 
 function show(digits) {
@@ -129,8 +140,6 @@ at("pin-form").addEventListener("submit", async (event) => {
 
 at("close").addEventListener("click", async () => {
   await call("/desk/closing", {});
-  at("rows").replaceChildren();
-  at("search").value = "";
   look();
 });
 
