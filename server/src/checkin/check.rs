@@ -244,7 +244,7 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
             (&verdict, station.kind, &ticket)
             && is_full(tx, event, &ticket.id).await?
         {
-            verdict = decide::when_full(verdict, station.kind);
+            verdict = Verdict::Refused(Refusal::Full);
         }
         if let (Verdict::Admitted, Some(ticket)) = (&verdict, &ticket) {
             admitted.push((asked, kiosk, ticket.id.clone()));
