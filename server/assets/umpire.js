@@ -40,6 +40,8 @@ const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byt
 
 let matches = [];
 let current = null;
+/// The server's clock minus the phone's.
+let skew = 0;
 
 const element = (tag, text, kind) => {
   const made = document.createElement(tag);
@@ -61,9 +63,11 @@ const list = async () => {
   }
   if (answer.status !== 200) return;
   matches = answer.body.matches;
+  skew = answer.body.now_ms - Date.now();
   if (current) {
     const fresh = matches.find((match) => match.id === current.match.id);
     if (fresh && !current.waiting && fresh.version > current.match.version) adopt(fresh);
+    else if (fresh && fresh.version === current.match.version) { current.match = fresh; draw(); }
     return;
   }
   const rows = matches.map((match) => {
@@ -252,7 +256,7 @@ const draw = () => {
     pad.dataset.side = side;
     pad.disabled = ended || Boolean(state.outcome);
     pad.querySelector(".who").textContent = sides[side].name;
-    pad.querySelector("small").textContent = or(sides[side].organisation, "");
+    pad.querySelector("small").textContent = [sides[side].organisation, or(sides[side].players, []).join("、")].filter(Boolean).join(" · ");
     pad.querySelector("b").textContent = goals(match) && !state.shootout ? total(state.games)[side] : last[side];
   }
   const part = state.shootout ? words.shootout : goals(match)
@@ -266,6 +270,17 @@ const draw = () => {
   next.textContent = ended ? words.back : view.over ? say(words.finish, { score: view.score }) : view.next;
   byId("part").hidden = ended || !view.shootout;
   byId("part").textContent = words.toShootout;
+  // Before the first point: who has come, and the walk-over when the call clock has run out.
+  const waited = match.state === "called" && !state.outcome && !total(state.games).some(Boolean);
+  byId("here").hidden = !waited;
+  for (const [at, id] of ["here-a", "here-b"].entries()) {
+    byId(id).textContent = say(sides[at].here ? words.isHere : words.here, sides[at]);
+    byId(id).setAttribute("aria-pressed", String(sides[at].here));
+  }
+  const missing = sides.find((side) => !side.here);
+  const due = match.late_ms && Date.now() + skew >= match.late_ms;
+  byId("late").hidden = !(waited && due && sides[0].here !== sides[1].here);
+  byId("late").textContent = missing ? say(words.late, missing) : "";
   byId("undo").disabled = ended || !current.past.length;
   byId("more").disabled = ended;
   if (ended) {
@@ -273,6 +288,24 @@ const draw = () => {
     tell(`${words.over}：${match.winner ? say(words.won, { name: winner }) : words.draw}`);
   }
 };
+
+const settle = async (path, body) => {
+  const { match } = current;
+  try {
+    const answer = await ask(`/matches/${match.id}/${path}`, body);
+    if (!current || current.match.id !== match.id) return;
+    tell(answer.status === 200 ? "" : or(answer.body.detail, or(answer.body.title, "")));
+    if (answer.status !== 200) return;
+    if (answer.body.version > match.version) return adopt(answer.body);
+    current.match = answer.body;
+    draw();
+  } catch (failed) {
+    tell(words.offline);
+  }
+};
+for (const [at, id] of ["here-a", "here-b"].entries()) byId(id).addEventListener("click", () => settle("arrival", { side: "ab"[at], here: ![current.match.a, current.match.b][at].here }));
+byId("late").addEventListener("click", () => settle("late", {}));
+setInterval(() => { if (current) draw(); }, 10000);
 
 for (const id of ["pad-a", "pad-b"]) byId(id).addEventListener("click", (tap) => point(Number(tap.currentTarget.dataset.side)));
 byId("undo").addEventListener("click", undo);

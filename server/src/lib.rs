@@ -154,6 +154,7 @@ impl App {
         tokio::spawn(housekeeping::run(self.clone()));
         tokio::spawn(booking::held::run(self.clone()));
         tokio::spawn(no_show::run(self.clone()));
+        tokio::spawn(contest::play::late::run(self.clone()));
     }
 
     /// Whether people reach the server by https, so that cookies are marked Secure.

@@ -20,6 +20,11 @@ use crate::{
 const PLAYERS: &str = "参赛选手";
 const PLAYERS_MAX: i64 = 5_000;
 
+/// Orders of a tie that can be chosen: the ITTF's with singles, with a double first; badminton's of five, and of three as
+/// unions play it.
+pub const TIE_ORDERS: [&str; 4] =
+    ["A-X B-Y C-Z A-Y B-X", "BC-YZ A-X C-Z A-Y B-X", "XD MS WS MD WD", "MS XD MD"];
+
 /// What an organizer says of a new discipline.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -51,6 +56,12 @@ pub struct Draft {
     pub rule: MatchRule,
     /// Another way from the semi-finals on.
     pub late_rule: Option<MatchRule>,
+    /// The single matches of a tie of teams, in order; empty: a team plays as one.
+    pub tie_order: String,
+    /// Who is not there so many minutes after the call loses by walk-over…
+    pub late_minutes: i64,
+    /// …which the server says by itself when the other side is there.
+    pub late_auto: bool,
     /// Entries are taken from then…
     pub opens: Millis,
     /// …until then.
@@ -93,6 +104,13 @@ impl Draft {
                 _ => MatchRule::TABLE_TENNIS,
             },
             late_rule: None,
+            tie_order: match (sport, kind) {
+                (Sport::TableTennis, Kind::Team) => TIE_ORDERS[0].to_owned(),
+                (Sport::Badminton, Kind::Team) => TIE_ORDERS[2].to_owned(),
+                _ => String::new(),
+            },
+            late_minutes: 15,
+            late_auto: false,
             opens: now,
             closes: Millis(event.starts_ms.0.max(now.0 + HOUR)),
             present_by: Millis(event.starts_ms.0.max(now.0 + HOUR) + 15 * MINUTE),
@@ -106,7 +124,7 @@ impl Draft {
     pub fn check(&self) -> Result<()> {
         let length = self.name.trim().chars().count();
         let (least, most) = self.players;
-        let rules: [(bool, &'static str, &str, &str); 8] = [
+        let rules: [(bool, &'static str, &str, &str); 10] = [
             (
                 (2..=40).contains(&length),
                 "name",
@@ -150,6 +168,19 @@ impl Draft {
                 "group_size",
                 "每组 3 到 16 个，出线 1 到 4 个，且少于每组数。",
                 "Groups of 3 to 16, of whom 1 to 4 go on.",
+            ),
+            (
+                (0..=120).contains(&self.late_minutes),
+                "late_minutes",
+                "迟到弃权的等候时间应在 0 到 120 分钟之间。",
+                "Between 0 and 120 minutes after the call.",
+            ),
+            (
+                self.tie_order.is_empty()
+                    || (self.kind == Kind::Team && TIE_ORDERS.contains(&self.tie_order.as_str())),
+                "tie_order",
+                "请从列表里选择团体赛的比赛顺序。",
+                "Please choose the order of a tie from the list.",
             ),
             (
                 self.closes > self.opens,
@@ -202,8 +233,9 @@ pub async fn create(
         tx,
         "insert into discipline (id, event_id, name, sport, kind, format, seed_rule, sex, players_min, players_max,
              entries_min, entries_max, organisation_max, group_size, group_winners, third_place, rule, late_rule,
-             late_from, standings, opens_ms, closes_ms, present_by_ms, created_ms)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)",
+             late_from, standings, opens_ms, closes_ms, present_by_ms, created_ms, tie_order, late_ms, late_auto)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+             $25, $26, $27)",
         &id,
         &event.id,
         draft.name.trim(),
@@ -228,6 +260,9 @@ pub async fn create(
         draft.closes.0,
         draft.present_by.0,
         now.0,
+        &draft.tie_order,
+        draft.late_minutes * MINUTE,
+        draft.late_auto,
     );
     match done {
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {

@@ -113,6 +113,8 @@ struct EntryPage {
     discipline: Discipline,
     entry: Entry,
     players: Vec<Player>,
+    /// Ties that can be played, for whose line-up the reader as captain is asked: id, the other side, handed in.
+    ties: Vec<(String, String, bool)>,
     /// The reader.
     person: Person,
     refusal: Option<String>,
@@ -160,7 +162,13 @@ async fn read_entry(app: &App, id: &str, person: Person, frame: Frame) -> Result
     }
     let (event, discipline) = discipline::find(&mut tx, &entry.discipline_id).await?;
     let players = queries::players_of(&mut tx, id).await?;
-    Ok(EntryPage { frame, event, discipline, entry, players, person, refusal: None })
+    let first = players.first().map(|player| player.person_id.as_str());
+    let is_captain = entry.captain_id.as_deref().or(first) == Some(person.id.as_str());
+    let ties = match is_captain && !discipline.tie_order.is_empty() {
+        true => queries::ties_of(&mut tx, id).await?,
+        false => Vec::new(),
+    };
+    Ok(EntryPage { frame, event, discipline, entry, players, ties, person, refusal: None })
 }
 
 /// `POST /entries/{entry}/acceptance`: a partner or squad member says yes.

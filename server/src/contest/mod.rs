@@ -104,6 +104,8 @@ pub struct Discipline {
     pub present_by_ms: Millis,
     /// Who is not there so many milliseconds after the call loses by walk-over.
     pub late_ms: i64,
+    /// The server gives that walk-over by itself when the other side is there.
+    pub late_auto: bool,
     /// A player rests so many milliseconds between two matches.
     pub rest_ms: i64,
     /// The list was closed: who was not there is out.
@@ -260,6 +262,10 @@ pub struct Match {
     pub court_id: Option<String>,
     /// Its players were called.
     pub called_ms: Option<i64>,
+    /// The first side has come to the court…
+    pub a_here_ms: Option<i64>,
+    /// …and the other.
+    pub b_here_ms: Option<i64>,
     /// It began.
     pub started_ms: Option<i64>,
     /// It ended.

@@ -162,3 +162,17 @@ pub async fn is_of(tx: &mut Tx, entry_id: &str, person_id: &str) -> Result<bool>
     )?;
     Ok(row.is_some())
 }
+
+/// The ties of an entry that can be played and have not begun: id, the other side's name, whether its line-up is there.
+pub async fn ties_of(tx: &mut Tx, entry_id: &str) -> Result<Vec<(String, String, bool)>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select m.id, o.name, exists (select 1 from match_ r join match_player l on l.match_id = r.id
+             where r.tie_id = m.id and l.side = case when m.a_entry_id = $1 then 'a' else 'b' end)
+         from match_ m join entry o on o.id = case when m.a_entry_id = $1 then m.b_entry_id else m.a_entry_id end
+         where (m.a_entry_id = $1 or m.b_entry_id = $1) and m.tie_id is null and m.state = 'ready'
+         order by m.stage, m.round, m.position, m.id",
+        entry_id
+    )?)
+}

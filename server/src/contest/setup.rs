@@ -110,16 +110,18 @@ fn blank() -> Typed {
         ("entries_min", "4".to_owned()),
         ("group_size", "4".to_owned()),
         ("group_winners", "2".to_owned()),
+        ("late_minutes", "15".to_owned()),
     ])
 }
 
 /// What can be chosen as sport and kind.
-const WHAT: [(Sport, Kind, &str, &str); 7] = [
+const WHAT: [(Sport, Kind, &str, &str); 8] = [
     (Sport::TableTennis, Kind::Singles, "乒乓球单打", "Table tennis, singles"),
     (Sport::TableTennis, Kind::Doubles, "乒乓球双打", "Table tennis, doubles"),
     (Sport::TableTennis, Kind::Team, "乒乓球团体", "Table tennis, teams"),
     (Sport::Badminton, Kind::Singles, "羽毛球单打", "Badminton, singles"),
     (Sport::Badminton, Kind::Doubles, "羽毛球双打", "Badminton, doubles"),
+    (Sport::Badminton, Kind::Team, "羽毛球团体", "Badminton, teams"),
     (Sport::Football, Kind::Team, "足球", "Football"),
     (Sport::Walk, Kind::Singles, "健步走", "Walk"),
 ];
@@ -210,6 +212,13 @@ fn draft(form: &Typed, event: &Event, now: admission::Millis) -> Result<Draft> {
         group_size: number("group_size", usual.group_size)?,
         group_winners: number("group_winners", usual.group_winners)?,
         third_place: form.has("third_place", "yes"),
+        tie_order: match form.value("tie_order") {
+            "" => usual.tie_order,
+            "none" => String::new(),
+            order => order.to_owned(),
+        },
+        late_minutes: number("late_minutes", usual.late_minutes)?,
+        late_auto: form.has("late_auto", "yes"),
         ..usual
     })
 }

@@ -189,9 +189,9 @@ fn rounds(record: &Record, matches: &[&Match], names: &Names<'_>, games: &[Game]
 pub(super) fn round_name(left: usize, lang: Lang) -> String {
     match (left, lang) {
         (2, _) => lang.pick("决赛", "Final").to_owned(),
-        (4, _) => lang.pick("半决赛", "Semi-finals").to_owned(),
+        (4, _) => lang.pick("半决赛", "Semi-final").to_owned(),
         (_, Lang::Zh) => format!("1/{} 决赛", left / 2),
-        (8, Lang::En) => "Quarter-finals".to_owned(),
+        (8, Lang::En) => "Quarter-final".to_owned(),
         (_, Lang::En) => format!("Last {left}"),
     }
 }

@@ -13,8 +13,8 @@ use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
 use super::{
-    super::{MatchState, queries as contest},
-    advance, call, queries,
+    super::{MatchState, Side, queries as contest},
+    advance, call, late, queries,
     record::{self, Report},
     scorer::By,
     table,
@@ -133,6 +133,51 @@ pub(super) async fn call(
 ) -> Result<Json<MatchView>> {
     let mut tx = app.db.write().await?;
     let found = call::call(&mut tx, &By::Staff(staff), &id, &court, frame.now).await?;
+    done(&app, tx, &found.event_id).await?;
+    viewed(&mut app.db.read().await?, &id, &frame).await
+}
+
+/// Who has come.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct Arrival {
+    /// Which side.
+    side: Side,
+    /// False takes it back.
+    #[serde(default = "yes")]
+    here: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Marks that a side has come to the court its match was called to.
+#[utoipa::path(post, path = "/matches/{match}/arrival", params(("match" = String, Path)), request_body = Arrival,
+    responses((status = 200, body = MatchView), (status = 401), (status = 404), (status = 409)))]
+pub(super) async fn arrive(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    by: By,
+    frame: Frame,
+    Json(Arrival { side, here }): Json<Arrival>,
+) -> Result<Json<MatchView>> {
+    let mut tx = app.db.write().await?;
+    let found = late::arrive(&mut tx, &by, &id, (side, here), frame.now).await?;
+    done(&app, tx, &found.event_id).await?;
+    viewed(&mut app.db.read().await?, &id, &frame).await
+}
+
+/// Gives the match to the side that has come, once the call clock has run out.
+#[utoipa::path(post, path = "/matches/{match}/late", params(("match" = String, Path)),
+    responses((status = 200, body = MatchView), (status = 401), (status = 404), (status = 409)))]
+pub(super) async fn judge_late(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    by: By,
+    frame: Frame,
+) -> Result<Json<MatchView>> {
+    let mut tx = app.db.write().await?;
+    let found = late::judge(&mut tx, &by, &id, frame.now).await?;
     done(&app, tx, &found.event_id).await?;
     viewed(&mut app.db.read().await?, &id, &frame).await
 }

@@ -13,7 +13,7 @@ use super::{
     super::{Court, Discipline, Group, MatchState, Side, Sport, queries as contest},
     advance,
     api::{done, draw_lots, invited, link, new_court},
-    call, queries,
+    call, late, queries,
     scorer::{self, By, Umpire},
     table,
     view::{Book, MatchView, minutes},
@@ -39,6 +39,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/admin/events/{event}/play/umpires/{umpire}", post(dismiss))
         .route("/admin/matches/{match}/call", post(call_one))
         .route("/admin/matches/{match}/first", post(first))
+        .route("/admin/matches/{match}/arrival", post(arrive))
+        .route("/admin/matches/{match}/late", post(judge_late))
         .route("/admin/groups/{group}/lots", post(lots))
 }
 
@@ -79,6 +81,16 @@ impl DeskPage {
 
     fn is_late(&self, found: &MatchView) -> bool {
         found.late_ms.is_some_and(|until| self.frame.now.0 >= until)
+    }
+
+    /// The side that has not come while the other has, once the clock has run out.
+    fn missing<'a>(&self, found: &'a MatchView) -> Option<&'a str> {
+        let missing = match (found.a.here, found.b.here) {
+            (true, false) => &found.b,
+            (false, true) => &found.a,
+            _ => return None,
+        };
+        (found.state == MatchState::Called && self.is_late(found)).then_some(&missing.name)
     }
 
     fn free(&self) -> impl Iterator<Item = &Court> {
@@ -214,6 +226,35 @@ async fn call_one(
         "" => call::uncall(&mut tx, &by, &id, frame.now).await?,
         court => call::call(&mut tx, &by, &id, court, frame.now).await?,
     };
+    done(&app, tx, &found.event_id).await?;
+    Ok(back(&found.event_id))
+}
+
+/// `POST /admin/matches/{match}/arrival`: a side has come to its court, or has not after all.
+async fn arrive(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    staff: Staff,
+    frame: Frame,
+    form: Typed,
+) -> Result<Response> {
+    let side = Side::from_word(form.value("side")).ok_or(Error::NotFound)?;
+    let here = form.value("here") != "no";
+    let mut tx = app.db.write().await?;
+    let found = late::arrive(&mut tx, &By::Staff(staff), &id, (side, here), frame.now).await?;
+    done(&app, tx, &found.event_id).await?;
+    Ok(back(&found.event_id))
+}
+
+/// `POST /admin/matches/{match}/late`: who has not come loses.
+async fn judge_late(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    staff: Staff,
+    frame: Frame,
+) -> Result<Response> {
+    let mut tx = app.db.write().await?;
+    let found = late::judge(&mut tx, &By::Staff(staff), &id, frame.now).await?;
     done(&app, tx, &found.event_id).await?;
     Ok(back(&found.event_id))
 }

@@ -1,6 +1,7 @@
 //! Playing: which match is called where and when, scores from umpires' phones, results, and who goes on.
 //!
-//! In reading order: `schedule` (what is next), `call`, `record` (scores and results), `advance` (what follows),
+//! In reading order: `schedule` (what is next), `call`, `late` (who does not come), `record` (scores and results),
+//! `advance` (what follows), `line_up` (who plays which part of a tie),
 //! `table` (groups as they stand); then the pages: `desk` for the organizer, `board` for everybody, the umpire's.
 //! All writes of one contest follow one another (`queries::hold`), so what they read stays true.
 
@@ -9,6 +10,9 @@ mod api;
 mod board;
 mod call;
 mod desk;
+pub mod late;
+mod line_up;
+mod line_up_pages;
 mod pages;
 pub(crate) mod queries;
 mod record;
@@ -31,6 +35,8 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::report))
         .routes(routes!(api::correct))
         .routes(routes!(api::call))
+        .routes(routes!(api::arrive))
+        .routes(routes!(api::judge_late))
         .routes(routes!(api::fill))
         .routes(routes!(api::add_court))
         .routes(routes!(api::invite))
@@ -40,5 +46,5 @@ pub(crate) fn api() -> OpenApiRouter<App> {
 
 /// The pages.
 pub(crate) fn routes() -> axum::Router<App> {
-    desk::routes().merge(pages::routes()).merge(board::routes())
+    desk::routes().merge(pages::routes()).merge(board::routes()).merge(line_up_pages::routes())
 }

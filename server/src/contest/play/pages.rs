@@ -265,6 +265,8 @@ impl UmpirePage {
             "offline": t("没有网络，先记在手机里，恢复后自动补传", "No network: kept on the phone, sent later"),
             "over": t("比赛结束", "Match over"), "back": t("回到列表", "Back to the list"),
             "walkover": t("{name} 弃权（未到场）", "{name} did not come"), "retired": t("{name} 中途退赛", "{name} gives up"),
+            "here": t("{name} 到场", "{name} is here"), "isHere": t("{name} 已到 ✓", "{name} is here ✓"),
+            "late": t("判 {name} 迟到弃权", "{name} is late: walk-over"),
             "neither": t("双方都弃权", "Neither came"), "tie": t("团体赛：请给各单项记分", "Score its single matches"),
         })
         .to_string()

@@ -19,22 +19,18 @@ pub(super) async fn hold(tx: &mut Tx, event_id: &str) -> Result<()> {
     if held == 1 { Ok(()) } else { Err(Error::NotFound) }
 }
 
-/// Who plays in a match: of a single match of a tie those named for it, else everybody of both entries.
+/// Who plays in a match: of a single match of a tie those whom a side named for it, else everybody of that entry.
 pub(super) async fn people(tx: &mut Tx, found: &Match) -> Result<Vec<(String, String)>> {
-    let named: Vec<(String, String)> = fetch!(
-        tx,
-        fetch_all,
-        "select p.id, p.name from match_player l join person p on p.id = l.person_id where l.match_id = $1 order by p.id",
-        &found.id,
-    )?;
-    if !named.is_empty() {
-        return Ok(named);
-    }
     Ok(fetch!(
         tx,
         fetch_all,
         "select distinct p.id, p.name from entry_player l join person p on p.id = l.person_id
-         where l.entry_id in ($1, $2) and l.left_ms is null order by p.id",
+         where l.left_ms is null
+           and ((l.entry_id = $2 and not exists (select 1 from match_player x where x.match_id = $1 and x.side = 'a'))
+             or (l.entry_id = $3 and not exists (select 1 from match_player x where x.match_id = $1 and x.side = 'b'))
+             or exists (select 1 from match_player x where x.match_id = $1 and x.person_id = l.person_id))
+           and l.entry_id in ($2, $3) order by p.id",
+        &found.id,
         &found.a_entry_id,
         &found.b_entry_id,
     )?)
@@ -56,8 +52,14 @@ pub(super) async fn seats(tx: &mut Tx, event_id: &str) -> Result<Vec<Seat>> {
          where m.event_id = $1 and m.state = 'ready'
          union
          select m.id as match_id, l.person_id from match_ m
-         join entry_player l on l.entry_id in (m.a_entry_id, m.b_entry_id) and l.left_ms is null
-         where m.event_id = $1 and m.state = 'ready' and not exists (select 1 from match_player x where x.match_id = m.id)",
+         join entry_player l on l.entry_id = m.a_entry_id and l.left_ms is null
+         where m.event_id = $1 and m.state = 'ready'
+           and not exists (select 1 from match_player x where x.match_id = m.id and x.side = 'a')
+         union
+         select m.id as match_id, l.person_id from match_ m
+         join entry_player l on l.entry_id = m.b_entry_id and l.left_ms is null
+         where m.event_id = $1 and m.state = 'ready'
+           and not exists (select 1 from match_player x where x.match_id = m.id and x.side = 'b')",
         event_id,
     )?)
 }
@@ -69,7 +71,12 @@ pub(super) async fn ends(tx: &mut Tx, event_id: &str) -> Result<Vec<(String, i64
         fetch_all,
         "select l.person_id, max(m.ended_ms) from match_ m
          join entry_player l on l.entry_id in (m.a_entry_id, m.b_entry_id)
-         where m.event_id = $1 and m.state = 'ended' and m.outcome in ('played', 'retired', 'disqualified') group by l.person_id",
+         where m.event_id = $1 and m.state = 'ended' and m.outcome in ('played', 'retired', 'disqualified')
+           -- Of a single match of a tie only those who were named for it, and the tie itself is played by nobody.
+           and (not exists (select 1 from match_player x where x.match_id = m.id)
+             or exists (select 1 from match_player x where x.match_id = m.id and x.person_id = l.person_id))
+           and not exists (select 1 from match_ r where r.tie_id = m.id)
+         group by l.person_id",
         event_id,
     )?)
 }
@@ -174,11 +181,94 @@ pub(super) async fn call(tx: &mut Tx, found: &Match, court_id: &str, now: Millis
 pub(super) async fn uncall(tx: &mut Tx, match_id: &str) -> Result<bool> {
     let done = execute!(
         tx,
-        "update match_ set state = 'ready', court_id = null, called_ms = null, version = version + 1
+        "update match_ set state = 'ready', court_id = null, called_ms = null, a_here_ms = null, b_here_ms = null,
+            version = version + 1
          where id = $1 and state = 'called'",
         match_id,
     )?;
     Ok(done == 1)
+}
+
+/// Notes when a side came to the court; false when the match is not being called.
+pub(super) async fn set_here(
+    tx: &mut Tx,
+    match_id: &str,
+    side: Side,
+    at: Option<i64>,
+) -> Result<bool> {
+    let rows = execute!(
+        tx,
+        "update match_ set a_here_ms = case when $2 = 'a' then $3 else a_here_ms end,
+            b_here_ms = case when $2 = 'b' then $3 else b_here_ms end
+         where id = $1 and state = 'called'",
+        match_id,
+        side.word(),
+        at,
+    )?;
+    Ok(rows == 1)
+}
+
+/// Called matches whose clock has run out, of disciplines where the server decides, with one side there.
+pub(super) async fn overdue(tx: &mut Tx, now: Millis) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = fetch!(
+        tx,
+        fetch_all,
+        "select m.id from match_ m join discipline d on d.id = m.discipline_id
+         where m.state = 'called' and d.late_auto and m.called_ms + d.late_ms <= $1
+           and (m.a_here_ms is null) <> (m.b_here_ms is null) order by m.called_ms, m.id",
+        now.0,
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Whom a side named for a single match of a tie, in order.
+pub(super) async fn line_up(tx: &mut Tx, match_id: &str, side: Side) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = fetch!(
+        tx,
+        fetch_all,
+        "select person_id from match_player where match_id = $1 and side = $2 order by position",
+        match_id,
+        side.word(),
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Replaces whom a side named for a single match of a tie.
+pub(super) async fn set_line_up(
+    tx: &mut Tx,
+    rubber: &Match,
+    side: Side,
+    players: &[String],
+) -> Result<()> {
+    execute!(
+        tx,
+        "delete from match_player where match_id = $1 and side = $2",
+        &rubber.id,
+        side.word()
+    )?;
+    for (position, player) in (1_i64..).zip(players) {
+        execute!(
+            tx,
+            "insert into match_player (match_id, event_id, side, position, person_id) values ($1, $2, $3, $4, $5)",
+            &rubber.id,
+            &rubber.event_id,
+            side.word(),
+            position,
+            player,
+        )?;
+    }
+    Ok(())
+}
+
+/// Whoever was named for the single matches of an event: match, side, name.
+pub(super) async fn line_ups(tx: &mut Tx, event_id: &str) -> Result<Vec<(String, String, String)>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select l.match_id, l.side, p.name from match_player l join person p on p.id = l.person_id
+         where l.event_id = $1 order by l.match_id, l.side, l.position",
+        event_id,
+    )?)
 }
 
 /// Writes how a match stands; false when somebody else changed it meanwhile.

@@ -38,13 +38,15 @@ pub struct Umpire {
 pub(crate) enum By {
     Staff(Staff),
     Umpire(Umpire),
+    /// The server itself, when the call clock has run out.
+    Clock,
 }
 
 impl By {
     pub(crate) fn staff_id(&self) -> Option<&str> {
         match self {
             Self::Staff(staff) => Some(&staff.id),
-            Self::Umpire(_) => None,
+            Self::Umpire(_) | Self::Clock => None,
         }
     }
 
@@ -52,6 +54,7 @@ impl By {
         match self {
             Self::Staff(_) => None,
             Self::Umpire(umpire) => Some(&umpire.name),
+            Self::Clock => Some("叫号计时"),
         }
     }
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{
     super::{
         Court, Discipline, Entry, Group, Match, MatchRule, MatchState, Outcome, Side, Stage, Takes,
-        group_letter, queries as contest,
+        group_letter, queries as contest, view::round_name,
     },
     queries,
 };
@@ -84,6 +84,10 @@ pub(crate) struct SideView {
     pub name: String,
     /// For whom it plays.
     pub organisation: Option<String>,
+    /// Who plays for a team, where its captain said so and the match has been called.
+    pub players: Vec<String>,
+    /// It has come to the court it was called to.
+    pub here: bool,
 }
 
 impl MatchView {
@@ -131,6 +135,8 @@ pub(crate) struct Book {
     /// Of each discipline, the last round of its knock-out.
     rounds: HashMap<String, i64>,
     games: HashMap<String, Vec<[i64; 2]>>,
+    /// Whom each side named for the single matches of ties, by match and side.
+    line_ups: HashMap<(String, &'static str), Vec<String>>,
     /// Position and round of matches that others come from.
     before: HashMap<String, (i64, i64)>,
     masked: bool,
@@ -165,8 +171,25 @@ impl Book {
         for game in queries::games_of_event(tx, event_id).await? {
             games.entry(game.match_id).or_default().push([game.a_points, game.b_points]);
         }
+        let mut line_ups: HashMap<_, Vec<String>> = HashMap::new();
+        for (match_id, side, name) in queries::line_ups(tx, event_id).await? {
+            let side = if side == Side::A.word() { Side::A } else { Side::B };
+            let name = if masked { name::masked(&name) } else { name };
+            line_ups.entry((match_id, side.word())).or_default().push(name);
+        }
         let courts = contest::courts(tx, event_id).await?;
-        Ok(Self { disciplines, courts, entries, groups, rounds, games, before, masked, lang })
+        Ok(Self {
+            disciplines,
+            courts,
+            entries,
+            groups,
+            rounds,
+            games,
+            line_ups,
+            before,
+            masked,
+            lang,
+        })
     }
 
     /// The match as people read it; none when its discipline is gone.
@@ -218,7 +241,13 @@ impl Book {
             }
             (Stage::Group, None) if zh => format!("第 {} 轮", found.round),
             (Stage::Group, None) => format!("Round {}", found.round),
-            (Stage::KnockOut, _) => round_name(rounds, found.round, found.third_place, self.lang),
+            (Stage::KnockOut, _) if found.third_place => {
+                self.lang.pick("三四名决赛", "Third place").to_owned()
+            }
+            (Stage::KnockOut, _) => {
+                let left = u32::try_from(rounds - found.round + 1).unwrap_or(1);
+                round_name(1_usize.checked_shl(left).unwrap_or(2), self.lang)
+            }
         };
         stage + &label
     }
@@ -238,12 +267,25 @@ impl Book {
         names.join("/")
     }
 
+    /// Who plays for a side. Before the match is called its line-up is nobody else's business.
+    fn players(&self, found: &Match, side: Side) -> Vec<String> {
+        if matches!(found.state, MatchState::Waiting | MatchState::Ready) {
+            return Vec::new();
+        }
+        self.line_ups.get(&(found.id.clone(), side.word())).cloned().unwrap_or_default()
+    }
+
     fn side(&self, found: &Match, side: Side) -> SideView {
         if let Some(entry) = found.entry(side).and_then(|id| self.entries.get(id)) {
             return SideView {
                 entry: Some(entry.id.clone()),
                 name: self.name(entry),
                 organisation: entry.organisation.clone(),
+                players: self.players(found, side),
+                here: match side {
+                    Side::A => found.a_here_ms.is_some(),
+                    Side::B => found.b_here_ms.is_some(),
+                },
             };
         }
         let (match_id, takes, group_id, rank) = match side {
@@ -274,22 +316,7 @@ impl Book {
             }
             _ => self.lang.pick("待定", "To be decided").to_owned(),
         };
-        SideView { entry: None, name, organisation: None }
-    }
-}
-
-/// 决赛, 半决赛, 四分之一决赛, 16 强…
-pub(crate) fn round_name(rounds: i64, round: i64, third_place: bool, lang: Lang) -> String {
-    if third_place {
-        return lang.pick("三四名决赛", "Third place").to_owned();
-    }
-    let left = 1_i64.checked_shl((rounds - round + 1).try_into().unwrap_or(1)).unwrap_or(2);
-    match (left, lang) {
-        (..=2, _) => lang.pick("决赛", "Final").to_owned(),
-        (4, _) => lang.pick("半决赛", "Semi-final").to_owned(),
-        (8, _) => lang.pick("四分之一决赛", "Quarter-final").to_owned(),
-        (left, Lang::Zh) => format!("{left} 强赛"),
-        (left, Lang::En) => format!("Round of {left}"),
+        SideView { entry: None, name, organisation: None, players: Vec::new(), here: false }
     }
 }
 
