@@ -16,8 +16,8 @@ use crate::support::{
 const MINUTE: i64 = 60_000;
 
 /// An answer to a form.
-struct Sent {
-    status: u16,
+pub(crate) struct Sent {
+    pub(crate) status: u16,
     location: String,
     html: String,
 }
@@ -25,13 +25,13 @@ struct Sent {
 impl Sent {
     /// Where it leads.
     #[track_caller]
-    fn leads(self) -> String {
+    pub(crate) fn leads(self) -> String {
         assert_eq!(self.status, 303, "{}", self.html);
         self.location
     }
 
     #[track_caller]
-    fn refuses(self, text: &str) {
+    pub(crate) fn refuses(self, text: &str) {
         assert!(
             self.status >= 400 && self.html.contains(text),
             "{text}: {} {}",
@@ -41,7 +41,12 @@ impl Sent {
     }
 }
 
-async fn submit(app: &TestApp, token: &str, path: &str, fields: &[(&str, &str)]) -> Sent {
+pub(crate) async fn submit(
+    app: &TestApp,
+    token: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> Sent {
     let request = app.http.post(format!("{}{path}", app.url)).bearer_auth(token).form(fields);
     let response = request.send().await.expect("an answer");
     let location = response.headers().get("location").and_then(|value| value.to_str().ok());
@@ -54,7 +59,7 @@ async fn submit(app: &TestApp, token: &str, path: &str, fields: &[(&str, &str)])
 
 impl TestApp {
     /// A contest tomorrow with one discipline, made on the organizer's page; gives event, discipline and organizer.
-    async fn contest(&self, fields: &[(&str, &str)]) -> (String, String, String) {
+    pub(crate) async fn contest(&self, fields: &[(&str, &str)]) -> (String, String, String) {
         let (event, _) = self
             .event(|draft| {
                 draft["kind"] = "contest".into();
@@ -77,7 +82,12 @@ impl TestApp {
         (event, discipline, organizer)
     }
 
-    async fn enters(&self, member: &Member, discipline: &str, fields: &[(&str, &str)]) -> Sent {
+    pub(crate) async fn enters(
+        &self,
+        member: &Member,
+        discipline: &str,
+        fields: &[(&str, &str)],
+    ) -> Sent {
         submit(self, &member.token, &format!("/disciplines/{discipline}/entry"), fields).await
     }
 
@@ -91,7 +101,7 @@ impl TestApp {
     }
 
     /// The tickets of an event that admit, by their holders.
-    async fn players_tickets(&self, event: &str) -> Vec<(String, String)> {
+    pub(crate) async fn players_tickets(&self, event: &str) -> Vec<(String, String)> {
         let mut tx = self.app.db.read().await.expect("read");
         fetch!(
             tx,
@@ -116,7 +126,7 @@ impl TestApp {
 }
 
 /// Whether our program finds the published record right.
-async fn verifies(folder: &Path, record: &str) -> bool {
+pub(crate) async fn verifies(folder: &Path, record: &str) -> bool {
     let file = folder.join("draw.json");
     std::fs::write(&file, record).expect("write");
     let mut command = Command::new(bin("turnout-server"));

@@ -2,6 +2,8 @@
 
 mod day;
 mod desk;
+mod late;
 mod phone;
 mod walk;
+mod whole;
 mod world;
