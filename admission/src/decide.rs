@@ -260,6 +260,11 @@ pub enum Refusal {
     NotBooked,
     /// No room.
     Full,
+    /// Goods are used up at this pick-up point.
+    OutOfStock {
+        /// Where there is some left; empty when nowhere.
+        elsewhere: String,
+    },
     /// More than one ticket fits.
     Ambiguous,
 }
@@ -285,6 +290,7 @@ impl Refusal {
             Self::BlockedCard => Reason::BlockedCard,
             Self::NotBooked => Reason::NotBooked,
             Self::Full => Reason::Full,
+            Self::OutOfStock { .. } => Reason::OutOfStock,
             Self::Ambiguous => Reason::Ambiguous,
         }
     }
@@ -311,12 +317,13 @@ pub enum Reason {
     BlockedCard,
     NotBooked,
     Full,
+    OutOfStock,
     Ambiguous,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Unknown,
         Self::Forged,
         Self::Revoked,
@@ -333,6 +340,7 @@ impl Reason {
         Self::BlockedCard,
         Self::NotBooked,
         Self::Full,
+        Self::OutOfStock,
         Self::Ambiguous,
     ];
 
@@ -356,6 +364,7 @@ impl Reason {
             Self::BlockedCard => "blocked_card",
             Self::NotBooked => "not_booked",
             Self::Full => "full",
+            Self::OutOfStock => "out_of_stock",
             Self::Ambiguous => "ambiguous",
         }
     }

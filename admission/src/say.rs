@@ -95,6 +95,7 @@ pub const fn headline(reason: Reason, lang: Lang) -> &'static str {
         Reason::BlockedCard => lang.pick("卡已挂失", "Blocked card"),
         Reason::NotBooked => lang.pick("没有报名", "Not booked"),
         Reason::Full => lang.pick("人数已满", "Full"),
+        Reason::OutOfStock => lang.pick("这里领完了", "None left here"),
         Reason::Ambiguous => lang.pick("不止一张票", "Several tickets"),
     }
 }
@@ -126,6 +127,12 @@ fn next_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> Str
                 ),
             }
         }
+        Refusal::OutOfStock { elsewhere } if !elsewhere.is_empty() => match lang {
+            Lang::Zh => format!("「{elsewhere}」还有，请到那里领，凭同一张票或京卡。"),
+            Lang::En => format!(
+                "There is some left at {elsewhere}. Please collect it there with the same ticket or card."
+            ),
+        },
         other => fixed_step(other.reason(), lang).to_owned(),
     }
 }
@@ -150,6 +157,7 @@ const fn fixed_step(reason: Reason, lang: Lang) -> &'static str {
         Reason::BlockedCard => lang.pick("这张卡已停用。请出示票二维码，或到服务台办理。", "This card is blocked. Please show the ticket code, or go to the service desk."),
         Reason::NotBooked => lang.pick("这位会员没有报名本活动，请到服务台看是否还有名额。", "This member has no ticket for this event. Please ask at the service desk for a place."),
         Reason::Full => lang.pick("场内已到核定人数，请等有人离场。", "The venue is at its approved size. Please wait until somebody leaves."),
+        Reason::OutOfStock => lang.pick("各领取点暂时都领完了，请到服务台登记，到货后通知您。", "No pick-up point has any left. Please leave your name at the service desk."),
         Reason::Ambiguous => lang.pick("名下有多张票，请出示要用的那张二维码。", "Several tickets fit. Please show the code of the one to use."),
         // These three carry a time and are told in `next_step`.
         Reason::TooEarly | Reason::TooLate | Reason::AlreadyUsed => "",

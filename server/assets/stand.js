@@ -1,4 +1,4 @@
-// An employer's stand page: scans visiting cards by the camera where the browser can, keeps what is recorded on the phone
+// An employer's stand page: keeps what is recorded on the phone
 // until the server has it, and sends it whenever there is a network. Without this module the form is a plain form.
 
 const form = document.querySelector("#record");
@@ -94,35 +94,3 @@ async function refresh() {
 // Consent may come on the visitor's phone at any moment.
 setInterval(() => { if (document.visibilityState === "visible" && navigator.onLine) waiting().length ? send() : refresh(); }, 10000);
 if (waiting().length) send();
-
-const scan = document.querySelector("#scan");
-const camera = document.querySelector("#camera");
-if ("BarcodeDetector" in window && navigator.mediaDevices) {
-  scan.hidden = false;
-  scan.addEventListener("click", async () => {
-    if (camera.srcObject) return stop();
-    try {
-      camera.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    } catch (fault) {
-      return;
-    }
-    camera.hidden = false;
-    await camera.play();
-    const detector = new BarcodeDetector({ formats: ["qr_code"] });
-    while (camera.srcObject) {
-      const [code] = await detector.detect(camera).catch(() => []);
-      if (code && code.rawValue) {
-        document.querySelector("#card").value = code.rawValue;
-        if (navigator.vibrate) navigator.vibrate(60);
-        stop();
-      }
-      await new Promise((next) => setTimeout(next, 120));
-    }
-  });
-}
-
-function stop() {
-  if (camera.srcObject) for (const track of camera.srcObject.getTracks()) track.stop();
-  camera.srcObject = null;
-  camera.hidden = true;
-}

@@ -19,6 +19,7 @@ pub mod draw;
 pub mod error;
 pub mod event;
 pub mod fair;
+pub mod goods;
 pub mod housekeeping;
 pub mod keys;
 pub mod kiosk;
@@ -28,6 +29,7 @@ pub mod no_show;
 pub mod outbox;
 mod pdf;
 pub mod people;
+mod report;
 mod serve;
 pub mod staff;
 pub mod web;
@@ -205,6 +207,8 @@ pub fn router(app: App) -> Router {
         .merge(kiosk::desk())
         .merge(fair::routes())
         .merge(desk::routes())
+        .merge(goods::routes())
+        .merge(report::routes())
         .merge(people::import::pages::routes())
         .merge(contest::play::routes())
         .merge(contest::walk::routes())

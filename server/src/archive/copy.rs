@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 63] = [
+pub const TABLES: [&str; 68] = [
     "organisation",
     "person",
     "roster",
@@ -70,6 +70,11 @@ pub const TABLES: [&str; 63] = [
     "employer_export",
     "desk",
     "desk_turn",
+    "goods",
+    "goods_point",
+    "goods_entry",
+    "goods_batch",
+    "cost",
 ];
 
 /// What a column holds; migrations use no other types.

@@ -30,13 +30,28 @@ pub(crate) async fn give(
     if queries::booking_of_offer(tx, &offer.id, person_id).await?.is_some() {
         return Ok(());
     }
+    give_one_more(tx, keys, (event, offer), person_id, now).await.map(drop)
+}
+
+/// Gives a person one place of an offer with its ticket, beside those that they have; gives the booking. The transaction
+/// holds the event's counter.
+///
+/// # Errors
+/// [`Error::Refused`] `sold_out` when the offer has no place left.
+pub(crate) async fn give_one_more(
+    tx: &mut Tx,
+    keys: &Keys,
+    (event, offer): (&Event, &Offer),
+    person_id: &str,
+    now: Millis,
+) -> Result<Booking> {
     let held = queries::hold(tx, offer, vec![(person_id, 1)]).await?;
     if held.is_empty() || !queries::take_for_line(tx, &offer.id, 1).await? {
         return Err(Error::Refused(Refused::new(
             axum::http::StatusCode::CONFLICT,
             "sold_out",
-            "这场活动的选手票已经发完，请联系主办方。",
-            "There are no players' tickets left. Please ask the organizer.",
+            "这场活动的票已经发完，请联系主办方。",
+            "There are no tickets of this event left. Please ask the organizer.",
         )));
     }
     let booking = Booking {
@@ -66,7 +81,24 @@ pub(crate) async fn give(
         now.0,
     )?;
     tickets::issue(tx, keys, (event, offer), &booking, "valid", now).await?;
-    change::log(tx, &booking, Status::Confirmed, Cause::of("named"), now).await
+    change::log(tx, &booking, Status::Confirmed, Cause::of("named"), now).await?;
+    Ok(booking)
+}
+
+/// Ends an open booking that nobody used, as `cause` says; its places go to those in line. False when it was used, or is
+/// over. The transaction holds the event's counter.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such booking.
+pub(crate) async fn end_unused(
+    tx: &mut Tx,
+    app: &App,
+    booking_id: &str,
+    (status, cause): (Status, Cause<'_>),
+    now: Millis,
+) -> Result<bool> {
+    let booking = queries::find(tx, booking_id).await?.ok_or(Error::NotFound)?;
+    Ok(booking.status.is_open() && change::end(tx, app, &booking, status, cause, now).await?)
 }
 
 /// Takes a person's place of an offer back, unless they went in on it already. The transaction holds the event's counter.

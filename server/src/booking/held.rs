@@ -170,6 +170,9 @@ pub async fn run(app: App) {
         if let Err(error) = crate::allocation::sweep(&app).await {
             tracing::warn!(cause = %error, "what the unions left could not flow back; trying again");
         }
+        if let Err(error) = crate::goods::sweep(&app).await {
+            tracing::warn!(cause = %error, "goods that nobody collected could not go on; trying again");
+        }
         match sweep(&app).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "held places lapsed"),

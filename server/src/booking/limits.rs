@@ -89,7 +89,7 @@ fn span(event: &Event, scope: Scope) -> Result<(Millis, Millis)> {
     Ok((Millis(first.timestamp().as_millisecond()), Millis(next.timestamp().as_millisecond())))
 }
 
-/// How many places each has in open bookings that count for `limit`.
+/// How many places each has in open bookings that count for `limit`. What a delegate collects for others is not theirs.
 async fn held(
     tx: &mut Tx,
     event: &Event,
@@ -103,7 +103,8 @@ async fn held(
             attempts,
             |attempt| [&attempt.person.id, &event.id],
             ") v join booking b on b.person_id = v.column1 and b.event_id = v.column2
-             where b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested') group by b.person_id",
+             where b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested')
+               and not exists (select 1 from goods_batch g where g.booking_id = b.id) group by b.person_id",
         )?
     } else {
         fetch_rows!(
@@ -114,7 +115,8 @@ async fn held(
             ") v join booking b on b.person_id = v.column1 join event e on e.id = b.event_id
              where e.kind = v.column2 and e.starts_ms >= v.column3 and e.starts_ms < v.column4
                and e.status <> 'cancelled'
-               and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested') group by b.person_id",
+               and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested')
+               and not exists (select 1 from goods_batch g where g.booking_id = b.id) group by b.person_id",
         )?
     };
     Ok(rows.into_iter().collect())

@@ -12,6 +12,7 @@ use crate::{
     error::Result,
     event::{self, Offer},
     execute, fetch,
+    web::access::Person,
 };
 
 /// Books one place of `offer` for a person, with the ticket that the kiosk has let in. The place is taken already; no
@@ -73,6 +74,32 @@ pub(crate) async fn book(
     queries::insert_tickets(tx, offer, &[ticket]).await?;
     change::log(tx, &booking, booking.status, Cause::of("walk_in"), now).await?;
     Ok(true)
+}
+
+/// A person by their id, and their organisation.
+pub(crate) async fn person(tx: &mut Tx, id: &str) -> Result<Option<(Person, Option<String>)>> {
+    let row: Option<(String, bool, Option<String>)> = fetch!(
+        tx,
+        fetch_optional,
+        "select p.name, p.kind = 'member', coalesce(o.name, u.name) from person p
+         left join organisation o on o.id = p.organisation_id
+         left join organisation u on u.id = p.union_id where p.id = $1",
+        id,
+    )?;
+    Ok(row.map(|(name, member, organisation)| {
+        (Person { id: id.to_owned(), name, member }, organisation)
+    }))
+}
+
+/// The members who have that phone.
+pub(crate) async fn members_of_phone(tx: &mut Tx, phone: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = fetch!(
+        tx,
+        fetch_all,
+        "select id from person where phone = $1 and kind = 'member' order by id",
+        phone,
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// The living ticket of a person at an event, the one in use first.

@@ -55,35 +55,66 @@ async fn admit(
 ) -> Result<std::result::Result<(), Refused>> {
     // The counter first: from here on no door decides on this event until the commit.
     event::queries::hold(tx, event_id).await?;
+    let at = (StationKind::Gate, DESK);
+    if let Some(refused) = objection(tx, (event_id, ticket_id), at, now).await? {
+        return Ok(Err(refused));
+    }
+    pass(tx, staff, (event_id, ticket_id), at, note, now).await?;
+    Ok(Ok(()))
+}
+
+/// Why a station of that kind and name does not let the holder of a ticket pass, in words; the decision is the one that
+/// every kiosk makes. The event's counter is held.
+///
+/// # Errors
+/// [`Error::NotFound`] when the ticket is none of the event's.
+pub(crate) async fn objection(
+    tx: &mut Tx,
+    (event_id, ticket_id): (&str, &str),
+    (kind, name): (StationKind, &str),
+    now: Millis,
+) -> Result<Option<Refused>> {
     let event = event::queries::event(tx, event_id).await?;
     let ticket = booking::queries::ticket(tx, ticket_id).await?;
     if ticket.event_id != event_id {
         return Err(Error::NotFound);
     }
     let station = Station {
-        kind: StationKind::Gate,
-        name: DESK.to_owned(),
+        kind,
+        name: name.to_owned(),
         event: u32::try_from(event.number).map_err(anyhow::Error::from)?,
         event_cancelled: event.is_cancelled(),
     };
     let verdict = decide(&decided(&ticket)?, &station, &ticket.history()?, now);
-    if let Verdict::Refused(refusal) | Verdict::Attention(refusal) = &verdict {
-        let words = |lang| say::tell(&verdict, lang, now, &zone(&event.time_zone)).next;
-        let code = refusal.reason().word();
-        return Ok(Err(Refused::new(
-            StatusCode::CONFLICT,
-            code,
-            words(say::Lang::Zh),
-            words(say::Lang::En),
-        )));
-    }
-    let row = Row { kind: "hand", verdict: "admitted", event_id, ticket_id, staff, note };
+    let (Verdict::Refused(refusal) | Verdict::Attention(refusal)) = &verdict else {
+        return Ok(None);
+    };
+    let words = |lang| say::tell(&verdict, lang, now, &zone(&event.time_zone)).next;
+    let code = refusal.reason().word();
+    let (zh, en) = (words(say::Lang::Zh), words(say::Lang::En));
+    Ok(Some(Refused::new(StatusCode::CONFLICT, code, zh, en)))
+}
+
+/// Writes that staff let the holder of a ticket pass at a station, by hand. The event's counter is held, and nothing
+/// speaks against it.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn pass(
+    tx: &mut Tx,
+    staff: &Staff,
+    (event_id, ticket_id): (&str, &str),
+    at: (StationKind, &str),
+    note: &str,
+    now: Millis,
+) -> Result<()> {
+    let row = Row { kind: "hand", verdict: "admitted", event_id, ticket_id, at, staff, note };
     insert(tx, &row, now).await?;
     record::recount(tx, event_id, &[ticket_id]).await?;
     conflict::weigh(tx, event_id, &[ticket_id], now).await?;
     audit::record(tx, staff, "admission.hand", ticket_id, note, now).await?;
     tx.notify(event_id).await?;
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Takes every admission on a ticket back; the scans stay, marked. `reason` is required.
@@ -170,7 +201,8 @@ pub(super) async fn note_undo(
     note: &str,
     now: Millis,
 ) -> Result<()> {
-    let row = Row { kind: "undo", verdict: "attention", event_id, ticket_id, staff, note };
+    let at = (StationKind::Gate, DESK);
+    let row = Row { kind: "undo", verdict: "attention", event_id, ticket_id, at, staff, note };
     insert(tx, &row, now).await
 }
 
@@ -179,6 +211,7 @@ struct Row<'a> {
     verdict: &'static str,
     event_id: &'a str,
     ticket_id: &'a str,
+    at: (StationKind, &'a str),
     staff: &'a Staff,
     note: &'a str,
 }
@@ -188,12 +221,13 @@ async fn insert(tx: &mut Tx, row: &Row<'_>, now: Millis) -> Result<()> {
         tx,
         "insert into scan (id, event_id, staff_id, kind, station_kind, station, medium, ticket_id, verdict, trust, at_ms,
                            true_ms, received_ms, note)
-         values ($1, $2, $3, $4, 'gate', $5, 'other', $6, $7, 'live', $8, $8, $8, $9)",
+         values ($1, $2, $3, $4, $5, $6, 'other', $7, $8, 'live', $9, $9, $9, $10)",
         new_id(now),
         row.event_id,
         &row.staff.id,
         row.kind,
-        DESK,
+        row.at.0.word(),
+        row.at.1,
         row.ticket_id,
         row.verdict,
         now.0,

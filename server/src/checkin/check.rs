@@ -26,7 +26,7 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     event::{self, Event},
-    execute_rows, fetch_rows,
+    execute_rows, fetch_rows, goods,
     kiosk::{self, Kiosk},
     ledger::Ledger,
     live::Live,
@@ -128,12 +128,14 @@ async fn decide(tx: &mut Tx, asked: &[Arc<Asked>]) -> Result<Vec<Answer>> {
     let event = event::queries::event(tx, event_id).await?;
     let kiosks: HashSet<&str> = asked.iter().map(|asked| asked.kiosk_id.as_str()).collect();
     let kiosks = kiosk::queries::kiosks(tx, kiosks).await?;
+    let has_counter = kiosks.values().any(|kiosk| kiosk.station_kind == "counter");
+    let hands_out = has_counter && goods::queries::goods(tx, event_id).await?.is_some();
     let mut answers = HashMap::new();
     let mut waiting: VecDeque<(usize, &Asked)> =
         asked.iter().map(Arc::as_ref).enumerate().collect();
     while !waiting.is_empty() {
-        // How many are inside depends on everybody who was let in before.
-        let together = if event.capacity.is_some() { 1 } else { waiting.len() };
+        // How many are inside, and what is left at a counter, depends on everybody who was let pass before.
+        let together = if event.capacity.is_some() || hands_out { 1 } else { waiting.len() };
         let round: Vec<_> = waiting.drain(..together).collect();
         let found = find(tx, &event, &round).await?;
         let (mut tickets, mut places) = (HashSet::new(), HashSet::new());
@@ -245,6 +247,13 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
             && is_full(tx, event, &ticket.id).await?
         {
             verdict = Verdict::Refused(Refusal::Full);
+        }
+        if let (Verdict::Admitted, StationKind::Counter, Some(ticket)) =
+            (&verdict, station.kind, &ticket)
+        {
+            let but = Some((asked.kiosk_id.as_str(), asked.seq));
+            let refusal = goods::refusal(tx, ticket, &station.name, but).await?;
+            verdict = refusal.map_or(verdict, Verdict::Refused);
         }
         if let (Verdict::Admitted, Some(ticket)) = (&verdict, &ticket) {
             admitted.push((asked, kiosk, ticket.id.clone()));

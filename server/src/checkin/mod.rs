@@ -14,6 +14,7 @@ pub(crate) mod record;
 
 pub use check::Checks;
 pub(crate) use export::sheet;
+pub(crate) use holders::like;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::App;

@@ -1,6 +1,7 @@
 //! `turnout-server demo`: a fresh world of the federation's size, and a page that lists how to get into it.
 
 mod fair;
+mod goods;
 pub(crate) mod page;
 mod world;
 

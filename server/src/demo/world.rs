@@ -81,6 +81,9 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     book_all(&before, &others[226..254], &orchard.offers[0], 1).await?;
     let games = add(app, &games(now), now).await?;
     draw_games(app, &games.id, now).await?;
+    let grain = super::goods::grain(app, &others[260..410], now).await?;
+    let summer = super::goods::summer(app, now).await?;
+    super::goods::past(app, &others[420..520], now).await?;
 
     let mut tx = app.db.write().await?;
     let gate = kiosk::rules::NewKiosk {
@@ -91,7 +94,8 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     };
     (_, notes.kiosk_code) = kiosk::rules::add(&mut tx, &gate, now).await?;
     tx.commit().await?;
-    notes.events = vec![fair, contest, springs, lecture, manor, orchard, last_year, games];
+    notes.events =
+        vec![fair, contest, springs, lecture, manor, orchard, last_year, games, grain, summer];
     Ok(notes)
 }
 

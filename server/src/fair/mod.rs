@@ -30,7 +30,7 @@ mod visitor;
 use axum::Router;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) use card::read as read_card;
+pub(crate) use card::{SHORT, read as read_card};
 pub(crate) use consent::NOTICE;
 pub(crate) use education::Education;
 pub(crate) use visitor::ticket_of;

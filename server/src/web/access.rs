@@ -222,6 +222,23 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/admin/events/{event}/fair/report.pdf", Access::Organizer),
     ("GET", "/admin/events/{event}/fair/import", Access::Organizer),
     ("POST", "/admin/events/{event}/fair/import", Access::Organizer),
+    // Goods at pick-up points.
+    ("GET", "/events/{event}/goods", Access::Public),
+    ("GET", "/admin/events/{event}/goods", Access::Volunteer),
+    ("POST", "/admin/events/{event}/goods", Access::Organizer),
+    ("POST", "/admin/events/{event}/goods/points", Access::Organizer),
+    ("GET", "/admin/events/{event}/goods/batches", Access::Organizer),
+    ("POST", "/admin/events/{event}/goods/batches", Access::Organizer),
+    ("POST", "/admin/events/{event}/goods/batches/import", Access::Organizer),
+    ("GET", "/admin/events/{event}/goods/{point}", Access::Volunteer),
+    ("POST", "/admin/events/{event}/goods/{point}", Access::Volunteer),
+    ("POST", "/admin/events/{event}/goods/{point}/stock", Access::Organizer),
+    // The yearly report.
+    ("GET", "/admin/report", Access::Organizer),
+    ("GET", "/admin/report.xlsx", Access::Organizer),
+    ("GET", "/admin/report.pdf", Access::Organizer),
+    ("GET", "/admin/events/{event}/costs", Access::Organizer),
+    ("POST", "/admin/events/{event}/costs", Access::Organizer),
     // Booking and tickets: a person's own.
     ("POST", "/events/{event}/booking", Access::Person),
     ("GET", "/me", Access::Person),

@@ -1,12 +1,13 @@
 //! What was typed into a form, kept as it was typed, and what is wrong with it: a form never loses what was typed.
 
+use admission::Millis;
 use axum::{
     Form,
     extract::{FromRequest, Request},
 };
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::Frame;
+use super::{Frame, frame::zone, local_time};
 use crate::{
     App,
     error::{Error, Refused, Result},
@@ -64,6 +65,23 @@ impl Typed {
         half.parse().ok()
     }
 
+    /// The amount in `field` in cents, typed in yuan with at most two decimals; nothing is nought. `None` when it is no
+    /// such amount.
+    pub(crate) fn cents(&self, field: &str) -> Option<i64> {
+        let typed: String = self.value(field).nfkc().filter(|c| !c.is_whitespace()).collect();
+        let (yuan, rest) = typed.split_once('.').unwrap_or((&typed, ""));
+        let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+        if rest.len() > 2 || !digits(yuan) || !digits(rest) {
+            return None;
+        }
+        format!("{}{rest:0<2}", if yuan.is_empty() { "0" } else { yuan }).parse().ok()
+    }
+
+    /// The moment in `field`, as a browser's field of date and time holds it, on the clocks of `time_zone`.
+    pub(crate) fn moment(&self, field: &str, time_zone: &str) -> Option<Millis> {
+        local_time::read(self.value(field), &zone(time_zone))
+    }
+
     /// Notes a fault of `field`. The first one of a field is shown.
     pub(crate) fn blame(&mut self, field: &str, refused: Refused) {
         if self.fault(field).is_none() {
@@ -93,6 +111,15 @@ impl Typed {
     /// The sentence about `field` in the reader's language, for templates.
     pub(crate) fn said<'a>(&'a self, frame: &Frame, field: &str) -> Option<&'a str> {
         Some(self.fault(field)?.text(frame.lang))
+    }
+}
+
+/// An amount in yuan, without decimals that say nothing: 18, 18.50.
+pub(crate) fn yuan(cents: i64) -> String {
+    let (sign, cents) = if cents < 0 { ("-", -cents) } else { ("", cents) };
+    match (cents / 100, cents % 100) {
+        (yuan, 0) => format!("{sign}{yuan}"),
+        (yuan, rest) => format!("{sign}{yuan}.{rest:02}"),
     }
 }
 
@@ -127,6 +154,24 @@ mod tests {
             ("五十", None),
         ] {
             assert_eq!(Typed::of([("quota", text.to_owned())]).number("quota"), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_is_read_in_yuan_and_written_as_it_was_typed() {
+        for (text, cents) in [
+            ("18", Some(1_800)),
+            ("１８．５", Some(1_850)),
+            ("0.05", Some(5)),
+            ("", Some(0)),
+            ("1.234", None),
+            ("-3", None),
+            ("十元", None),
+        ] {
+            assert_eq!(Typed::of([("cents", text.to_owned())]).cents("cents"), cents, "{text}");
+        }
+        for (cents, text) in [(0, "0"), (1_800, "18"), (1_805, "18.05"), (-50, "-0.50")] {
+            assert_eq!(yuan(cents), text);
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod form;
 pub mod frame;
 mod icon;
 pub mod limits;
+pub(crate) mod local_time;
 pub(crate) mod problem;
 mod reader;
 pub mod session;

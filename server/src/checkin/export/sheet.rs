@@ -11,6 +11,8 @@ use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 pub(crate) enum Cell {
     Text(String),
     Number(i64),
+    /// An amount in cents, shown in yuan.
+    Cents(i64),
     /// On the clocks of the event.
     Moment(DateTime),
     Empty,
@@ -34,6 +36,7 @@ pub(crate) struct Sheet<'a> {
     row: u32,
     bold: Format,
     moment: Format,
+    money: Format,
 }
 
 impl<'a> Sheet<'a> {
@@ -42,7 +45,8 @@ impl<'a> Sheet<'a> {
         let sheet = book.add_worksheet().set_name(name)?;
         let bold = Format::new().set_bold();
         let moment = Format::new().set_num_format("yyyy-mm-dd hh:mm:ss");
-        Ok(Self { sheet, row: 0, bold, moment })
+        let money = Format::new().set_num_format("0.00");
+        Ok(Self { sheet, row: 0, bold, moment, money })
     }
 
     /// How wide the columns are, in characters.
@@ -75,6 +79,10 @@ impl<'a> Sheet<'a> {
                 Cell::Number(number) => {
                     let number = i32::try_from(*number).unwrap_or(i32::MAX);
                     self.sheet.write_number(self.row, column, number)?;
+                }
+                Cell::Cents(cents) => {
+                    let yuan = f64::from(i32::try_from(*cents).unwrap_or(i32::MAX)) / 100.0;
+                    self.sheet.write_number_with_format(self.row, column, yuan, &self.money)?;
                 }
                 Cell::Moment(at) => {
                     let at = excel(*at)?;

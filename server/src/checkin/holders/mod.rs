@@ -8,6 +8,7 @@ use axum::{
     routing::{get, post},
 };
 
+pub(crate) use self::queries::like;
 use crate::App;
 
 /// The HTML routes.

@@ -100,19 +100,20 @@ impl Sought {
         let last4 = if number { digits[digits.len() - 4..].to_owned() } else { String::new() };
         let phone_like = if number { format!("%{digits}") } else { String::new() };
         let which = which.word();
-        Self { like: format!("%{}%", escaped(&text)), last4, phone_like, which }
+        Self { like: like(&text), last4, phone_like, which }
     }
 }
 
-/// `text` with everything that `like` would take for a wildcard escaped.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+/// What `like` finds everything by that contains `text`, lowered; what it would take for a wildcard is escaped.
+pub(crate) fn like(text: &str) -> String {
+    let mut out = String::from("%");
+    for c in text.to_lowercase().chars() {
         if matches!(c, '\\' | '%' | '_') {
             out.push('\\');
         }
         out.push(c);
     }
+    out.push('%');
     out
 }
 

@@ -4,11 +4,14 @@ use admission::{Millis, time::MINUTE};
 use axum::http::StatusCode;
 use jiff::tz::TimeZone;
 
-use super::local_time;
 use crate::{
     error::Refused,
     event::{Event, EventDraft, FloorDraft, Offer, OfferDraft, rules},
-    web::{form::Typed, frame::zone},
+    web::{
+        form::{self, Typed},
+        frame::zone,
+        local_time,
+    },
 };
 
 /// How the names of the fields begin that hold places set aside for unions.
@@ -252,13 +255,7 @@ fn optional_number(form: &mut Typed, field: &str, zh: &str, en: &str) -> Option<
 
 /// The contribution in cents, typed in yuan with at most two decimals; nothing is nought.
 fn cents(form: &mut Typed) -> i64 {
-    let typed = form.value("contribution").trim().to_owned();
-    let (yuan, rest) = typed.split_once(['.', '．']).unwrap_or((&typed, ""));
-    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-    let number = (rest.len() <= 2 && digits(yuan) && digits(rest))
-        .then(|| format!("{}{rest:0<2}", if yuan.is_empty() { "0" } else { yuan }).parse().ok())
-        .flatten();
-    number.unwrap_or_else(|| {
+    form.cents("contribution").unwrap_or_else(|| {
         form.blame(
             "contribution",
             missing("金额，例如 10 或 10.50", "an amount, such as 10 or 10.50"),
@@ -268,11 +265,7 @@ fn cents(form: &mut Typed) -> i64 {
 }
 
 fn yuan(cents: i64) -> String {
-    match (cents / 100, cents % 100) {
-        (0, 0) => String::new(),
-        (yuan, 0) => yuan.to_string(),
-        (yuan, rest) => format!("{yuan}.{rest:02}"),
-    }
+    if cents == 0 { String::new() } else { form::yuan(cents) }
 }
 
 fn written(number: Option<i64>) -> String {

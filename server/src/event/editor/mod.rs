@@ -2,7 +2,6 @@
 
 mod draft;
 mod events;
-mod local_time;
 mod offers;
 mod status;
 

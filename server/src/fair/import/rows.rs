@@ -19,8 +19,6 @@ use crate::{
 
 /// The largest monthly pay that is believed, yuan.
 const PAY_MAX: i64 = 1_000_000;
-/// More people than this for one post is a slip of the finger.
-const HEADCOUNT_MAX: i64 = 10_000;
 
 /// An employer as the list has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +101,7 @@ pub(super) fn post(headings: &Headings<Field>, cells: &[Cell]) -> Parsed<PostRow
     let mut fields = Fields::new(List::Posts, headings, cells);
     let employer = fields.required(Field::Employer, check::title);
     let name = fields.required(Field::Post, check::title);
-    let headcount = fields.required(Field::Headcount, headcount);
+    let headcount = fields.required(Field::Headcount, check::headcount);
     let stand = fields.optional(Field::Stand, stand);
     let code = fields.optional(Field::Occupation, code);
     let from = fields.optional(Field::PayFrom, pay).flatten();
@@ -198,14 +196,6 @@ fn code(said: &str) -> Result<String, Fault> {
     }
 }
 
-fn headcount(said: &str) -> Result<i64, Fault> {
-    let plain = text::unspaced(said);
-    let count = plain.trim_end_matches(['人', '名', '个']).parse().ok();
-    count
-        .filter(|count| (1..=HEADCOUNT_MAX).contains(count))
-        .ok_or_else(|| Fault::new(Code::NumberInvalid, text::shown(said)))
-}
-
 /// Yuan a month; none when it is to be agreed.
 fn pay(said: &str) -> Result<Option<i64>, Fault> {
     let plain = text::unspaced(said).to_lowercase().replace([',', '¥', '￥'], "");
@@ -243,9 +233,6 @@ mod tests {
         }
         for said in ["0", "-5", "四千五", "4500-6000"] {
             assert!(pay(said).is_err(), "{said}");
-        }
-        for (said, people) in [("5", Some(5)), ("5人", Some(5)), ("若干", None), ("0", None)] {
-            assert_eq!(headcount(said).ok(), people, "{said}");
         }
         assert_eq!(code("6—15-06-02").ok().as_deref(), Some("6-15-06-02"));
         assert_eq!(stand(" a 01").ok().as_deref(), Some("A01"));

@@ -285,6 +285,20 @@ pub fn card(number: &str, bins: &[String], key: &CardKey) -> Result<Card, Fault>
     Ok(Card { fingerprint: card.fingerprint(key), last4: card.last4() })
 }
 
+/// A number of people or things, from 1 on: 5, 5人, 12本.
+///
+/// # Errors
+/// When it is none, or so large that a finger slipped.
+pub fn headcount(said: &str) -> Result<i64, Fault> {
+    /// More people than this in one line is a slip of the finger.
+    const HEADCOUNT_MAX: i64 = 10_000;
+    let plain = text::unspaced(said);
+    let count = plain.trim_end_matches(['人', '名', '个', '份', '本', '册']).parse().ok();
+    count
+        .filter(|count| (1..=HEADCOUNT_MAX).contains(count))
+        .ok_or_else(|| Fault::new(Code::NumberInvalid, text::shown(said)))
+}
+
 /// A day, as people and spreadsheets write it, not after `today`.
 ///
 /// # Errors

@@ -7,14 +7,14 @@ use jiff::{civil::DateTime, tz::TimeZone};
 ///
 /// A time that a zone skips in spring is read as if its clocks had not been put forward; one that it has twice in
 /// autumn is the first.
-pub(super) fn read(text: &str, zone: &TimeZone) -> Option<Millis> {
+pub(crate) fn read(text: &str, zone: &TimeZone) -> Option<Millis> {
     let civil: DateTime = text.trim().parse().ok()?;
     let zoned = civil.to_zoned(zone.clone()).ok()?;
     Some(Millis(zoned.timestamp().as_millisecond()))
 }
 
 /// `moment` as the field shows it.
-pub(super) fn write(moment: Millis, zone: &TimeZone) -> String {
+pub(crate) fn write(moment: Millis, zone: &TimeZone) -> String {
     zoned(moment, zone).strftime("%Y-%m-%dT%H:%M").to_string()
 }
 
