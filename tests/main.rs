@@ -23,6 +23,7 @@ mod goods;
 mod import;
 mod kiosk_screen;
 mod line;
+mod loan;
 mod login;
 mod many_servers;
 mod model;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use admission::time::{DAY, HOUR};
 
-use crate::{App, error::Result, execute, kiosk};
+use crate::{App, error::Result, execute, kiosk, loan};
 
 const EVERY: Duration = Duration::from_secs(3_600);
 /// A repeated request is answered as before for at least a day.
@@ -27,12 +27,13 @@ pub async fn run(app: App) {
 }
 
 /// Deletes expired sessions and codes, old answers, attempts and messages; takes back places lent to kiosks that will
-/// not speak again.
+/// not speak again; reminds who has a book that is due.
 ///
 /// # Errors
 /// When the database fails; then nothing was deleted.
 pub async fn sweep(app: &App) -> Result<()> {
     kiosk::allotment::reclaim(app).await?;
+    loan::sweep(app).await?;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     execute!(tx, "delete from session where expires_ms < $1", now.0)?;

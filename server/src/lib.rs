@@ -25,6 +25,7 @@ pub mod keys;
 pub mod kiosk;
 pub mod ledger;
 pub mod live;
+pub mod loan;
 pub mod no_show;
 pub mod outbox;
 mod pdf;
@@ -209,6 +210,7 @@ pub fn router(app: App) -> Router {
         .merge(desk::routes())
         .merge(goods::routes())
         .merge(report::routes())
+        .merge(loan::routes())
         .merge(people::import::pages::routes())
         .merge(contest::play::routes())
         .merge(contest::walk::routes())

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 68] = [
+pub const TABLES: [&str; 73] = [
     "organisation",
     "person",
     "roster",
@@ -75,6 +75,11 @@ pub const TABLES: [&str; 68] = [
     "goods_entry",
     "goods_batch",
     "cost",
+    "loan_rule",
+    "book",
+    "book_copy",
+    "loan",
+    "book_wait",
 ];
 
 /// What a column holds; migrations use no other types.

@@ -1,5 +1,6 @@
 //! `turnout-server demo`: a fresh world of the federation's size, and a page that lists how to get into it.
 
+mod books;
 mod fair;
 mod goods;
 pub(crate) mod page;

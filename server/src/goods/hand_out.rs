@@ -35,9 +35,8 @@ pub(super) async fn find(app: &App, tx: &mut Tx, event_id: &str, said: &str) -> 
     let plain: String = said.chars().filter(char::is_ascii_alphanumeric).collect();
     if let Some(card) = CardNumber::read(said).filter(|card| card.has_bin(&app.card_bins)) {
         let fingerprint = card.fingerprint(&app.keys.card);
-        let known = kiosk::queries::card(tx, &fingerprint.0).await?.filter(|card| !card.blocked);
-        return match known {
-            Some(card) => of_person(tx, event_id, &card.person_id).await,
+        return match kiosk::queries::person_of_card(tx, &fingerprint.0).await? {
+            Some(person) => of_person(tx, event_id, &person).await,
             None => Ok(Found::default()),
         };
     }

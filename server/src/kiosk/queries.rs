@@ -227,6 +227,18 @@ pub(crate) async fn cards_after(tx: &mut Tx, revision: i64, limit: i64) -> Resul
     )?)
 }
 
+/// Which member's card it is, unless it is blocked or on no roster.
+pub(crate) async fn person_of_card(tx: &mut Tx, fingerprint: &[u8]) -> Result<Option<String>> {
+    let row: Option<(String,)> = fetch!(
+        tx,
+        fetch_optional,
+        "select c.person_id from card c join person p on p.id = c.person_id
+         where c.fingerprint = $1 and not c.blocked and p.status in ('active', 'retained')",
+        fingerprint,
+    )?;
+    Ok(row.map(|(person_id,)| person_id))
+}
+
 /// The cards of those fingerprints, by fingerprint: whose they are, and whether they are blocked.
 pub(crate) async fn cards(
     tx: &mut Tx,

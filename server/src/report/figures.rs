@@ -77,6 +77,8 @@ pub(super) struct Year {
     pub(super) themed: Sum,
     pub(super) fairs: Vec<(String, fair::figures::Figures)>,
     pub(super) all: Sum,
+    /// Books lent: 人 and 人次. None: none was.
+    pub(super) loans: Option<(i64, i64)>,
 }
 
 /// Who came to an event.
@@ -172,6 +174,14 @@ pub(super) async fn of_year(tx: &mut Tx, year: i16, now: Millis) -> Result<Year>
     }
     year.themed.people = year.themed.people.map(|_| people_of(&themed));
     year.all.people = year.all.people.map(|_| people_of(&all));
+    let (readers, loans): (i64, i64) = fetch!(
+        tx,
+        fetch_one,
+        "select count(distinct person_id), count(*) from loan where lent_ms >= $1 and lent_ms < $2",
+        from.0,
+        to.0,
+    )?;
+    year.loans = Some((readers, loans)).filter(|_| loans > 0);
     Ok(year)
 }
 

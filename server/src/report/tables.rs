@@ -114,7 +114,6 @@ fn counted(what: &str, sum: &Sum, before: &Sum) -> Vec<Value> {
 }
 
 fn summary(frame: &Frame, year: &Year, before: &Year) -> Table {
-    let nothing = Sum::default();
     let of = |year: &'_ Year, group| year.groups.get(&group).cloned().unwrap_or_default();
     let groups = [
         (frame.t("文体比赛", "Contests"), Group::Contests),
@@ -127,25 +126,23 @@ fn summary(frame: &Frame, year: &Year, before: &Year) -> Table {
         .map(|(what, group)| counted(what, &of(year, *group), &of(before, *group)))
         .collect();
     rows.insert(1, counted(frame.t("主题活动", "Themed activities"), &year.themed, &before.themed));
-    let missing = [
-        (frame.t("会员优惠（合作商户）", "Partner discounts"), &nothing),
-        (frame.t("图书借阅", "Book loans"), &nothing),
-    ];
-    rows.extend(missing.map(|(what, _)| {
+    let apart = |what: &str, people: Option<(i64, i64)>, before: Option<(i64, i64)>| {
         vec![
             text(what),
             Value::Nothing,
-            Value::Missing,
-            Value::Missing,
+            Value::count(people.map(|(people, _)| people)),
+            Value::count(people.map(|(_, times)| times)),
             Value::Missing,
             Value::Nothing,
-            Value::Missing,
+            Value::count(before.map(|(_, times)| times)),
         ]
-    }));
+    };
+    rows.push(apart(frame.t("会员优惠", "Partner discounts"), None, None));
+    rows.push(apart(frame.t("图书借阅", "Book loans"), year.loans, before.loans));
     rows.push(counted(frame.t("合计", "All together"), &year.all, &before.all));
     let note = frame.say(
         format!(
-            "物资发放含杂粮、送清凉等。人：同一个人在一个项目里来几次都算一人，合计也去重；由单位代领的，按清单人数算，几次发放取最多的一次。人次：入口每放行一次、柜台每发一份算一次。元：组织者记下的支出，加上按单价计的物资。{}",
+            "物资发放含杂粮、送清凉等；图书每借一本算一人次，不在合计里。人：同一个人在一个项目里来几次都算一人，合计也去重；由单位代领的，按清单人数算，几次发放取最多的一次。人次：入口每放行一次、柜台每发一份算一次。元：组织者记下的支出，加上按单价计的物资。{}",
             not_recorded_zh(&year.all)
         ),
         format!(
@@ -317,6 +314,9 @@ pub(super) fn sentence(year: &Year) -> String {
     part("开展主题活动", "场", &year.themed);
     part("发放福利券", "批", &of(Group::Vouchers));
     part("发放物资", "次", &of(Group::HandOuts));
+    if let Some((readers, loans)) = year.loans {
+        parts.push(format!("图书借阅 {loans} 人次（{readers} 人）"));
+    }
     let fairs: Vec<_> = year.fairs.iter().map(|(_, figures)| figures).collect();
     if !fairs.is_empty() {
         let sum = |of: fn(&crate::fair::figures::Figures) -> i64| {

@@ -233,6 +233,14 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/admin/events/{event}/goods/{point}", Access::Volunteer),
     ("POST", "/admin/events/{event}/goods/{point}", Access::Volunteer),
     ("POST", "/admin/events/{event}/goods/{point}/stock", Access::Organizer),
+    // Books that members borrow.
+    ("GET", "/books", Access::Person),
+    ("POST", "/books/{book}/wait", Access::Person),
+    ("POST", "/loans/{loan}/renewal", Access::Person),
+    ("GET", "/admin/books", Access::Volunteer),
+    ("POST", "/admin/books", Access::Volunteer),
+    ("POST", "/admin/books/rule", Access::Organizer),
+    ("POST", "/admin/books/import", Access::Organizer),
     // The yearly report.
     ("GET", "/admin/report", Access::Organizer),
     ("GET", "/admin/report.xlsx", Access::Organizer),

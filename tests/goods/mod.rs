@@ -1,6 +1,8 @@
 //! Goods at pick-up points: handed out once a person, by kiosk and by phone, with and without a network; stock computed
 //! from scans; units by delegates; leftovers to those in line.
 
+mod screens;
+
 use admission::{Reason, Refusal, Verdict, decide::StationKind, scan::Deed, ticket::TicketId};
 use futures_util::future::join_all;
 use serde_json::json;
