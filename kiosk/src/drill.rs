@@ -117,6 +117,9 @@ fn case(reason: Option<Reason>, post: &Post, now: Millis) -> Case {
         }
         // No rule of a door's own leads to these: the server says them.
         Reason::WrongStation => told(Verdict::Refused(Refusal::WrongStation)),
+        Reason::OutOfStock => {
+            told(Verdict::Refused(Refusal::OutOfStock { elsewhere: "南宫服务站".to_owned() }))
+        }
         Reason::StaleCode => told(Verdict::Attention(Refusal::StaleCode)),
     }
 }
