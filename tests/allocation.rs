@@ -164,7 +164,7 @@ on_both! {
         assert_eq!((&shown["state"], &shown["flowed_back_ms"]), (&json!("flowed_back"), &json!(app.now().0)));
         assert_eq!(names(token, &c.id).await.refused(409), "not_open");
         let document = app.get("/api/v1/openapi.json", "").await.expect(200);
-        assert!(document["paths"]["/api/v1/officer/allocations/{offer}/{union}/bookings"]["post"].is_object());
+        assert!(document["paths"]["/officer/allocations/{offer}/{union}/bookings"]["post"].is_object());
         app.balanced().await;
     }
 
