@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use admission::ticket::TicketId;
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use sqlx::{
@@ -19,7 +20,7 @@ use tokio::{
 
 use crate::{
     report::{Report, Row},
-    world::{World, free_address, program},
+    world::{World, free_address, program, resident_mib},
 };
 
 const TICKETS: u32 = 100_000;
@@ -52,26 +53,74 @@ pub(crate) async fn measure(
     report.add(Row::at_most("kiosk's first sync of 100,000 tickets", seconds, "s", SYNC_AT_MOST_S));
     kiosk.process.kill().await?;
 
-    let mut kiosk = Kiosk::run(&data, &["--offline"])?;
-    let mut bare = Bare::open(&folder.join("bare.db")).await?;
+    let store = data.join("kiosk.db");
+    for (times, codes) in [(1, &tickets[..50_000]), (10, &tickets[50_000..])] {
+        if times > 1 {
+            multiply(&store, times).await?;
+        }
+        let all = TICKETS * times;
+        let bytes = std::fs::metadata(&store)?.len() as f64 / f64::from(all);
+        report.add(Row::size(format!("kiosk's store, of each of {all} tickets"), bytes, "bytes"));
+        verdicts(&data, folder, codes, all, report).await?;
+    }
+    Ok(())
+}
+
+/// How long a verdict takes without a network, with `all` tickets in the store.
+async fn verdicts(
+    data: &Path,
+    folder: &Path,
+    codes: &[(TicketId, String)],
+    all: u32,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let mut kiosk = Kiosk::run(data, &["--offline"])?;
+    let mut bare = Bare::open(&folder.join(format!("bare-{all}.db"))).await?;
     let (mut verdicts, mut inserts) = (Vec::new(), Vec::new());
     // In turn, so that both meet the same disturbances.
-    for (_, code) in tickets.iter().step_by(TICKETS as usize / SCANS) {
+    for (_, code) in codes.iter().step_by(codes.len() / SCANS) {
         let verdict = kiosk.scan(code).await?;
         ensure!(verdict["verdict"] == "admitted", "{verdict}");
         verdicts.push(verdict["decide_us"].as_u64().context("decide_us")?);
         inserts.push(bare.insert(code).await?);
     }
     let (verdict, insert) = (Percentiles::of(verdicts), Percentiles::of(inserts));
-    report.add(Row::latency("one bare durable SQLite insert", insert.p50_ms, insert.p99_ms));
+    report.add(Row::latency(
+        &format!("one bare durable SQLite insert, beside the kiosk with {all} tickets"),
+        insert.p50_ms,
+        insert.p99_ms,
+    ));
     report.add(
-        Row::latency("kiosk's verdict, offline, 100,000 tickets", verdict.p50_ms, verdict.p99_ms)
-            .within(
-                (verdict.p99_ms, VERDICT_AT_MOST_MS),
-                (verdict.p50_ms / insert.p50_ms, VERDICT_TO_INSERT),
-            ),
+        Row::latency(
+            &format!("kiosk's verdict, offline, {all} tickets"),
+            verdict.p50_ms,
+            verdict.p99_ms,
+        )
+        .within(
+            (verdict.p99_ms, VERDICT_AT_MOST_MS),
+            (verdict.p50_ms / insert.p50_ms, VERDICT_TO_INSERT),
+        ),
     );
+    let memory = resident_mib(&kiosk.process)?;
+    report.add(Row::size(format!("kiosk's memory, {all} tickets"), memory, "MiB"));
+    kiosk.process.kill().await?;
     Ok(())
+}
+
+/// Makes so many times as many tickets of those in the kiosk's store, under ids that no server gives.
+async fn multiply(store: &Path, times: u32) -> anyhow::Result<()> {
+    let options = SqliteConnectOptions::new().filename(store);
+    let mut store = SqliteConnection::connect_with(&options).await?;
+    sqlx::query(
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < $1 - 1)
+         insert into ticket (id, person, settled, body)
+         select 'x' || n.i || '-' || t.id, t.person || '-' || n.i, t.settled, t.body from n cross join ticket t",
+    )
+    .bind(times)
+    .execute(&mut store)
+    .await?;
+    sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut store).await?;
+    Ok(store.close().await?)
 }
 
 /// Waits until the kiosk's own store says that its copy is complete; seconds since `begun`.

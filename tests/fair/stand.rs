@@ -2,12 +2,17 @@
 
 use std::io::Cursor;
 
+use admission::{
+    Refusal, Verdict,
+    decide::StationKind,
+    scan::{Act, Deed},
+};
 use calamine::{Data, Reader, Xlsx};
 use serde_json::{Value, json};
 use turnout_server::{fetch, web::access::Role};
 
 use super::{Sent, between, fair, page, send};
-use crate::support::{TestApp, on_both, people::Member};
+use crate::support::{TestApp, kiosk::TestKiosk, on_both, people::Member};
 
 /// An employer's agent, signed in.
 pub(crate) struct Agent {
@@ -263,5 +268,64 @@ on_both! {
         let board = page(&app, &format!("/admin/events/{event}/fair"), &organizer).await;
         let row = between(&board, &format!("<th>{stand} "), "</tr>");
         assert!(row.contains("<td class=\"num\">1</td>"), "{row}");
+    }
+
+    async fn what_a_visitor_taps_on_a_kiosk_at_the_stand_is_their_consent(app) {
+        let (event, offer) = fair(&app).await;
+        let (employer, stand) = employers(&app, &event).await.remove(0);
+        let agent = agent(&app, &event, &employer).await;
+        let (member, ticket, _) = visitor(&app, "王小明", &offer).await;
+        let (_, other, _) = visitor(&app, "李大海", &offer).await;
+        let mut kiosk = app.kiosk(&event, &stand).await;
+        let tap = |kiosk: &mut TestKiosk<'_>, ticket: &str, granted| {
+            let about = Some(kiosk.journal.len() as u64 + 1);
+            let ticket = ticket.parse().expect("a ticket id");
+            kiosk.record(StationKind::Booth, ticket, Verdict::Admitted, Deed::default());
+            let deed = Deed { act: Act::Consent, about, consent: Some(granted), ..Deed::default() };
+            kiosk.record(StationKind::Booth, ticket, Verdict::Attention(Refusal::Unknown), deed);
+        };
+        // Said while the kiosk was alone; it is in force as soon as the kiosk tells, once however often it tells.
+        tap(&mut kiosk, &ticket, true);
+        tap(&mut kiosk, &other, false);
+        assert!(!people(&agent.get(&app, "/stand").await).contains("王小明"));
+        kiosk.upload().await;
+        kiosk.upload().await;
+        let rows = async || -> Vec<(String, bool, i64)> {
+            let mut tx = app.app.db.read().await.expect("read");
+            fetch!(tx, fetch_all, "select how, granted, notice from consent where employer_id = $1 order by at_ms, seq", &employer)
+                .expect("consents")
+        };
+        let notice = 1;
+        assert_eq!(rows().await, [("visitor".to_owned(), true, notice), ("visitor".to_owned(), false, notice)]);
+        let shown = agent.get(&app, "/stand").await;
+        assert!(people(&shown).contains("王小明") && !people(&shown).contains("李大海"));
+        assert!(!people(&shown).contains("已撤回同意"), "who said no took nothing back");
+        let names = |sheets: &[(String, Vec<Vec<String>>)]| format!("{:?}", sheets[0].1);
+        assert!(names(&agent.export(&app).await).contains("王小明"));
+
+        // It is theirs to take back, on their own phone.
+        let me = page(&app, &format!("/events/{event}/fair/me"), &member.token).await;
+        assert!(me.contains("撤回"), "{me}");
+        let path = format!("/events/{event}/fair/me/consents/{employer}");
+        send(&app, &path, (&member.token, ""), &[("consent", "no")]).await.leads_to("/fair/me");
+        assert!(!people(&agent.get(&app, "/stand").await).contains("王小明"));
+        let after = agent.export(&app).await;
+        assert!(!names(&after).contains("王小明"));
+        // And theirs to give again, at the stand.
+        app.advance(60_000);
+        tap(&mut kiosk, &ticket, true);
+        kiosk.upload().await;
+        assert!(people(&agent.get(&app, "/stand").await).contains("王小明"));
+        // The stand's word does not go over a no.
+        let said = json!([{ "id": "a1b2c3d4e5f60718", "card": other, "outcome": "talked", "at_ms": app.now().0, "consent": true }]);
+        agent.upload(&app, said).await;
+        assert!(!people(&agent.get(&app, "/stand").await).contains("李大海"));
+        // A station that is no employer's stand takes no consent to an employer.
+        let before = rows().await.len();
+        let mut elsewhere = app.kiosk(&event, "休息区").await;
+        tap(&mut elsewhere, &ticket, true);
+        elsewhere.upload().await;
+        assert_eq!(rows().await.len(), before);
+        assert_eq!(turnout_server::archive::verify(&app.app.db).await.expect("readable"), []);
     }
 }

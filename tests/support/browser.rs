@@ -33,6 +33,11 @@ impl Browser {
         Self::open(390, 844, 2.0, true, &[]).await
     }
 
+    /// A tablet: 820×1180.
+    pub(crate) async fn tablet() -> Self {
+        Self::open(820, 1180, 1.0, true, &[]).await
+    }
+
     /// Makes the page so many pixels wide and high, whatever the window is.
     pub(crate) async fn resize(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });

@@ -246,7 +246,7 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
             (&verdict, station.kind, &ticket)
             && is_full(tx, event, &ticket.id).await?
         {
-            verdict = Verdict::Refused(Refusal::Full);
+            verdict = decide::when_full(verdict, station.kind);
         }
         if let (Verdict::Admitted, StationKind::Counter, Some(ticket)) =
             (&verdict, station.kind, &ticket)

@@ -12,7 +12,7 @@ use super::conflict;
 use crate::{
     db::Tx,
     error::{Error, Result},
-    event, execute, execute_rows, fetch, fetch_rows,
+    event, execute, execute_rows, fair, fetch, fetch_rows,
     kiosk::{self, Kiosk},
 };
 
@@ -138,7 +138,7 @@ async fn write(tx: &mut Tx, kiosk: &Kiosk, run: &[Recorded<'_>]) -> Result<()> {
         ],
     )?;
     for recorded in run {
-        amend(tx, &kiosk.id, recorded.scan, recorded.true_ms()).await?;
+        amend(tx, kiosk, recorded).await?;
     }
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
     recount(tx, &kiosk.event_id, &changed).await?;
@@ -187,7 +187,8 @@ async fn tickets_of(
 }
 
 /// What an entry says about an earlier one of the same journal.
-async fn amend(tx: &mut Tx, kiosk_id: &str, scan: &Scan, true_ms: i64) -> Result<()> {
+async fn amend(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) -> Result<()> {
+    let (kiosk_id, scan, true_ms) = (&kiosk.id, recorded.scan, recorded.true_ms());
     let Some(about) = scan.deed.about.and_then(|about| i64::try_from(about).ok()) else {
         return Ok(());
     };
@@ -199,13 +200,24 @@ async fn amend(tx: &mut Tx, kiosk_id: &str, scan: &Scan, true_ms: i64) -> Result
             about,
             true_ms,
         )?,
-        Act::Consent => execute!(
-            tx,
-            "update scan set consent = $3 where kiosk_id = $1 and seq = $2",
-            kiosk_id,
-            about,
-            scan.deed.consent,
-        )?,
+        Act::Consent => {
+            if let (StationKind::Booth, Some(ticket), Some(granted)) =
+                (scan.station_kind, scan.ticket, scan.deed.consent)
+            {
+                let times = (Millis(true_ms), recorded.received);
+                let ticket = ticket.to_string();
+                let stand = (kiosk.event_id.as_str(), scan.station.as_str(), ticket.as_str());
+                let entry = (kiosk_id.as_str(), recorded.seq()?);
+                fair::consent::at_kiosk(tx, entry, stand, granted, times).await?;
+            }
+            execute!(
+                tx,
+                "update scan set consent = $3 where kiosk_id = $1 and seq = $2",
+                kiosk_id,
+                about,
+                scan.deed.consent,
+            )?
+        }
         _ => 0,
     };
     Ok(())

@@ -99,6 +99,45 @@ pub(super) async fn note(
     Ok(true)
 }
 
+/// The visitor gave consent, or did not, on a kiosk at a stand: entry `seq` of its journal, which may come late and
+/// twice. It is their own word, as on their phone; a later one of either overrides it. A station that is no employer's
+/// stand has nobody to consent to.
+pub(crate) async fn at_kiosk(
+    tx: &mut Tx,
+    (kiosk_id, seq): (&str, i64),
+    (event_id, stand, ticket_id): (&str, &str, &str),
+    granted: bool,
+    (at, received): (Millis, Millis),
+) -> Result<()> {
+    let employer: Option<(String,)> = fetch!(
+        tx,
+        fetch_optional,
+        "select e.id from employer e join ticket t on t.id = $3 and t.event_id = e.event_id
+         where e.event_id = $1 and e.stand = $2",
+        event_id,
+        stand,
+        ticket_id,
+    )?;
+    let Some((employer_id,)) = employer else { return Ok(()) };
+    execute!(
+        tx,
+        "insert into consent (id, event_id, employer_id, ticket_id, granted, how, notice, kiosk_id, seq, at_ms, received_ms)
+         values ($1, $2, $3, $4, $5, 'visitor', $6, $7, $8, $9, $10) on conflict (kiosk_id, seq) do nothing",
+        new_id(received),
+        event_id,
+        &employer_id,
+        ticket_id,
+        granted,
+        NOTICE,
+        kiosk_id,
+        seq,
+        // A clock that is ahead must not outlive what the visitor says afterwards.
+        at.0.min(received.0),
+        received.0,
+    )?;
+    Ok(())
+}
+
 struct Row<'a> {
     granted: bool,
     how: &'static str,

@@ -6,7 +6,7 @@
 //! page and the way into it), `encounter` and `consent` (what is written down), `manage`, `figures`, `report`.
 
 mod card;
-mod consent;
+pub(crate) mod consent;
 mod education;
 mod encounter;
 mod entry;

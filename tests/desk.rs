@@ -1,0 +1,193 @@
+//! The kiosk's operating page in a real Chromium, on a phone and on a tablet: opened by a PIN, it finds people by whatever
+//! they say of themselves, and what staff tap there stands in the journal and at the server.
+
+use std::path::Path;
+
+use admission::{
+    Reason,
+    scan::{Act, Entry, Scan},
+};
+use reqwest::StatusCode;
+use serde_json::json;
+use sqlx::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::{
+    end_to_end::book,
+    support::{
+        Engine,
+        browser::Browser,
+        programs::{DemoServer, KioskProgram, client},
+        screen::Screen,
+    },
+};
+
+/// The member who comes without a phone, as the demo's roster has them.
+const NAME: &str = "刘诗龙";
+const SOUGHT: [&str; 7] = ["刘", "诗龙", "liushilong", "lsl", "0001", "0015", "沙锅村桂春"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staff_find_and_admit_people_on_a_phone() {
+    at_the_desk(Browser::phone().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staff_find_and_admit_people_on_a_tablet() {
+    at_the_desk(Browser::tablet().await).await;
+}
+
+async fn at_the_desk(browser: Browser) {
+    let server = DemoServer::start(Engine::Sqlite).await;
+    let folder = TempDir::new().expect("temporary folder");
+    let code = server.notes["kiosk_code"].as_str().expect("a code");
+    KioskProgram::enroll(&server.url, code, folder.path()).await;
+    let kiosk = KioskProgram::run(folder.path()).await;
+    let mut screen = Screen::open(&kiosk.page).await;
+    for member in 0..4 {
+        book(&server.url, &server.notes["members"][member], &server.notes["events"][0]).await;
+    }
+
+    // The first PIN is set by who has the enrolment code, not by whoever comes by.
+    browser.go(&kiosk.page).await;
+    browser.click("#staff summary").await;
+    browser.click("#desk").await;
+    browser.sees("#pin-title", "请设一个").await;
+    browser.fill("#who", "小李").await;
+    press(&browser, "246810").await;
+    browser.sees("#pin-fault", "登记码不对").await;
+    browser.fill("#code", &code.to_lowercase()).await;
+    press(&browser, "246810").await;
+    opened(&browser).await;
+    browser.sees("#operator", "小李").await;
+    fits(&browser, "the list").await;
+
+    // By one character, pinyin, initials, ends of phone and card, organisation.
+    for sought in SOUGHT {
+        browser.fill("#search", sought).await;
+        browser.sees("#rows", NAME).await;
+    }
+    browser.fill("#search", "没有这个人").await;
+    browser.sees("#hint", "没有找到").await;
+    browser.fill("#search", NAME).await;
+    browser.until("document.querySelectorAll('#rows li').length === 1").await;
+    browser.sees("#rows", NAME).await;
+    fits(&browser, "who was found").await;
+    browser.picture("desk", folder.path()).await;
+
+    // Checked in by hand: staff see the name, the people in the queue do not.
+    tap(&browser, "#rows .in").await;
+    browser.sees("#said", &format!("{NAME}：已放行")).await;
+    let shown = screen.shows().await;
+    assert_eq!((&shown["look"], &shown["holder"]), (&json!("admitted"), &json!("刘*龙")));
+    assert!(!shown.to_string().contains(NAME), "{shown}");
+    server.await_admitted(1).await;
+
+    // Once more is refused; a supervisor may, and says why.
+    browser.sees("#rows .state", "如非本人").await;
+    tap(&browser, "#rows .over").await;
+    browser.sees("#why-title", "为什么").await;
+    fits(&browser, "the question why").await;
+    browser.click("#whys [value='负责人同意']").await;
+    browser.sees("#said", &format!("{NAME}：已放行")).await;
+    assert_eq!(screen.shows().await["look"], "admitted");
+    // Whoever thinks better of it does nothing.
+    tap(&browser, "#rows .undo").await;
+    browser.click("#why button[value='']").await;
+    for _ in 0..2 {
+        browser.until("!document.getElementById('why').open").await;
+        browser.script("document.getElementById('said').textContent = ''").await;
+        tap(&browser, "#rows .undo").await;
+        browser.click("#whys [value='扫错了人']").await;
+        browser.sees("#said", &format!("{NAME}：已撤销")).await;
+    }
+    browser.until("document.querySelector('#rows li')?.dataset.verdict === 'admitted'").await;
+    server.await_admitted(0).await;
+
+    // What it looks like is practised on a preview, and leaves no trace.
+    let entries = journal(folder.path()).await.len();
+    browser.fill("#search", "").await;
+    browser.script("document.getElementById('drill').open = true").await;
+    let preview = "document.getElementById('preview').contentDocument";
+    browser.until(&format!("{preview}?.body?.dataset.state === 'ready'")).await;
+    for reason in Reason::ALL {
+        browser.click(&format!("#reasons [data-what='{}']", reason.word())).await;
+        let headline = admission::say::headline(reason, admission::say::Lang::Zh);
+        let headline = if reason == Reason::Ambiguous { "选一张" } else { headline };
+        browser
+            .until(&format!("{preview}.getElementById('headline').textContent === '{headline}'"))
+            .await;
+        browser.until(&format!("{preview}.body.hasAttribute('data-practice')")).await;
+    }
+    browser.picture("desk-drill", folder.path()).await;
+    assert_eq!(journal(folder.path()).await.len(), entries);
+    browser.script("document.getElementById('drill').open = false").await;
+    browser.script("document.getElementById('ready').open = true").await;
+    browser.until("document.querySelectorAll('#findings li').length > 8").await;
+    browser.picture("desk-ready", folder.path()).await;
+
+    // Locked, nobody is named; wrong PINs slow down, and the right one too.
+    browser.click("#close").await;
+    browser.until("document.body.dataset.state === 'closed'").await;
+    assert!(!browser.client.source().await.expect("a page").contains(NAME));
+    for tries in 1..=4 {
+        press(&browser, "000000").await;
+        browser.sees("#pin-fault", if tries < 4 { "密码不对" } else { "秒后再试" }).await;
+    }
+    let right = json!({ "pin": "246810", "operator": "小王" });
+    let sent = client().post(format!("{}/desk/opening", kiosk.page)).json(&right).send().await;
+    assert_eq!(sent.expect("an answer").status(), StatusCode::TOO_MANY_REQUESTS);
+    browser.click("[data-key='1']").await;
+    let dots = browser.script("return document.getElementById('dots').textContent").await;
+    assert_eq!(dots, json!(""), "no key is taken while one waits");
+    browser.until("document.getElementById('pin-fault').textContent === ''").await;
+    press(&browser, "246810").await;
+    opened(&browser).await;
+    browser.close().await;
+
+    // All of it is in the journal, with who and why, and nothing that names anybody else.
+    let scans = journal(folder.path()).await;
+    let deeds: Vec<_> = scans.iter().map(|scan| &scan.deed).collect();
+    let acts: Vec<_> = deeds.iter().map(|deed| deed.act).collect();
+    assert_eq!(acts, [Act::Hand, Act::Override, Act::Undo, Act::Undo]);
+    assert!(deeds.iter().all(|deed| deed.operator.as_deref() == Some("小李")));
+    assert_eq!(
+        (deeds[1].why.as_deref(), deeds[1].against),
+        (Some("负责人同意"), Some(Reason::AlreadyUsed))
+    );
+    assert_eq!((deeds[2].about, deeds[3].about), (Some(2), Some(1)));
+    assert!(kiosk.stop().await.success());
+}
+
+async fn press(browser: &Browser, digits: &str) {
+    for digit in digits.chars() {
+        browser.click(&format!("[data-key='{digit}']")).await;
+    }
+    browser.click("#pin-form .go").await;
+}
+
+/// Taps what may be drawn anew at any moment.
+async fn tap(browser: &Browser, css: &str) {
+    browser.until(&format!("document.querySelector({css:?})?.checkVisibility()")).await;
+    browser.script(&format!("document.querySelector({css:?}).click()")).await;
+}
+
+async fn opened(browser: &Browser) {
+    browser.until("document.body.dataset.state === 'open'").await;
+    browser.sees("#hint", "可查").await;
+}
+
+/// What is tapped is large enough for a thumb, and nothing sticks out.
+async fn fits(browser: &Browser, what: &str) {
+    let found = browser.script(super::kiosk_screen::MISFITS).await;
+    assert_eq!(found, json!([]), "{what}");
+}
+
+async fn journal(folder: &Path) -> Vec<Scan> {
+    let url = format!("sqlite://{}?mode=ro", folder.join("kiosk.db").display());
+    let mut store = SqliteConnection::connect(&url).await.expect("the kiosk's store");
+    let bodies: Vec<String> = sqlx::query_scalar("select body from journal order by seq")
+        .fetch_all(&mut store)
+        .await
+        .expect("a journal");
+    bodies.into_iter().map(|body| Entry(body).scan().expect("a scan")).collect()
+}
