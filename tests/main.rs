@@ -27,6 +27,7 @@ mod line;
 mod loan;
 mod login;
 mod many_servers;
+mod mesh;
 mod model;
 mod no_show;
 mod nonsense;

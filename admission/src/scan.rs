@@ -182,6 +182,13 @@ pub enum Trust {
         /// Milliseconds since the copy was last known to be complete.
         age_ms: i64,
     },
+    /// The kiosk's own copy, this old, and all that so many other kiosks on the local network did.
+    Agreed {
+        /// How many others were heard a moment ago, with nothing of theirs missing here.
+        kiosks: u32,
+        /// Milliseconds since the copy was last known to be complete.
+        age_ms: i64,
+    },
     /// Nothing but the ticket's signature.
     SignatureOnly,
 }
@@ -193,16 +200,22 @@ impl Trust {
         match self {
             Self::Live => "live",
             Self::Local { .. } => "local",
+            Self::Agreed { .. } => "agreed",
             Self::SignatureOnly => "signature_only",
         }
     }
 
-    /// The label on the screen: 实时, 本机数据（3 分钟前）, 仅验签名.
+    /// The label on the screen: 实时, 与 3 台终端一致, 本机数据（3 分钟前）, 仅验签名.
     #[must_use]
     pub fn label(self, lang: Lang) -> String {
         match self {
             Self::Live => lang.pick("实时", "live").to_owned(),
             Self::SignatureOnly => lang.pick("仅验签名", "signature only").to_owned(),
+            Self::Agreed { kiosks, .. } => match lang {
+                Lang::Zh => format!("与 {kiosks} 台终端一致"),
+                Lang::En if kiosks == 1 => "agreed with 1 kiosk".to_owned(),
+                Lang::En => format!("agreed with {kiosks} kiosks"),
+            },
             Self::Local { age_ms } if age_ms < MINUTE => {
                 lang.pick("本机数据，刚刚更新", "local, just now").to_owned()
             }
@@ -299,7 +312,7 @@ impl TryFrom<String> for Chain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::Refusal;
+    use crate::{decide::Refusal, time::HOUR};
 
     fn scan(seq: u64) -> Scan {
         Scan {
@@ -380,6 +393,10 @@ mod tests {
             "local, 3 min old"
         );
         assert_eq!(Trust::SignatureOnly.label(Lang::En), "signature only");
+        let agreed = |kiosks| Trust::Agreed { kiosks, age_ms: HOUR };
+        assert_eq!(agreed(3).label(Lang::Zh), "与 3 台终端一致");
+        assert_eq!(agreed(3).label(Lang::En), "agreed with 3 kiosks");
+        assert_eq!(agreed(1).label(Lang::En), "agreed with 1 kiosk");
         assert_eq!(Trust::Local { age_ms: 3 * MINUTE }.label(Lang::Zh), "本机数据，3 分钟前");
     }
 }

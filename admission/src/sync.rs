@@ -100,8 +100,21 @@ pub struct Feed {
     pub cards: Vec<CardRow>,
     /// Ask on from this card revision.
     pub cards_revision: i64,
+    /// How far the server has the journals of the event's other kiosks, read before the tickets: what stands there
+    /// through that place, the tickets tell.
+    #[serde(default)]
+    pub heard: Vec<Heard>,
     /// Whether there is more to fetch at once.
     pub more: bool,
+}
+
+/// How far the server has a kiosk's journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// The kiosk's id.
+    pub kiosk: String,
+    /// All through this place.
+    pub through: u64,
 }
 
 /// Where a kiosk stands and what it serves.
@@ -127,6 +140,10 @@ pub struct Post {
     /// How many may still come in at this gate, where the event has an approved size.
     #[serde(default)]
     pub room: Option<Room>,
+    /// The event's other kiosks that the server vouches for: enrolled, not revoked, not in contradiction with
+    /// themselves. Only these are believed on the local network.
+    #[serde(default)]
+    pub peers: Vec<Peer>,
 }
 
 /// This gate's share of the places that the event's approved size leaves. The shares of all gates together are no more
@@ -137,6 +154,19 @@ pub struct Room {
     pub share: u32,
     /// What this kiosk did up to this place of its journal is counted already.
     pub through: u64,
+}
+
+/// Another kiosk of the event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its id.
+    pub kiosk: String,
+    /// Its name.
+    pub name: String,
+    /// The name of its station.
+    pub station: String,
+    /// Its Ed25519 public key, 64 hexadecimal digits.
+    pub public_key: String,
 }
 
 /// Places of an offer's quota that one kiosk may give away by itself, however long it is alone: nobody else gives them.

@@ -22,6 +22,7 @@ use crate::{
     devices::{Printer, Slip},
     door::{Cannot, Door, Effect, Found, Input, Line, Lookup, Order, Trigger, What},
     identity::Folder,
+    mesh::net::Line as MeshLine,
     shown::{Outcome, Shown, Unread},
     status::{Phase, Status, Trouble},
     store::{Store, StoreError, Wipe},
@@ -165,6 +166,7 @@ pub(crate) struct Doorkeeper {
     api: Option<Api>,
     clock: Arc<dyn Clock>,
     printer: Option<Printer>,
+    mesh: MeshLine,
     messages: mpsc::Receiver<Message>,
     status: watch::Sender<Status>,
     shown: broadcast::Sender<Shown>,
@@ -187,13 +189,15 @@ pub(crate) struct Tools {
     pub(crate) api: Option<Api>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) printer: Option<Printer>,
+    pub(crate) mesh: MeshLine,
     pub(crate) acknowledged: u64,
 }
 
 impl Doorkeeper {
     /// A doorkeeper, and the line to them.
     pub(crate) fn new(tools: Tools) -> (Self, Kiosk) {
-        let Tools { kiosk, door, store, folder, desk, api, clock, printer, acknowledged } = tools;
+        let Tools { kiosk, door, store, folder, desk, api, clock, printer, mesh, acknowledged } =
+            tools;
         let (sender, messages) = mpsc::channel(64);
         let (shown, _) = broadcast::channel(64);
         let recorded = Arc::new(Notify::new());
@@ -214,6 +218,7 @@ impl Doorkeeper {
             api,
             clock,
             printer,
+            mesh,
             messages,
             status,
             shown,
@@ -288,8 +293,9 @@ impl Doorkeeper {
         let begun = Instant::now();
         let mut shown = loop {
             let now = self.clock.now();
+            self.door.take_agreed(self.mesh.agreed());
             input = match self.door.handle(input, now) {
-                Effect::Look(lookup) => match self.store.look(lookup).await {
+                Effect::Look(lookup) => match self.look(lookup).await {
                     Ok(found) => Input::Found(found),
                     Err(error) => {
                         self.fall_out(&error);
@@ -307,16 +313,23 @@ impl Doorkeeper {
         if shown.scan.is_some() {
             shown.decide_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.recorded.notify_one();
+            self.mesh.recorded();
         }
         Some(Ok(shown))
+    }
+
+    /// What the store knows, and what other doors told of it.
+    async fn look(&self, lookup: Lookup) -> Result<Found, StoreError> {
+        let mut found = self.store.look(lookup).await?;
+        self.mesh.tell(&mut found);
+        Ok(found)
     }
 
     async fn stand(&mut self, tickets: Vec<TicketId>) -> Vec<Standing> {
         let now = self.clock.now();
         let mut standings = Vec::with_capacity(tickets.len());
         for ticket in tickets {
-            let Ok(Found::Admission(known, last)) =
-                self.store.look(Lookup::Admission(ticket)).await
+            let Ok(Found::Admission(known, last)) = self.look(Lookup::Admission(ticket)).await
             else {
                 continue;
             };
@@ -437,12 +450,15 @@ impl Doorkeeper {
             );
             self.door.forget_copy();
             self.desk.forget();
+            self.mesh.wiped();
             self.wipe(Wipe::LeaseEnded).await;
         }
     }
 
     async fn lock(&mut self) {
         tracing::error!("the organizer has revoked this kiosk: tickets, cards and keys are wiped");
+        // It believes nobody any more, and says nothing.
+        self.mesh.vouched(0, Vec::new());
         self.door.lock();
         self.desk.forget();
         self.api = None;
@@ -468,7 +484,9 @@ impl Doorkeeper {
             self.starting_since = None;
         }
         let now = self.clock.now();
+        self.door.take_agreed(self.mesh.agreed());
         let mut status = Status::of(&self.door, now);
+        status.neighbours = self.mesh.neighbours();
         if self.out_of_order {
             status.phase = Phase::OutOfOrder;
         } else if status.phase == Phase::Ready && self.starting_since.is_some() {

@@ -171,12 +171,8 @@ impl Case {
     }
 
     fn found(&self, lookup: Lookup) -> Found {
-        let known = |row: &TicketRow| Known {
-            id: row.fact.id,
-            row: Some(row.clone()),
-            own: Vec::new(),
-            taken_back: Vec::new(),
-        };
+        let known =
+            |row: &TicketRow| Known { row: Some(row.clone()), ..Known::nothing_of(row.fact.id) };
         match (lookup, &self.card) {
             (Lookup::Card(_), None) => Found::NoCard,
             (Lookup::Card(_), Some(card)) => Found::Card {
@@ -188,8 +184,7 @@ impl Case {
             },
             (Lookup::Ticket(id) | Lookup::Admission(id), _) => {
                 let row = self.tickets.iter().find(|row| row.fact.id == id);
-                let nothing = Known { id, row: None, own: Vec::new(), taken_back: Vec::new() };
-                Found::Ticket(row.map_or(nothing, known))
+                Found::Ticket(row.map_or(Known::nothing_of(id), known))
             }
         }
     }
@@ -230,6 +225,7 @@ mod tests {
             lease_until: NOW.plus(24 * HOUR),
             allotments: Vec::new(),
             room: Some(Room { share: 0, through: 0 }),
+            peers: Vec::new(),
         }
     }
 

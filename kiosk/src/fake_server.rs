@@ -143,6 +143,7 @@ impl FakeServer {
                 lease_until: NOW.plus(DAY),
                 allotments: Vec::new(),
                 room: None,
+                peers: Vec::new(),
             },
             public: [0; 32],
         };
@@ -244,6 +245,7 @@ async fn feed(
         tickets: rows,
         cards_revision: cards.last().map_or(after.cards_after, |row| row.revision),
         cards,
+        heard: Vec::new(),
         more,
     })
     .into_response()

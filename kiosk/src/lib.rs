@@ -1,6 +1,7 @@
 //! Turnout's kiosk: scans cards and QR codes at the door and checks people in, with or without a network.
 //!
-//! In reading order: [`door`] (the decision, a state machine without I/O) and [`courier`] (the sync, likewise);
+//! In reading order: [`door`] (the decision, a state machine without I/O), [`courier`] (the sync, likewise) and [`mesh`]
+//! (what kiosks on one network tell each other);
 //! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`devices`] (the edges);
 //! [`desk`] (who holds the tickets, sealed under a PIN); [`ready`] and [`drill`] (the evening before); [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`] and
 //! [`journal`] (what the program does).
@@ -18,6 +19,7 @@ pub mod enroll;
 mod fake_server;
 pub mod identity;
 pub mod journal;
+pub mod mesh;
 pub mod page;
 pub mod ready;
 pub mod run;

@@ -16,6 +16,7 @@ use turnout_kiosk::{
     decode,
     devices::{Paper, Plug, Scanner},
     enroll, journal,
+    mesh::net,
     ready::{self, Grade},
     run::{self, Options, SystemClock},
 };
@@ -74,6 +75,17 @@ enum Command {
         /// Keeps the card key on disk, sealed under this PIN, so that cards work offline after a restart.
         #[arg(long, env = "TURNOUT_PIN", hide_env_values = true)]
         pin: Option<String>,
+        /// Where the event's other kiosks on this network reach this one: an address and port, `auto`, or `off`.
+        #[arg(long, value_name = "ADDR", env = "TURNOUT_MESH_LISTEN", default_value = "auto")]
+        mesh_listen: net::Listen,
+        /// Another kiosk of the event, where they do not find each other by themselves. May be given several times.
+        #[arg(
+            long = "peer",
+            value_name = "HOST:PORT",
+            env = "TURNOUT_PEER",
+            value_delimiter = ','
+        )]
+        peers: Vec<String>,
     },
     /// Says whether this kiosk is ready: data, clock, keys, event hours, disk, battery, devices.
     Check {
@@ -142,10 +154,21 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             let enrolment = enroll::enroll(&server, &code, &data.data, pin).await?;
             say(&format!("已登记 Enrolled: {} ({})", enrolment.name, enrolment.kiosk))
         }
-        Command::Run { data, listen, scanners, printer, paper, offline, pin } => {
+        Command::Run {
+            data,
+            listen,
+            scanners,
+            printer,
+            paper,
+            offline,
+            pin,
+            mesh_listen,
+            peers,
+        } => {
             let pin = pin.map(Zeroizing::new);
             let printer = printer.map(|plug| (plug, paper));
-            run(Options { data: data.data, listen, scanners, printer, offline, pin }).await
+            let mesh = net::Options { listen: mesh_listen, peers };
+            run(Options { data: data.data, listen, scanners, printer, offline, pin, mesh }).await
         }
         Command::Check { data, listen } => {
             let findings = ready::check(&data.data, listen, &SystemClock).await?;

@@ -22,6 +22,7 @@ use crate::{
     api::{Api, Failure},
     devices::{Condition, Device, Kind},
     identity::Folder,
+    mesh::found,
     status::Both,
     store::Store,
 };
@@ -31,6 +32,8 @@ const DISK_LOW_MIB: u64 = 500;
 const BATTERY_LOW: u8 = 60;
 const CLOCK_OFF_MS: i64 = 2 * MINUTE;
 const DATA_OLD_MS: i64 = HOUR;
+/// Other kiosks announce themselves within this time.
+const LOOK_AROUND: Duration = Duration::from_secs(2);
 
 /// How well something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -192,6 +195,36 @@ pub fn findings(known: &Knowledge, machine: &Machine, now: Millis) -> Vec<Findin
     say("pin", grade, zh, en);
     hardware(machine, &mut say);
     found
+}
+
+/// The event's other kiosks, each with whether it is heard on this network. None when there is no other.
+#[must_use]
+pub fn others(kiosks: &[(String, bool)]) -> Option<Finding> {
+    let missing: Vec<&str> =
+        kiosks.iter().filter(|(_, heard)| !heard).map(|(name, _)| name.as_str()).collect();
+    let (all, heard) = (kiosks.len(), kiosks.len() - missing.len());
+    if all == 0 {
+        return None;
+    }
+    let (grade, zh, en) = if missing.is_empty() {
+        (
+            Grade::Good,
+            format!("同一网络上有另外 {all} 台终端"),
+            format!("Other kiosks on this network: {all}"),
+        )
+    } else {
+        let (list, names) = (missing.join("、"), missing.join(", "));
+        (
+            Grade::Note,
+            format!(
+                "同一网络上有另外 {heard} 台终端，没有找到：{list}。断网时彼此不知道谁已入场。"
+            ),
+            format!(
+                "Other kiosks on this network: {heard}; not found: {names}. Without the server, doors do not know of each other."
+            ),
+        )
+    };
+    Some(Finding { what: "kiosks", grade, words: Both { zh, en } })
 }
 
 /// Last year's hours, copied: the commonest mistake.
@@ -414,6 +447,7 @@ pub async fn check(
         }
         _ => None,
     };
+    let peers = memory.post.as_ref().map(|post| post.peers.clone()).unwrap_or_default();
     let known = Knowledge {
         waiting: head.seq.saturating_sub(memory.acknowledged),
         size: store.size().await?,
@@ -427,7 +461,16 @@ pub async fn check(
     store.close().await;
     let devices = devices_of_program(page, &enrolment.name).await;
     let machine = Machine { devices, ..machine(data) };
-    Ok(findings(&known, &machine, clock.now()))
+    let mut found = findings(&known, &machine, clock.now());
+    if !known.revoked && !peers.is_empty() {
+        let seen = found::look_around(&enrolment.kiosk, LOOK_AROUND).await;
+        let heard = peers.into_iter().map(|peer| {
+            let heard = seen.contains_key(&peer.kiosk);
+            (peer.name, heard)
+        });
+        found.extend(others(&heard.collect::<Vec<_>>()));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -459,6 +502,7 @@ mod tests {
             lease_until: NOON.plus(DAY),
             allotments: Vec::new(),
             room: None,
+            peers: Vec::new(),
         };
         Knowledge {
             post: Some(post),
@@ -564,6 +608,16 @@ mod tests {
         assert!(guess.iter().any(|f| f.what == "program" && f.grade == Grade::Note));
         let offline = Knowledge { server: Some(Err("refused".into())), ..known() };
         assert_eq!(bad(&offline, &machine()), [""; 0], "no network is no fault");
+    }
+
+    #[test]
+    fn a_kiosk_that_is_not_found_is_named() {
+        assert_eq!(others(&[]), None);
+        let kiosks = |heard| [("东门 2".to_owned(), true), ("西门".to_owned(), heard)];
+        assert_eq!(others(&kiosks(true)).map(|found| found.grade), Some(Grade::Good));
+        let found = others(&kiosks(false)).expect("something to say");
+        assert_eq!(found.grade, Grade::Note);
+        assert!(found.words.zh.contains("西门") && !found.words.zh.contains("东门"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
     door::{Door, Knowledge},
     doorkeeper::{Doorkeeper, Kiosk, Tools},
     identity::{Enrolment, Folder},
+    mesh::{Mesh, net},
     page,
     store::{Memory, Store},
     sync::{CardKeyNews, Sync},
@@ -34,6 +35,8 @@ pub struct Options {
     pub offline: bool,
     /// Seals the card key on disk.
     pub pin: Option<Zeroizing<String>>,
+    /// How it finds the event's other kiosks.
+    pub mesh: net::Options,
 }
 
 /// The system's clock.
@@ -55,6 +58,8 @@ pub struct Running {
     pub kiosk: Kiosk,
     /// Its staffed side.
     pub desk: Arc<Desk>,
+    /// The event's other kiosks.
+    pub mesh: net::Line,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     store: Store,
@@ -93,12 +98,15 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         );
     }
     // After a revocation the key is gone, and with it the right to speak.
-    let api = match key {
-        Some(key) if !options.offline && !memory.revoked => {
-            Some(Api::new(&enrolment.server, &enrolment.kiosk, key)?)
-        }
-        _ => None,
+    let key = key.filter(|_| !options.offline && !memory.revoked);
+    let api = match &key {
+        Some(key) => Some(Api::new(&enrolment.server, &enrolment.kiosk, key.clone())?),
+        None => None,
     };
+    let (told, settled) = store.told().await?;
+    let vouched = memory.post.as_ref().map(|post| (post.event.number, post.peers.as_slice()));
+    let mesh = Mesh::new(enrolment.kiosk.clone(), head, vouched, told, settled);
+    let (mesh, mesh_work) = net::Line::new(mesh);
     let Memory { post, acknowledged, complete_at, skew, revoked: locked, .. } = memory;
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).context("the system gives no randomness")?;
@@ -127,12 +135,19 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         api: api.clone(),
         clock: clock.clone(),
         printer: devices.printer().cloned(),
+        mesh: mesh.clone(),
         acknowledged,
     });
     tasks.extend(devices.scan(&options.scanners, &kiosk, &stopped)?);
     tasks.push(tokio::spawn(keeper.work(stopped.clone())));
     let screen = page::router(kiosk.clone(), desk.clone(), clock.clone(), devices);
     tasks.push(tokio::spawn(page::serve(listener, screen, stopped.clone())));
+    if let Some(key) = key {
+        let bound = net::bind(options.mesh.listen).await?;
+        let (kiosk, store) = (enrolment.kiosk.clone(), store.clone());
+        let work = mesh_work.work(kiosk, key, store, options.mesh, bound, stopped.clone());
+        tasks.push(tokio::spawn(work));
+    }
     if let Some(api) = api {
         let sync = Sync {
             kiosk: enrolment.kiosk.clone(),
@@ -145,12 +160,14 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
             skew,
             status: kiosk.status.clone(),
             card_key: CardKeyNews::None,
+            mesh: mesh.clone(),
+            heard: Vec::new(),
             complete_at_written: Millis::default(),
         };
         tasks.push(tokio::spawn(sync.work(acknowledged, stopped)));
     }
     tracing::info!(kiosk = %enrolment.name, journal = head.seq, "the kiosk's page is at http://{page}/");
-    Ok(Running { page, kiosk, desk, stop, tasks, store })
+    Ok(Running { page, kiosk, desk, mesh, stop, tasks, store })
 }
 
 fn in_words(shut: &Shut) -> String {
@@ -236,6 +253,7 @@ mod tests {
             printer: None,
             offline: false,
             pin: None,
+            mesh: net::Options { listen: net::Listen::Off, peers: Vec::new() },
         }
     }
 

@@ -3,7 +3,7 @@
 use admission::{decide::StationKind, say::Lang, scan::Trust, time::Millis};
 use serde::{Deserialize, Serialize};
 
-use crate::{door::Door, shown::Closed};
+use crate::{door::Door, mesh::Neighbour, shown::Closed};
 
 /// How the kiosk is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +22,8 @@ pub struct Status {
     pub waiting: u64,
     /// What staff must see to.
     pub trouble: Option<Trouble>,
+    /// The event's other kiosks.
+    pub neighbours: Vec<Neighbour>,
 }
 
 /// What a kiosk can do.
@@ -108,6 +110,7 @@ impl Status {
             cards: door.reads_cards(),
             waiting: 0,
             trouble: None,
+            neighbours: Vec::new(),
         }
     }
 }

@@ -9,8 +9,8 @@ use admission::{
     Verdict,
     card::Fingerprint,
     decide::Use,
-    scan::{Act, Chain, Entry, Skew},
-    sync::{Feed, Post, TicketRow},
+    scan::{Act, Chain, Entry, Scan, Skew},
+    sync::{Feed, Heard, Post, TicketRow},
     ticket::TicketId,
     time::Millis,
 };
@@ -24,7 +24,10 @@ use sqlx::{
     },
 };
 
-use crate::door::{Found, Head, Known, Line, Lookup};
+use crate::{
+    door::{Found, Head, Known, Line, Lookup},
+    mesh::{Proven, Signed, Told},
+};
 
 /// The first SQLite without the WAL-reset corruption bug.
 const SQLITE_MIN: [u32; 3] = [3, 51, 3];
@@ -348,6 +351,85 @@ impl Store {
         self.keep("complete_at", &complete_at).await
     }
 
+    /// What the entries after `seq` tell other kiosks, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn told_after(&self, kiosk: &str, seq: u64, limit: usize) -> Result<Vec<Told>> {
+        let rows = sqlx::query(
+            "select j.body, j.chain, u.body as about from journal j left join journal u on u.seq = j.undoes
+             where j.seq > $1 order by j.seq limit $2",
+        )
+        .bind(signed(seq))
+        .bind(signed(limit as u64))
+        .fetch_all(&self.readers)
+        .await?;
+        let told = |row: &SqliteRow| {
+            let scan: Scan = read("journal", row.try_get("body")?)?;
+            let about: Option<String> = row.try_get("about")?;
+            let about: Option<Scan> = about.map(|about| read("journal", about)).transpose()?;
+            Ok(Told::of(kiosk, chain_of(row)?, &scan, about.as_ref()))
+        };
+        rows.iter().map(told).collect()
+    }
+
+    /// Keeps what other kiosks told.
+    ///
+    /// # Errors
+    /// When it could not be written; nothing is changed then.
+    pub async fn keep_told(&self, told: &[Proven]) -> Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        let written = write_told(&mut connection, told).await;
+        settle(connection, written)
+    }
+
+    /// What other kiosks told, in order, and through where the copy tells what they did.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn told(&self) -> Result<(Vec<Proven>, Vec<Heard>)> {
+        let rows = sqlx::query("select told, signature from peer_scan order by kiosk, seq")
+            .fetch_all(&self.readers)
+            .await?;
+        let proven = |row: &SqliteRow| {
+            let signed = Signed { told: row.try_get(0)?, signature: row.try_get(1)? };
+            Proven::kept(signed).ok_or_else(|| StoreError::Unreadable("peer_scan".to_owned()))
+        };
+        let told = rows.iter().map(proven).collect::<Result<_>>()?;
+        let rows = sqlx::query("select kiosk, settled from peer").fetch_all(&self.readers).await?;
+        let heard = |row: &SqliteRow| {
+            let through = row.try_get::<i64, _>(1)?.unsigned_abs();
+            Ok(Heard { kiosk: row.try_get(0)?, through })
+        };
+        Ok((told, rows.iter().map(heard).collect::<Result<_>>()?))
+    }
+
+    /// The copy, which goes as far as `cursors`, tells what these did: what they told of that goes. False when the copy
+    /// is another meanwhile (it was wiped); nothing goes then.
+    ///
+    /// # Errors
+    /// When it could not be written; nothing is changed then.
+    pub async fn settle_told(&self, heard: &[Heard], cursors: Cursors) -> Result<bool> {
+        let mut connection = self.writer.acquire().await?;
+        let written = write_settled(&mut connection, heard, cursors).await;
+        settle(connection, written)
+    }
+
+    /// What kiosks told that are not among these goes: they are believed no more.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn drop_told_except(&self, kiosks: &[&str]) -> Result<()> {
+        let mut connection = self.writer.acquire().await?;
+        let written = sqlx::query(
+            "delete from peer_scan where kiosk not in (select value from json_each($1))",
+        )
+        .bind(json(&kiosks))
+        .execute(&mut *connection)
+        .await;
+        settle(connection, written).map(drop)
+    }
+
     /// Answers the door.
     ///
     /// # Errors
@@ -469,7 +551,7 @@ impl Store {
             if !pending || (undone.is_some() && seq > settled) {
                 continue;
             }
-            let scan: admission::scan::Scan = read("journal", entry.try_get("body")?)?;
+            let scan: Scan = read("journal", entry.try_get("body")?)?;
             debug_assert_eq!(scan.verdict, Verdict::Admitted);
             let (at, kind) = (scan.true_at(), scan.station_kind);
             let used = Use { at, station: scan.station, kind };
@@ -479,7 +561,7 @@ impl Store {
                 own.push((seq.unsigned_abs(), used));
             }
         }
-        Ok(Known { id, row, own, taken_back })
+        Ok(Known { id, row, own, taken_back, peers: Vec::new() })
     }
 
     async fn fact<T: DeserializeOwned>(&self, name: &'static str) -> Result<Option<T>> {
@@ -540,7 +622,9 @@ fn migrator() -> Migrator {
     let first = Migration::new(1, "kiosk".into(), MigrationType::Simple, sql.into_sql_str(), false);
     let sql = include_str!("../../migrations/kiosk/0002_deed.sql");
     let second = Migration::new(2, "deed".into(), MigrationType::Simple, sql.into_sql_str(), false);
-    Migrator::with_migrations(vec![first, second])
+    let sql = include_str!("../../migrations/kiosk/0003_mesh.sql");
+    let third = Migration::new(3, "mesh".into(), MigrationType::Simple, sql.into_sql_str(), false);
+    Migrator::with_migrations(vec![first, second, third])
 }
 
 async fn write_page(
@@ -550,11 +634,7 @@ async fn write_page(
     settled: u64,
 ) -> sqlx::Result<()> {
     let mut tx = sqlx::Connection::begin_with(connection, "begin immediate").await?;
-    let row = sqlx::query("select value from fact where name = 'cursors'")
-        .fetch_optional(&mut *tx)
-        .await?;
-    let stored = row.map(|row| row.try_get::<String, _>(0)).transpose()?;
-    if stored.unwrap_or_else(|| json(&Cursors::default())) != json(&after) {
+    if !copy_is_at(&mut tx, after).await? {
         return tx.rollback().await;
     }
     for rows in feed.tickets.chunks(ROWS_AT_ONCE) {
@@ -610,11 +690,67 @@ async fn write_people(
     tx.commit().await
 }
 
+async fn write_told(connection: &mut SqliteConnection, told: &[Proven]) -> sqlx::Result<()> {
+    let mut tx = sqlx::Connection::begin_with(connection, "begin immediate").await?;
+    for rows in told.chunks(ROWS_AT_ONCE) {
+        let mut insert =
+            QueryBuilder::<Sqlite>::new("insert into peer_scan (kiosk, seq, told, signature) ");
+        insert.push_values(rows, |mut values, proven| {
+            values
+                .push_bind(proven.told().kiosk.clone())
+                .push_bind(signed(proven.told().seq))
+                .push_bind(proven.signed().told.clone())
+                .push_bind(proven.signed().signature.clone());
+        });
+        insert.push(" on conflict (kiosk, seq) do nothing");
+        insert.build().persistent(false).execute(&mut *tx).await?;
+    }
+    tx.commit().await
+}
+
+async fn write_settled(
+    connection: &mut SqliteConnection,
+    heard: &[Heard],
+    cursors: Cursors,
+) -> sqlx::Result<bool> {
+    let mut tx = sqlx::Connection::begin_with(connection, "begin immediate").await?;
+    if !copy_is_at(&mut tx, cursors).await? {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    for Heard { kiosk, through } in heard {
+        sqlx::query("delete from peer_scan where kiosk = $1 and seq <= $2")
+            .bind(kiosk)
+            .bind(signed(*through))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(
+            "insert into peer (kiosk, settled) values ($1, $2) on conflict (kiosk) do update set settled = max(settled, excluded.settled)",
+        )
+        .bind(kiosk)
+        .bind(signed(*through))
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn copy_is_at(connection: &mut SqliteConnection, cursors: Cursors) -> sqlx::Result<bool> {
+    let row = sqlx::query("select value from fact where name = 'cursors'")
+        .fetch_optional(connection)
+        .await?;
+    let stored = row.map(|row| row.try_get::<String, _>(0)).transpose()?;
+    Ok(stored.unwrap_or_else(|| json(&Cursors::default())) == json(&cursors))
+}
+
 async fn write_wipe(connection: &mut SqliteConnection, wipe: Wipe) -> sqlx::Result<()> {
     let mut tx = sqlx::Connection::begin_with(&mut *connection, "begin immediate").await?;
     sqlx::query("delete from ticket").execute(&mut *tx).await?;
     sqlx::query("delete from card").execute(&mut *tx).await?;
     sqlx::query("delete from person").execute(&mut *tx).await?;
+    sqlx::query("delete from peer_scan").execute(&mut *tx).await?;
+    sqlx::query("delete from peer").execute(&mut *tx).await?;
     sqlx::query("delete from fact where name in ('cursors', 'complete_at', 'people')")
         .execute(&mut *tx)
         .await?;
@@ -647,10 +783,13 @@ fn id_of(id: String) -> Result<TicketId> {
 }
 
 fn head_of(row: &SqliteRow) -> Result<Head> {
-    let chain: String = row.try_get("chain")?;
     let seq: i64 = row.try_get("seq")?;
-    let chain = Chain::try_from(chain).map_err(|what| StoreError::Unreadable(what.to_owned()))?;
-    Ok(Head { seq: seq.unsigned_abs(), chain })
+    Ok(Head { seq: seq.unsigned_abs(), chain: chain_of(row)? })
+}
+
+fn chain_of(row: &SqliteRow) -> Result<Chain> {
+    let chain: String = row.try_get("chain")?;
+    Chain::try_from(chain).map_err(|what| StoreError::Unreadable(what.to_owned()))
 }
 
 fn read<T: DeserializeOwned>(what: &str, text: String) -> Result<T> {
@@ -673,7 +812,7 @@ mod tests {
 
     use admission::{
         decide::{StationKind, TicketState},
-        scan::{Deed, Medium, Scan, Trust},
+        scan::{Deed, Medium, Trust},
         sync::{CardRow, EventInfo},
         ticket::TicketFact,
     };
@@ -770,11 +909,13 @@ mod tests {
                 lease_until: Millis(9_000),
                 allotments: Vec::new(),
                 room: None,
+                peers: Vec::new(),
             },
             revision: tickets.last().map_or(0, |row| row.revision),
             tickets,
             cards_revision: i64::from(!cards.is_empty()),
             cards,
+            heard: Vec::new(),
             more: false,
         }
     }
@@ -863,7 +1004,13 @@ mod tests {
         let memory = store.memory().await.expect("readable");
         assert_eq!((memory.cursors, memory.post), (cursors, Some(first.post)));
         let found = store.look(Lookup::Card(Fingerprint([7; 32]))).await.expect("readable");
-        let known = Known { id: id(2), row: Some(row(2)), own: Vec::new(), taken_back: Vec::new() };
+        let known = Known {
+            id: id(2),
+            row: Some(row(2)),
+            own: Vec::new(),
+            taken_back: Vec::new(),
+            peers: Vec::new(),
+        };
         let Found::Card { blocked: false, person, tickets, .. } = found else {
             panic!("{found:?}")
         };
@@ -920,6 +1067,32 @@ mod tests {
         store.take_page(&told, Cursors::default(), 1).await.expect("written");
         let (found, _) = known().await;
         assert_eq!((found.taken_back.as_slice(), found.history()), (&[used][..], vec![]));
+    }
+
+    #[tokio::test]
+    async fn what_others_told_is_kept_until_the_copy_tells_it_or_they_are_believed_no_more() {
+        let (store, _temp) = store().await;
+        append(&store, &[id(1), id(2), id(3)]).await;
+        let told = store.told_after("east", 1, 10).await.expect("readable");
+        assert_eq!(told.iter().map(|told| told.seq).collect::<Vec<_>>(), [2, 3]);
+        let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+        let mut proven: Vec<Proven> =
+            told.into_iter().map(|told| Proven::sign(told, &key)).collect();
+        let west = Told { kiosk: "west".into(), ..proven[0].told().clone() };
+        proven.push(Proven::sign(west, &key));
+        store.keep_told(&proven).await.expect("written");
+        store.keep_told(&proven).await.expect("the same again");
+        assert_eq!(store.told().await.expect("readable"), (proven.clone(), Vec::new()));
+        let heard = vec![Heard { kiosk: "east".into(), through: 2 }];
+        let another = Cursors { revision: 9, cards_revision: 0 };
+        assert!(!store.settle_told(&heard, another).await.expect("left"));
+        assert_eq!(store.told().await.expect("readable").0.len(), 3);
+        assert!(store.settle_told(&heard, Cursors::default()).await.expect("written"));
+        assert_eq!(store.told().await.expect("readable"), (proven[1..].to_vec(), heard));
+        store.drop_told_except(&["east"]).await.expect("written");
+        assert_eq!(store.told().await.expect("readable").0, proven[1..2]);
+        store.wipe(Wipe::LeaseEnded).await.expect("wiped");
+        assert_eq!(store.told().await.expect("readable"), (Vec::new(), Vec::new()));
     }
 
     #[tokio::test]

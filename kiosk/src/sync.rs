@@ -6,7 +6,7 @@ use admission::{
     Clock, Millis,
     card::CardKey,
     scan::Skew,
-    sync::{Receipt, UPLOAD_MAX, Upload},
+    sync::{Heard, Receipt, UPLOAD_MAX, Upload},
 };
 use data_encoding::HEXLOWER_PERMISSIVE;
 use tokio::sync::{Notify, mpsc, watch};
@@ -17,8 +17,9 @@ use crate::{
     courier::{Courier, Task},
     desk::Desk,
     doorkeeper::{Message, News, told_to},
+    mesh::net::Line as MeshLine,
     status::{Status, Trouble},
-    store::{Store, StoreError},
+    store::{Cursors, Store, StoreError},
 };
 
 /// How often the time of a complete copy is written down when nothing else is: it spares the disk, and after
@@ -43,6 +44,9 @@ pub(crate) struct Sync {
     /// Whether the card key was fetched in this run: a sealed one may be an old one.
     pub(crate) card_key: CardKeyNews,
     pub(crate) complete_at_written: Millis,
+    pub(crate) mesh: MeshLine,
+    /// How far the server has the others' journals, as last told to the mesh.
+    pub(crate) heard: Vec<Heard>,
 }
 
 /// What this run knows of the card key.
@@ -154,7 +158,25 @@ impl Sync {
             self.store.take_page(&feed, after, courier.acknowledged()).await?;
         }
         if memory.post.as_ref() != Some(&feed.post) {
+            let peers = &feed.post.peers;
+            if memory.post.as_ref().map(|post| &post.peers) != Some(peers) {
+                self.mesh.vouched(feed.post.event.number, peers.clone());
+                self.heard.clear();
+                let believed: Vec<&str> = peers.iter().map(|peer| peer.kiosk.as_str()).collect();
+                self.store.drop_told_except(&believed).await?;
+            }
             self.tell(News::Post(Box::new(feed.post))).await;
+        }
+        if after == Cursors::default() {
+            // A copy that begins anew tells what the mesh has yet to be told of.
+            self.heard.clear();
+        }
+        if !feed.more && feed.heard != self.heard {
+            let cursors = Cursors { revision: feed.revision, cards_revision: feed.cards_revision };
+            if self.store.settle_told(&feed.heard, cursors).await? {
+                self.mesh.settled(feed.heard.clone());
+                self.heard = feed.heard;
+            }
         }
         let wanted = self.card_key == CardKeyNews::None || !self.status.borrow().cards;
         if courier.page(feed.more, wanted) {

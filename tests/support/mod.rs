@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod kiosk;
+pub(crate) mod network;
 mod outage;
 pub(crate) mod people;
 pub(crate) mod postgres;

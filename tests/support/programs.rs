@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Engine, NO_SYNC, people::bin, postgres};
+use super::{Engine, NO_SYNC, network::Machine, people::bin, postgres};
 
 /// Nothing here takes longer on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,13 +33,18 @@ pub(crate) struct DemoServer {
 impl DemoServer {
     /// `turnout-server demo --json`.
     pub(crate) async fn start(engine: Engine) -> Self {
+        Self::start_at(engine, "127.0.0.1:0").await
+    }
+
+    /// The same, at an address that others reach.
+    pub(crate) async fn start_at(engine: Engine, listen: &str) -> Self {
         let folder = TempDir::new().expect("temporary folder");
         let database = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(postgres::fresh_database(NO_SYNC).await),
         };
         let mut command = server(folder.path(), database.as_deref(), "demo");
-        command.args(["--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped());
+        command.args(["--listen", listen, "--json"]).stdout(Stdio::piped());
         let mut process = command.spawn().expect("the server starts");
         let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
         let line = next(&mut lines).await;
@@ -147,7 +152,7 @@ async fn await_ready(address: &str) {
     timeout(PATIENCE, ready).await.expect("it is ready in time");
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|probe| probe.local_addr())
         .expect("a port")
@@ -191,12 +196,28 @@ impl KioskProgram {
 
     /// The same, with more said on the command line.
     pub(crate) async fn run_with(folder: &Path, arguments: &[&str]) -> Self {
+        let kiosk = Self::spawn(Command::new(bin("turnout-kiosk")), folder, arguments);
+        // Ready: scans are decided.
+        await_ready(&format!("{}/healthz", kiosk.page)).await;
+        kiosk
+    }
+
+    /// The same, on a machine of its own. Scans wait until it is ready.
+    pub(crate) fn run_on(machine: &Machine, folder: &Path, arguments: &[&str]) -> Self {
+        let mut program = machine.command(bin("turnout-kiosk"));
+        program.env_remove("HTTP_PROXY").env_remove("http_proxy");
+        Self::spawn(program, folder, arguments)
+    }
+
+    fn spawn(mut program: Command, folder: &Path, arguments: &[&str]) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
-        let mut process = Command::new(bin("turnout-kiosk"))
+        let mut process = program
             .args(["run", "--scanner", "stdin", "--listen", &listen, "--data"])
             .arg(folder)
             .args(arguments)
             .env("RUST_LOG", "warn")
+            // Kiosks of other tests run on this machine too; where they shall meet, the arguments say so.
+            .env("TURNOUT_MESH_LISTEN", "off")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -204,10 +225,7 @@ impl KioskProgram {
             .expect("the kiosk starts");
         let scans = process.stdin.take().expect("piped");
         let verdicts = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let kiosk = Self { page: format!("http://{listen}"), process, scans, verdicts };
-        // Ready: scans are decided.
-        await_ready(&format!("{}/healthz", kiosk.page)).await;
-        kiosk
+        Self { page: format!("http://{listen}"), process, scans, verdicts }
     }
 
     /// One scan; its verdict.

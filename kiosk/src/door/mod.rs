@@ -20,7 +20,10 @@ use admission::{
 use zeroize::Zeroizing;
 
 pub use self::order::{Cannot, Order, What};
-use crate::shown::{Choice, Closed, Note, Outcome, Shown, Unread};
+use crate::{
+    mesh::not_among,
+    shown::{Choice, Closed, Note, Outcome, Shown, Unread},
+};
 
 /// The same text again within this time is the same scan: a code held in view, a trigger pulled twice.
 pub const SAME_SCAN_MS: i64 = 2_500;
@@ -86,8 +89,10 @@ pub struct Known {
     pub row: Option<TicketRow>,
     /// Uses from this kiosk's journal on which the row has not the last word yet, with their places.
     pub own: Vec<(u64, Use)>,
-    /// Uses that the row still counts and that were taken back here since.
+    /// Uses that the row still counts and that were taken back here, or at another door, since.
     pub taken_back: Vec<Use>,
+    /// Uses that other doors told of and the row does not tell yet.
+    pub peers: Vec<Use>,
 }
 
 /// What the store found.
@@ -172,6 +177,8 @@ pub struct Door {
     in_contact: bool,
     /// When it last left a question unanswered.
     silent_at: Option<Millis>,
+    /// With how many other doors this one agrees now.
+    agreed: u32,
     turn: Turn,
     last: Option<Last>,
     pending: Pending,
@@ -255,6 +262,7 @@ impl Door {
             card_key: None,
             in_contact: false,
             silent_at: None,
+            agreed: 0,
             turn: Turn::Free,
             last: None,
             pending: Pending::default(),
@@ -319,6 +327,11 @@ impl Door {
     /// A sync failed: the server is not worth a wait.
     pub fn lost_contact(&mut self) {
         self.in_contact = false;
+    }
+
+    /// With how many other doors this one agrees now: of what they did, nothing is missing in what is found.
+    pub const fn take_agreed(&mut self, kiosks: u32) {
+        self.agreed = kiosks;
     }
 
     /// The secret under which cards are fingerprinted; none forgets it.
@@ -404,9 +417,12 @@ impl Door {
     /// The trust of a verdict from the kiosk's own copy.
     #[must_use]
     pub fn local_trust(&self, now: Millis) -> Trust {
-        self.known.complete_at.map_or(Trust::SignatureOnly, |complete_at| Trust::Local {
-            age_ms: now.since(complete_at).max(0),
-        })
+        let Some(complete_at) = self.known.complete_at else { return Trust::SignatureOnly };
+        let age_ms = now.since(complete_at).max(0);
+        match self.agreed {
+            0 => Trust::Local { age_ms },
+            kiosks => Trust::Agreed { kiosks, age_ms },
+        }
     }
 
     /// What is shown when nothing can be decided.
@@ -456,10 +472,26 @@ impl Draft {
 }
 
 impl Known {
-    /// Every use known: this kiosk's own, and those that the server counts and nobody took back here.
+    /// Of a ticket of which nothing is known.
+    #[must_use]
+    pub const fn nothing_of(id: TicketId) -> Self {
+        Self { id, row: None, own: Vec::new(), taken_back: Vec::new(), peers: Vec::new() }
+    }
+
+    /// What was done at doors that the server may not have heard from.
+    fn is_used_at_doors(&self) -> bool {
+        !self.own.is_empty() || !self.peers.is_empty()
+    }
+
+    /// Every use known: this kiosk's own, those that other doors told of, and those that the server counts and nobody
+    /// took back.
     #[must_use]
     pub fn history(&self) -> Vec<Use> {
         let mut uses: Vec<Use> = self.row.iter().flat_map(|row| row.uses.iter().cloned()).collect();
+        // What the row counts already, it counts: also when the server had believed it before it was told.
+        let own: Vec<Use> = self.own.iter().map(|(_, used)| used.clone()).collect();
+        let told: Vec<Use> =
+            not_among(&self.peers, &uses).chain(not_among(&own, &uses)).cloned().collect();
         for gone in &self.taken_back {
             // The server clamps times that lie ahead of its own, so the nearest at that station is meant.
             let same = |used: &&Use| used.station == gone.station && used.kind == gone.kind;
@@ -468,7 +500,7 @@ impl Known {
                 uses.remove(at);
             }
         }
-        uses.extend(self.own.iter().map(|(_, used)| used.clone()));
+        uses.extend(told);
         uses
     }
 

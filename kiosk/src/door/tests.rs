@@ -79,6 +79,7 @@ fn post() -> Post {
         lease_until: NOON.plus(24 * HOUR),
         allotments: Vec::new(),
         room: None,
+        peers: Vec::new(),
     }
 }
 
@@ -88,6 +89,8 @@ struct Rig {
     rows: HashMap<TicketId, TicketRow>,
     cards: HashMap<[u8; 32], bool>,
     own: HashMap<TicketId, Vec<(u64, Use)>>,
+    /// What other doors told.
+    told: HashMap<TicketId, Vec<Use>>,
     /// What the server says; none is silence.
     server: Option<Checked>,
     asked: u32,
@@ -112,6 +115,7 @@ impl Rig {
             rows: HashMap::new(),
             cards: HashMap::new(),
             own: HashMap::new(),
+            told: HashMap::new(),
             server: None,
             asked: 0,
             journal: Vec::new(),
@@ -214,7 +218,8 @@ impl Rig {
         let own = self.own.get(&id).cloned().unwrap_or_default();
         let undone: Vec<u64> = self.undone().collect();
         let own = own.into_iter().filter(|(seq, _)| !undone.contains(seq)).collect();
-        Known { id, row: self.rows.get(&id).cloned(), own, taken_back: Vec::new() }
+        let peers = self.told.get(&id).cloned().unwrap_or_default();
+        Known { id, row: self.rows.get(&id).cloned(), own, taken_back: Vec::new(), peers }
     }
 
     fn look(&self, lookup: Lookup) -> Found {
@@ -573,8 +578,48 @@ fn what_was_taken_back_here_can_be_used_again_and_the_server_is_not_asked_before
         row: Some(TicketRow { uses: vec![used("东门")], ..row(1) }),
         own: Vec::new(),
         taken_back: vec![used("东门")],
+        peers: Vec::new(),
     };
     assert_eq!(known.history(), []);
+}
+
+#[test]
+fn what_another_door_told_is_refused_here_and_the_server_which_may_not_know_is_not_asked() {
+    let mut rig = Rig::new().with(row(1)).online(Verdict::Admitted, Some(row(1)));
+    rig.told.insert(TicketId([1; 12]), vec![used("西门")]);
+    let shown = rig.scan(&code(1));
+    let refused =
+        Verdict::Refused(Refusal::AlreadyUsed { at: NOON.plus(-MINUTE), station: "西门".into() });
+    assert_eq!(shown.outcome, Outcome::Decided(refused, None));
+    assert_eq!(rig.asked, 0);
+    // A voucher of several uses: the server is asked, and does not know of the one at the other counter.
+    let terms = Terms { uses: 2, reentry: false };
+    let counter = |uses: Vec<Use>| {
+        let mut rig = Rig::new().with(row(1)).at(StationKind::Counter, terms);
+        rig = rig.online(Verdict::Admitted, Some(row(1)));
+        rig.server.as_mut().expect("it answers").uses = uses;
+        let told = Use { kind: StationKind::Counter, ..used("西边") };
+        rig.told.insert(TicketId([1; 12]), vec![told]);
+        rig
+    };
+    let at_counter = |station: &str| Use { kind: StationKind::Counter, ..used(station) };
+    assert_eq!(counter(Vec::new()).scan(&code(1)).left, Some(0));
+    let mut both = counter(vec![at_counter("东边")]);
+    assert_eq!(both.reason(&code(1)), Some(Reason::AlreadyUsed));
+    let mut same = counter(vec![at_counter("西边")]);
+    assert_eq!(same.scan(&code(1)).left, Some(0), "the server knows of the very same");
+}
+
+#[test]
+fn a_verdict_says_with_how_many_others_it_agrees() {
+    let mut rig = Rig::new().with(row(1));
+    rig.door.take_agreed(3);
+    let trust = Trust::Agreed { kiosks: 3, age_ms: 3 * MINUTE };
+    assert_eq!(rig.scan(&code(1)).trust, trust);
+    assert_eq!(rig.scans()[0].trust, trust);
+    assert_eq!(rig.scan(&code(2)).trust, Trust::SignatureOnly, "no copy of it");
+    rig.door.forget_copy();
+    assert_eq!(rig.door.local_trust(NOON), Trust::SignatureOnly);
 }
 
 #[test]

@@ -196,7 +196,7 @@ impl Door {
         Check { seq: self.known.head.seq + 1, ticket, card, medium: draft.medium, at: draft.at }
     }
 
-    /// The server is asked unless it knows no better: of what was done here and not told yet.
+    /// The server is asked unless it knows no better: of what was done at a door and not told yet.
     pub(super) fn ask_or_record(
         &mut self,
         draft: Draft,
@@ -204,7 +204,9 @@ impl Door {
         check: Check,
     ) -> Effect {
         let refused_here = |known: &Known| {
-            Some(known.id) == draft.ticket && !known.own.is_empty() && !draft.verdict.is_admitted()
+            Some(known.id) == draft.ticket
+                && known.is_used_at_doors()
+                && !draft.verdict.is_admitted()
         };
         let pending = known.iter().any(|known| !known.taken_back.is_empty() || refused_here(known));
         if !self.in_contact || pending {
@@ -256,8 +258,9 @@ impl Door {
         if let (Some(post), Some(row)) = (&self.known.post, &checked.ticket) {
             // The server judged everything but what it has not heard of.
             let terms = post.event.terms(row.fact.class);
-            let own = known.own_after(checked.have_through).cloned();
-            let history: Vec<Use> = checked.uses.iter().cloned().chain(own).collect();
+            let own = known.own_after(checked.have_through);
+            let told = not_among(&known.peers, &checked.uses);
+            let history: Vec<Use> = checked.uses.iter().chain(told).chain(own).cloned().collect();
             let (ticket, station) = (row.shown_by_card(terms), post.as_station());
             draft.verdict = decide::decide(&ticket, &station, &history, checked.server_now);
             draft.left = left(&draft.verdict, station.kind, terms, &history);
@@ -343,7 +346,7 @@ fn candidate(post: &Post, known: &Known) -> Option<(Ticket, Vec<Use>)> {
     let history = known.history();
     match &known.row {
         Some(row) => Some((row.shown_by_card(post.event.terms(row.fact.class)), history)),
-        None if known.own.is_empty() => None,
+        None if !known.is_used_at_doors() => None,
         None => {
             let fact = TicketFact {
                 id: known.id,

@@ -26,7 +26,7 @@ use crate::{
     devices::Printer,
     door::{Cannot, Order, What},
     doorkeeper::{Message, News, Standing},
-    drill,
+    drill, ready,
 };
 
 /// Rows of one answer.
@@ -237,7 +237,12 @@ async fn readiness(
     }
     let devices = page.devices.watch().borrow().clone();
     match page.desk.findings(devices, browser.cameras).await {
-        Ok(findings) => Json(json!({ "findings": findings })).into_response(),
+        Ok(mut findings) => {
+            let neighbours = page.kiosk.status.borrow().neighbours.clone();
+            let heard = neighbours.into_iter().map(|n| (n.name, n.connected)).collect::<Vec<_>>();
+            findings.extend(ready::others(&heard));
+            Json(json!({ "findings": findings })).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "the kiosk cannot look at itself");
             StatusCode::SERVICE_UNAVAILABLE.into_response()

@@ -5,8 +5,8 @@ use admission::{
     decide::{StationKind, TicketState},
     name::masked,
     sync::{
-        CardRow, EventInfo, Feed, IssuerPublicKey, KIOSK_HEADER, OfferInfo, Post, Room,
-        SIGNATURE_HEADER, TicketRow, request_is_signed,
+        CardRow, EventInfo, Feed, Heard, IssuerPublicKey, KIOSK_HEADER, OfferInfo, Peer, Post,
+        Room, SIGNATURE_HEADER, TicketRow, request_is_signed,
     },
     time::{DAY, HOUR, MINUTE},
 };
@@ -153,12 +153,16 @@ pub(crate) async fn feed(app: &App, kiosk_id: &str, after: i64, cards_after: i64
     allotment::tend(app, kiosk_id, now).await?;
     let mut tx = app.db.read().await?;
     let kiosk = queries::kiosk(&mut tx, kiosk_id).await?;
+    // Before the tickets: what another kiosk did through there, they tell.
+    let mut others = queries::of_event(&mut tx, &kiosk.event_id).await?;
+    others.retain(|other| other.id != kiosk_id);
     let tickets = booking::queries::changed_after(&mut tx, &kiosk.event_id, after, PAGE).await?;
     let cards = queries::cards_after(&mut tx, cards_after, PAGE).await?;
     let full = |n: usize| i64::try_from(n).is_ok_and(|n| n >= PAGE);
     let feed = Feed {
         server_now: now,
-        post: post(app, &mut tx, &kiosk, now).await?,
+        post: post(app, &mut tx, &kiosk, &others, now).await?,
+        heard: others.iter().filter_map(heard).collect(),
         revision: tickets.last().map_or(after, |ticket| ticket.revision),
         cards_revision: cards.last().map_or(cards_after, |card| card.revision),
         more: full(tickets.len()) || full(cards.len()),
@@ -172,7 +176,13 @@ pub(crate) async fn feed(app: &App, kiosk_id: &str, after: i64, cards_after: i64
     Ok(feed)
 }
 
-async fn post(app: &App, tx: &mut Tx, kiosk: &Kiosk, now: Millis) -> Result<Post> {
+async fn post(
+    app: &App,
+    tx: &mut Tx,
+    kiosk: &Kiosk,
+    others: &[Kiosk],
+    now: Millis,
+) -> Result<Post> {
     let event = event::queries::event(tx, &kiosk.event_id).await?;
     let offers = event::queries::offers(tx, &event.id).await?;
     Ok(Post {
@@ -189,6 +199,7 @@ async fn post(app: &App, tx: &mut Tx, kiosk: &Kiosk, now: Millis) -> Result<Post
             .map(|(id, key)| IssuerPublicKey { id, public_key: HEXLOWER.encode(&key) })
             .collect(),
         card_bins: app.card_bins.to_vec(),
+        peers: others.iter().filter_map(peer).collect(),
     })
 }
 
@@ -203,6 +214,23 @@ async fn room(tx: &mut Tx, kiosk: &Kiosk, capacity: Option<i64>) -> Result<Optio
         share: u32::try_from(left.max(0) / gates).unwrap_or(u32::MAX),
         through: u64::try_from(kiosk.head_seq).map_err(anyhow::Error::from)?,
     }))
+}
+
+/// A kiosk as the event's others know it; none when they should not believe it.
+fn peer(kiosk: &Kiosk) -> Option<Peer> {
+    let believed = kiosk.revoked_ms.is_none() && kiosk.quarantined_ms.is_none();
+    let public_key = kiosk.public_key.as_deref().filter(|_| believed)?;
+    Some(Peer {
+        kiosk: kiosk.id.clone(),
+        name: kiosk.name.clone(),
+        station: kiosk.station.clone(),
+        public_key: HEXLOWER.encode(public_key),
+    })
+}
+
+fn heard(kiosk: &Kiosk) -> Option<Heard> {
+    let through = u64::try_from(kiosk.head_seq).ok().filter(|through| *through > 0)?;
+    Some(Heard { kiosk: kiosk.id.clone(), through })
 }
 
 fn event_info(event: Event, offers: &[Offer]) -> Result<EventInfo> {

@@ -148,6 +148,7 @@ impl ConflictsPage {
         match admission.trust.as_str() {
             "live" => self.frame.t("联网", "online"),
             "local" => self.frame.t("离线", "offline"),
+            "agreed" => self.frame.t("离线，与其他终端一致", "offline, agreed with other kiosks"),
             _ => self.frame.t("离线，仅验签名", "offline, signature only"),
         }
     }

@@ -245,6 +245,7 @@ impl Report {
         match scan.trust.as_str() {
             "live" => self.t("实时", "Live"),
             "local" => self.t("本机数据", "Local copy"),
+            "agreed" => self.t("与其他终端一致", "Agreed with other kiosks"),
             "signature_only" => self.t("仅验签名", "Signature only"),
             other => other,
         }

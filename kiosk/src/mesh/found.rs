@@ -1,0 +1,83 @@
+//! How kiosks find each other: DNS-SD on the local network (mDNS). It tells an id and a port; whoever answers there has
+//! still to prove who it is.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use mdns_sd::{Receiver, ServiceDaemon, ServiceEvent, ServiceInfo};
+
+const SERVICE: &str = "_turnout._tcp.local.";
+const KIOSK: &str = "kiosk";
+
+/// A voice and an ear on the local network.
+pub(crate) struct Beacon {
+    daemon: ServiceDaemon,
+    events: Receiver<ServiceEvent>,
+}
+
+/// A kiosk that was heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    pub(crate) kiosk: String,
+    pub(crate) addresses: Vec<SocketAddr>,
+}
+
+impl Beacon {
+    /// Listens, and says where `me` is found, if it is.
+    pub(crate) fn light(me: &str, at: Option<SocketAddr>) -> mdns_sd::Result<Self> {
+        let daemon = ServiceDaemon::new()?;
+        if let Some(at) = at {
+            let host = format!("turnout-{me}.local.");
+            let properties = [(KIOSK, me)];
+            let addresses: &[IpAddr] = if at.ip().is_unspecified() { &[] } else { &[at.ip()] };
+            let mut info =
+                ServiceInfo::new(SERVICE, me, &host, addresses, at.port(), &properties[..])?;
+            if at.ip().is_unspecified() {
+                info = info.enable_addr_auto();
+            }
+            // Its name is a UUID: nobody else has it.
+            info.set_requires_probe(false);
+            daemon.register(info)?;
+        }
+        let events = daemon.browse(SERVICE)?;
+        Ok(Self { daemon, events })
+    }
+
+    /// Waits for the next kiosk that is heard of. None when there will be none.
+    pub(crate) async fn next(&self) -> Option<Sighting> {
+        loop {
+            let ServiceEvent::ServiceResolved(found) = self.events.recv_async().await.ok()? else {
+                continue;
+            };
+            let Some(kiosk) = found.get_property_val_str(KIOSK) else { continue };
+            // A name and a few addresses; more is nobody's.
+            let addresses = found.get_addresses_v4().into_iter().take(8);
+            let addresses = addresses.map(|ip| SocketAddr::new(ip.into(), found.get_port()));
+            return Some(Sighting { kiosk: kiosk.to_owned(), addresses: addresses.collect() });
+        }
+    }
+}
+
+impl Drop for Beacon {
+    fn drop(&mut self) {
+        // Says good-bye on the network; without it the others find out by themselves.
+        drop(self.daemon.shutdown());
+    }
+}
+
+/// Which kiosks are heard of on this network within `patience`.
+pub(crate) async fn look_around(me: &str, patience: Duration) -> BTreeMap<String, Vec<SocketAddr>> {
+    let mut seen = BTreeMap::new();
+    let Ok(beacon) = Beacon::light(me, None) else { return seen };
+    let looking = async {
+        while let Some(Sighting { kiosk, addresses }) = beacon.next().await {
+            seen.insert(kiosk, addresses);
+        }
+    };
+    // Until the time is over; nobody says when that was all.
+    drop(tokio::time::timeout(patience, looking).await);
+    seen
+}

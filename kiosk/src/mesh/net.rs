@@ -1,0 +1,544 @@
+//! The mesh's sockets: listens, dials, carries frames between connections and the state machine. Nothing that comes in
+//! here stops a door: what is not understood ends its connection, and there are only so many of those.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    str::FromStr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use admission::sync::{Heard, Peer};
+use anyhow::Context;
+use ed25519_dalek::SigningKey;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::{
+    BATCH, Effect, Input, LinkId, Mesh, Message, Neighbour, Proven, STATE_EVERY_MS,
+    found::{Beacon, Sighting},
+    session::{FRAME_MAX, Session},
+};
+use crate::{
+    door::Found,
+    doorkeeper::told_to,
+    store::{Store, StoreError},
+};
+
+/// Where kiosks listen for each other, unless told otherwise or taken.
+const PORT: u16 = 8082;
+/// Whoever has not proven itself within this time does not.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A neighbour speaks each second; one that is silent for this long is gone.
+const SILENCE: Duration = Duration::from_secs(5);
+/// Connections at once that have not proven themselves.
+const STRANGERS_MAX: usize = 16;
+/// What is gathered before it is written: it can be heard again, so it need not be written at once.
+const KEEP_EVERY: Duration = Duration::from_millis(200);
+const REDIAL: Duration = Duration::from_millis(300);
+const REDIAL_MAX: Duration = Duration::from_secs(3);
+
+/// Where a kiosk listens for others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listen {
+    /// On port 8082 of every address, or another port when that is taken.
+    #[default]
+    Auto,
+    /// Here.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            _ => text
+                .parse()
+                .map(Self::At)
+                .map_err(|_| format!("{text:?} is no ADDRESS:PORT, `auto` or `off`")),
+        }
+    }
+}
+
+/// How a kiosk finds others.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where it listens.
+    pub listen: Listen,
+    /// Where others are, each as HOST:PORT.
+    pub peers: Vec<String>,
+}
+
+/// A line to the mesh.
+#[derive(Clone)]
+pub struct Line(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<Inner>,
+    begun: Instant,
+    next_link: AtomicU64,
+    /// Rings when the own journal has gone on.
+    recorded: Notify,
+    /// Rings when there may be other kiosks to look for.
+    vouched: Notify,
+    keep: mpsc::UnboundedSender<Proven>,
+    read: mpsc::UnboundedSender<(LinkId, u64)>,
+}
+
+struct Inner {
+    mesh: Mesh,
+    links: HashMap<LinkId, mpsc::Sender<Message>>,
+}
+
+/// What the tasks that do the mesh's work need.
+pub(crate) struct Work {
+    line: Line,
+    keep: mpsc::UnboundedReceiver<Proven>,
+    read: mpsc::UnboundedReceiver<(LinkId, u64)>,
+}
+
+impl Line {
+    /// A line to `mesh`, and its work.
+    pub(crate) fn new(mesh: Mesh) -> (Self, Work) {
+        let (keep, kept) = mpsc::unbounded_channel();
+        let (read, reads) = mpsc::unbounded_channel();
+        let shared = Shared {
+            state: Mutex::new(Inner { mesh, links: HashMap::new() }),
+            begun: Instant::now(),
+            next_link: AtomicU64::new(1),
+            recorded: Notify::new(),
+            vouched: Notify::new(),
+            keep,
+            read,
+        };
+        let line = Self(Arc::new(shared));
+        (line.clone(), Work { line, keep: kept, read: reads })
+    }
+
+    /// With how many others this kiosk agrees now.
+    #[must_use]
+    pub fn agreed(&self) -> u32 {
+        let now = self.now();
+        self.inner().mesh.agreed(now)
+    }
+
+    /// The event's other kiosks.
+    #[must_use]
+    pub fn neighbours(&self) -> Vec<Neighbour> {
+        let now = self.now();
+        self.inner().mesh.neighbours(now)
+    }
+
+    /// Adds what the others did to what the store found.
+    pub(crate) fn tell(&self, found: &mut Found) {
+        self.inner().mesh.tell(found);
+    }
+
+    /// The own journal has gone on.
+    pub(crate) fn recorded(&self) {
+        self.0.recorded.notify_one();
+    }
+
+    /// The server vouches for these.
+    pub(crate) fn vouched(&self, event: u32, peers: Vec<Peer>) {
+        self.input(Input::Vouched(event, peers));
+        self.0.vouched.notify_one();
+    }
+
+    /// The copy tells what these did.
+    pub(crate) fn settled(&self, heard: Vec<Heard>) {
+        self.input(Input::Settled(heard));
+    }
+
+    /// The copy was wiped.
+    pub(crate) fn wiped(&self) {
+        self.input(Input::Wiped);
+    }
+
+    /// Steps are short and never wait, and what they ask to send is queued before the next step: so the order in which
+    /// things are said is the order in which they happened.
+    fn input(&self, input: Input) {
+        let now = self.now();
+        let mut inner = self.inner();
+        for effect in inner.mesh.handle(input, now) {
+            match effect {
+                Effect::Send(link, message) => {
+                    if let Some(queue) = inner.links.get(&link) {
+                        // A neighbour that does not listen is told again later.
+                        drop(queue.try_send(message));
+                    }
+                }
+                // Its task ends when nobody can queue for it any more.
+                Effect::Close(link) => drop(inner.links.remove(&link)),
+                Effect::Keep(told) => {
+                    told.into_iter().for_each(|told| drop(self.0.keep.send(told)))
+                }
+                Effect::Read(link, after) => drop(self.0.read.send((link, after))),
+            }
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Line").finish_non_exhaustive()
+    }
+}
+
+/// The mesh's own kiosk.
+#[derive(Clone)]
+struct Own {
+    line: Line,
+    kiosk: String,
+    key: SigningKey,
+    store: Store,
+}
+
+/// Where a kiosk listens, when it was told where: fails at the start, not in the middle of an event.
+pub(crate) async fn bind(listen: Listen) -> anyhow::Result<Option<TcpListener>> {
+    let Listen::At(address) = listen else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).with_context(|| {
+        format!(
+            "cannot listen on {address} for other kiosks (端口被占用?): give another --mesh-listen"
+        )
+    })
+}
+
+impl Work {
+    /// Works until `stop` turns true.
+    pub(crate) async fn work(
+        self,
+        kiosk: String,
+        key: SigningKey,
+        store: Store,
+        options: Options,
+        bound: Option<TcpListener>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let Self { line, keep, read } = self;
+        let own = Own { line, kiosk, key, store };
+        // Dropped, and everything ended, when told to stop.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(own.clone().speak(read));
+        tasks.spawn(own.clone().keep(keep));
+        tasks.spawn(own.clone().find(options, bound));
+        tasks.spawn(async move {
+            let mut second = tokio::time::interval(Duration::from_millis(STATE_EVERY_MS));
+            loop {
+                second.tick().await;
+                own.line.input(Input::Tick);
+            }
+        });
+        told_to(&mut stop).await;
+    }
+}
+
+impl Own {
+    /// Tells the others what is recorded here.
+    async fn speak(self, mut read: mpsc::UnboundedReceiver<(LinkId, u64)>) {
+        let mut spoken = self.store.head(&self.kiosk).await.map_or(0, |head| head.seq);
+        loop {
+            let done = tokio::select! {
+                () = self.line.0.recorded.notified() => self.tell_news(&mut spoken).await,
+                wanted = read.recv() => match wanted {
+                    Some((link, after)) => self.entries_after(after).await.map(|entries| {
+                        self.line.input(Input::Own(link, entries.into_iter().map(|(_, e)| e).collect()));
+                    }),
+                    None => return,
+                },
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "the journal cannot be read for the other kiosks");
+            }
+        }
+    }
+
+    async fn tell_news(&self, spoken: &mut u64) -> Result<(), StoreError> {
+        loop {
+            let entries = self.entries_after(*spoken).await?;
+            let Some((head, _)) = entries.last() else { return Ok(()) };
+            let head = *head;
+            *spoken = head.seq;
+            let news = entries.into_iter().map(|(_, entry)| entry).collect();
+            self.line.input(Input::Recorded(head, news));
+        }
+    }
+
+    async fn entries_after(
+        &self,
+        seq: u64,
+    ) -> Result<Vec<(crate::door::Head, Proven)>, StoreError> {
+        let told = self.store.told_after(&self.kiosk, seq, BATCH).await?;
+        let sign = |told: super::Told| {
+            let head = crate::door::Head { seq: told.seq, chain: told.chain };
+            (head, Proven::sign(told, &self.key))
+        };
+        Ok(told.into_iter().map(sign).collect())
+    }
+
+    /// Writes down what the others told, for the next start.
+    async fn keep(self, mut told: mpsc::UnboundedReceiver<Proven>) {
+        while let Some(first) = told.recv().await {
+            tokio::time::sleep(KEEP_EVERY).await;
+            let mut batch = vec![first];
+            while let Ok(next) = told.try_recv() {
+                batch.push(next);
+            }
+            if let Err(error) = self.store.keep_told(&batch).await {
+                tracing::warn!(%error, "what other kiosks told is kept in memory only");
+            }
+        }
+    }
+
+    /// Looks for others as soon as there are any, and speaks with them.
+    async fn find(self, options: Options, bound: Option<TcpListener>) {
+        while !self.line.inner().mesh.has_peers() {
+            self.line.0.vouched.notified().await;
+        }
+        let listener = match (bound, options.listen) {
+            (None, Listen::Auto) => listen_anywhere().await,
+            (bound, _) => bound,
+        };
+        let at = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        tracing::info!(listen = ?at, "speaking with the event's other kiosks on this network");
+        let mut tasks = JoinSet::new();
+        if let Some(listener) = listener {
+            tasks.spawn(self.clone().listen(listener));
+        }
+        for peer in options.peers {
+            tasks.spawn(self.clone().dial_always(peer));
+        }
+        let alone = options.listen == Listen::Off || at.is_some_and(|at| at.ip().is_loopback());
+        if !alone {
+            match Beacon::light(&self.kiosk, at) {
+                Ok(beacon) => self.clone().follow(beacon).await,
+                Err(error) => tracing::warn!(
+                    %error,
+                    "other kiosks are not found by themselves on this network; give their --peer"
+                ),
+            }
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn listen(self, listener: TcpListener) {
+        let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
+        let mut talks = JoinSet::new();
+        loop {
+            while talks.try_join_next().is_some() {}
+            let stranger = strangers.clone().acquire_owned().await.ok();
+            match listener.accept().await {
+                Ok((stream, _)) => drop(talks.spawn(self.clone().talk(stream, false, stranger))),
+                // Out of file descriptors, say: that passes.
+                Err(_) => tokio::time::sleep(REDIAL).await,
+            }
+        }
+    }
+
+    /// Dials an address given by hand, again and again, unless whoever is there is connected already.
+    async fn dial_always(self, address: String) {
+        let mut who: Option<String> = None;
+        let mut rest = REDIAL;
+        loop {
+            let known = who.as_deref();
+            if !known.is_some_and(|kiosk| self.line.inner().mesh.is_linked(kiosk)) {
+                let begun = Instant::now();
+                who = self.dial(&address).await.or(who);
+                rest = if begun.elapsed() > SILENCE { REDIAL } else { (rest * 2).min(REDIAL_MAX) };
+            }
+            tokio::time::sleep(rest).await;
+        }
+    }
+
+    /// Speaks with whoever is at `address`, to the end; gives who that was.
+    async fn dial(&self, address: &str) -> Option<String> {
+        let stream = timeout(PATIENCE, TcpStream::connect(address)).await.ok()?.ok()?;
+        self.clone().talk(stream, true, None).await
+    }
+
+    /// Dials whoever is heard of on the network and not connected.
+    async fn follow(self, beacon: Beacon) {
+        let mut seen: BTreeMap<String, Vec<SocketAddr>> = BTreeMap::new();
+        let mut dials = JoinSet::new();
+        let mut again = tokio::time::interval(REDIAL_MAX);
+        loop {
+            while dials.try_join_next().is_some() {}
+            let news: Vec<String> = tokio::select! {
+                sighting = beacon.next() => {
+                    let Some(Sighting { kiosk, addresses }) = sighting else { return };
+                    // Of those who are not believed nothing is remembered.
+                    if !self.line.inner().mesh.misses(&kiosk) {
+                        continue;
+                    }
+                    seen.insert(kiosk.clone(), addresses);
+                    vec![kiosk]
+                }
+                _ = again.tick() => seen.keys().cloned().collect(),
+            };
+            for kiosk in news {
+                if dials.len() >= STRANGERS_MAX || !self.line.inner().mesh.misses(&kiosk) {
+                    continue;
+                }
+                let (own, addresses) = (self.clone(), seen[&kiosk].clone());
+                dials.spawn(async move {
+                    // Both have heard of each other: the larger leaves it to the smaller for a moment.
+                    if own.kiosk > kiosk {
+                        tokio::time::sleep(REDIAL).await;
+                    }
+                    for address in addresses {
+                        if own.line.inner().mesh.misses(&kiosk) {
+                            own.dial(&address.to_string()).await;
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// One connection from its beginning to its end; gives who was there, once that is proven.
+    async fn talk(
+        self,
+        stream: TcpStream,
+        dialled: bool,
+        stranger: Option<OwnedSemaphorePermit>,
+    ) -> Option<String> {
+        let (mut talk, kiosk) = timeout(PATIENCE, self.greet(stream)).await.ok()??;
+        drop(stranger);
+        let link = self.line.0.next_link.fetch_add(1, Ordering::Relaxed);
+        let (queue, mut queued) = mpsc::channel(64);
+        self.line.inner().links.insert(link, queue);
+        self.line.input(Input::Opened { link, kiosk: kiosk.clone(), dialled });
+        loop {
+            tokio::select! {
+                message = queued.recv() => {
+                    let Some(frame) = message.and_then(|message| talk.session.frame(&message)) else { break };
+                    if talk.send(&frame).await.is_none() {
+                        break;
+                    }
+                }
+                frame = timeout(SILENCE, talk.frames.next()) => {
+                    let Ok(Some(frame)) = frame else { break };
+                    let keys = self.line.inner().mesh.keys();
+                    match talk.session.read(&frame, &keys) {
+                        Ok(message) => self.line.input(Input::Heard(link, message)),
+                        Err(broken) => {
+                            tracing::warn!(kiosk, %broken, "a connection is ended");
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        self.line.inner().links.remove(&link);
+        self.line.input(Input::Closed(link));
+        Some(kiosk)
+    }
+
+    async fn greet(&self, stream: TcpStream) -> Option<(Talk, String)> {
+        stream.set_nodelay(true).ok()?;
+        let (reader, writer) = stream.into_split();
+        let mut challenge = [0; 16];
+        getrandom::fill(&mut challenge).ok()?;
+        let session = Session::new(self.kiosk.clone(), self.key.clone(), challenge);
+        let frames = Frames { reader, bytes: Vec::new() };
+        let mut talk = Talk { session, frames, writer };
+        let hello = talk.session.hello();
+        talk.send(&hello).await?;
+        let hello = talk.frames.next().await?;
+        let keys = self.line.inner().mesh.keys();
+        let kiosk = match talk.session.greeted(&hello, &keys) {
+            Ok(kiosk) => kiosk,
+            Err(broken) => {
+                tracing::debug!(%broken, "a connection is ended");
+                return None;
+            }
+        };
+        let proof = talk.session.proof()?;
+        talk.send(&proof).await?;
+        // Their proof; what else it says comes again.
+        let proof = talk.frames.next().await?;
+        talk.session.read(&proof, &keys).ok()?;
+        Some((talk, kiosk))
+    }
+}
+
+async fn listen_anywhere() -> Option<TcpListener> {
+    for port in [PORT, 0] {
+        if let Ok(listener) = TcpListener::bind(("0.0.0.0", port)).await {
+            return Some(listener);
+        }
+    }
+    None
+}
+
+struct Talk {
+    session: Session,
+    frames: Frames,
+    writer: OwnedWriteHalf,
+}
+
+impl Talk {
+    /// None when the other does not take it.
+    async fn send(&mut self, frame: &[u8]) -> Option<()> {
+        let length = u32::try_from(frame.len()).ok()?;
+        let bytes = [&length.to_be_bytes(), frame].concat();
+        timeout(SILENCE, self.writer.write_all(&bytes)).await.ok()?.ok()
+    }
+}
+
+/// Frames of a stream: a length and as many bytes.
+struct Frames {
+    reader: OwnedReadHalf,
+    bytes: Vec<u8>,
+}
+
+impl Frames {
+    /// The next frame; none at the end, or when the next is longer than any of ours. What was read is not lost when this
+    /// is given up halfway.
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(length) = self.bytes.first_chunk::<4>() {
+                let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+                if length > FRAME_MAX {
+                    return None;
+                }
+                if self.bytes.len() >= 4 + length {
+                    let rest = self.bytes.split_off(4 + length);
+                    let frame = std::mem::replace(&mut self.bytes, rest);
+                    return Some(frame[4..].to_vec());
+                }
+            }
+            let mut chunk = [0; 8 * 1024];
+            match self.reader.read(&mut chunk).await {
+                Ok(0) | Err(_) => return None,
+                Ok(n) => self.bytes.extend_from_slice(&chunk[..n]),
+            }
+        }
+    }
+}
