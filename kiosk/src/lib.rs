@@ -8,6 +8,8 @@
 
 pub mod api;
 pub mod courier;
+#[cfg(test)]
+mod day;
 pub mod decode;
 pub mod desk;
 pub mod devices;

@@ -1,0 +1,223 @@
+//! One kiosk of the day: the real door, mesh and courier, and a store that keeps what the real one keeps, in memory.
+
+use std::collections::BTreeMap;
+
+use admission::{
+    Millis,
+    decide::Use,
+    scan::{Act, Scan, Skew},
+    sync::{Feed, Heard, Post, TicketRow, UPLOAD_MAX, Upload},
+    ticket::TicketId,
+};
+
+use super::world::Sabotage;
+use crate::{
+    courier::Courier,
+    door::{Door, Found, Head, Knowledge, Known, Line, Lookup},
+    mesh::{Mesh, Proven, Told},
+    store::Cursors,
+};
+
+/// What is on the disk: it survives a power cut.
+#[derive(Default)]
+pub(super) struct Disk {
+    pub(super) rows: BTreeMap<TicketId, (TicketRow, u64)>,
+    pub(super) cursors: Cursors,
+    pub(super) post: Option<Post>,
+    pub(super) journal: Vec<Line>,
+    acknowledged: u64,
+    complete_at: Option<Millis>,
+    skew: Option<Skew>,
+    told: Vec<Proven>,
+    heard: BTreeMap<String, u64>,
+}
+
+/// What runs while there is power.
+pub(super) struct Running {
+    pub(super) door: Door,
+    pub(super) mesh: Mesh,
+    pub(super) courier: Courier,
+    skew: Option<Skew>,
+    /// What the others told and is not written down yet.
+    unwritten: Vec<Proven>,
+}
+
+pub(super) struct Kiosk {
+    pub(super) name: String,
+    pub(super) disk: Disk,
+    pub(super) on: Option<Running>,
+    /// Its clock minus the true time.
+    pub(super) clock_ms: i64,
+    pub(super) sabotage: Option<Sabotage>,
+}
+
+impl Kiosk {
+    pub(super) fn clock(&self, now: Millis) -> Millis {
+        now.plus(self.clock_ms)
+    }
+
+    pub(super) fn start(&mut self) {
+        let disk = &self.disk;
+        let head = self.head();
+        let heard = disk.heard.iter();
+        let heard = heard.map(|(kiosk, through)| Heard { kiosk: kiosk.clone(), through: *through });
+        let vouched = disk.post.as_ref().map(|post| (post.event.number, post.peers.as_slice()));
+        let mesh = Mesh::new(self.name.clone(), head, vouched, disk.told.clone(), heard.collect());
+        let (post, complete_at, skew) = (disk.post.clone(), disk.complete_at, disk.skew);
+        let known = Knowledge { head, post, complete_at, skew, locked: false };
+        self.on = Some(Running {
+            door: Door::new(self.name.clone(), [0; 16], known),
+            mesh,
+            courier: Courier::new(disk.acknowledged),
+            skew,
+            unwritten: Vec::new(),
+        });
+    }
+
+    pub(super) fn head(&self) -> Head {
+        self.disk.journal.last().map_or(Head::start(&self.name), |line| line.head)
+    }
+
+    /// Writes a line, and it is there after any power cut.
+    pub(super) fn write(&mut self, line: Line) {
+        if self.sabotage == Some(Sabotage::SkipTheJournal) && line.head.seq % 5 == 0 {
+            return;
+        }
+        let place = self.disk.journal.len() as u64 + 1;
+        assert!(line.head.seq == place || self.sabotage.is_some(), "a place is taken once");
+        self.disk.journal.push(line);
+    }
+
+    pub(super) fn scan(&self, seq: u64) -> Option<Scan> {
+        let at = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.disk.journal.get(at)?.entry.scan().ok()
+    }
+
+    /// What the store finds, with what the other doors told.
+    pub(super) fn look(&self, lookup: Lookup) -> Found {
+        let mut found = match lookup {
+            Lookup::Ticket(id) => Found::Ticket(self.known(id)),
+            Lookup::Card(_) => Found::NoCard,
+            Lookup::Admission(id) => {
+                let undone = self.undone();
+                let last =
+                    self.disk.journal.iter().rev().find(|line| {
+                        line.admitted == Some(id) && !undone.contains_key(&line.head.seq)
+                    });
+                Found::Admission(self.known(id), last.map(|line| line.head.seq))
+            }
+        };
+        if let Some(on) = &self.on {
+            on.mesh.tell(&mut found);
+        }
+        found
+    }
+
+    fn undone(&self) -> BTreeMap<u64, u64> {
+        let undo = |line: &Line| {
+            let about = line.deed.about.filter(|_| line.deed.act == Act::Undo)?;
+            Some((about, line.head.seq))
+        };
+        self.disk.journal.iter().filter_map(undo).collect()
+    }
+
+    fn known(&self, id: TicketId) -> Known {
+        let row = self.disk.rows.get(&id);
+        let settled = row.map_or(0, |(_, settled)| *settled);
+        let undone = self.undone();
+        let mut known = Known { row: row.map(|(row, _)| row.clone()), ..Known::nothing_of(id) };
+        for line in self.disk.journal.iter().filter(|line| line.admitted == Some(id)) {
+            let seq = line.head.seq;
+            let undone = undone.get(&seq).copied();
+            let pending = undone.map_or(seq > settled, |undone| undone > settled);
+            if !pending || (undone.is_some() && seq > settled) {
+                continue;
+            }
+            let scan = line.entry.scan().expect("own entry");
+            let used = Use { at: scan.true_at(), station: scan.station, kind: scan.station_kind };
+            match undone {
+                Some(_) => known.taken_back.push(used),
+                None => known.own.push((seq, used)),
+            }
+        }
+        known
+    }
+
+    /// What the entries after `seq` tell the others.
+    pub(super) fn told_after(&self, seq: u64, limit: usize) -> Vec<Proven> {
+        let after = self.disk.journal.iter().filter(|line| line.head.seq > seq).take(limit);
+        after
+            .map(|line| {
+                let scan = line.entry.scan().expect("own entry");
+                let about = line.deed.about.and_then(|about| self.scan(about));
+                Proven::unsigned(Told::of(&self.name, line.head.chain, &scan, about.as_ref()))
+            })
+            .collect()
+    }
+
+    pub(super) fn keep(&mut self, told: Vec<Proven>) {
+        if let Some(on) = &mut self.on {
+            on.unwritten.extend(told);
+        }
+    }
+
+    /// What is written when there is time for it.
+    pub(super) fn write_down(&mut self) {
+        if let Some(on) = &mut self.on {
+            self.disk.told.append(&mut on.unwritten);
+        }
+    }
+
+    pub(super) fn next_upload(&self, after: u64) -> Upload {
+        let at = usize::try_from(after).expect("small");
+        let before = match at.checked_sub(1) {
+            Some(last) => self.disk.journal[last].head.chain,
+            None => Head::start(&self.name).chain,
+        };
+        let entries = self.disk.journal[at..].iter().take(UPLOAD_MAX.min(7));
+        let entries = entries.map(|line| line.entry.clone()).collect();
+        Upload { from_seq: after + 1, before, entries, head_seq: self.head().seq, skew_ms: None }
+    }
+
+    pub(super) fn acknowledged(&mut self, through: u64, server_now: Millis, now: Millis) {
+        let (head, clock) = (self.head().seq, self.clock(now));
+        self.disk.acknowledged = through;
+        if let Some(on) = &mut self.on {
+            on.courier.receipt(through, head);
+            on.skew = Some(Skew::measured(clock, server_now, clock));
+        }
+    }
+
+    /// Takes a page of the feed as the real sync does.
+    pub(super) fn take_page(&mut self, feed: Feed, now: Millis) -> Vec<crate::mesh::Input> {
+        let clock = self.clock(now);
+        let Some(on) = &mut self.on else { return Vec::new() };
+        let mut inputs = Vec::new();
+        let disk = &mut self.disk;
+        for mut row in feed.tickets {
+            if self.sabotage == Some(Sabotage::IgnoreRevocation) {
+                row.state = admission::decide::TicketState::Valid;
+            }
+            disk.rows.insert(row.fact.id, (row, on.courier.acknowledged()));
+        }
+        disk.cursors = Cursors { revision: feed.revision, cards_revision: 0 };
+        if disk.post.as_ref() != Some(&feed.post) {
+            disk.post = Some(feed.post.clone());
+            inputs
+                .push(crate::mesh::Input::Vouched(feed.post.event.number, feed.post.peers.clone()));
+            on.door.take_post(feed.post);
+        }
+        if on.courier.page(feed.more, false) {
+            for Heard { kiosk, through } in &feed.heard {
+                let settled = disk.heard.entry(kiosk.clone()).or_default();
+                *settled = (*settled).max(*through);
+                let settled = *settled;
+                disk.told.retain(|t| t.told().kiosk != *kiosk || t.told().seq > settled);
+            }
+            inputs.push(crate::mesh::Input::Settled(feed.heard));
+            (disk.complete_at, disk.skew) = (Some(clock), on.skew);
+            on.door.synced(clock, on.skew);
+        }
+        inputs
+    }
+}
