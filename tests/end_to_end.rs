@@ -137,7 +137,7 @@ async fn main_job(engine: Engine) {
 }
 
 /// Signs a member in as they do: phone, then the code that was sent, which the demo page shows.
-async fn sign_in(phone: &Browser, url: &str, number: &str) {
+pub(crate) async fn sign_in(phone: &Browser, url: &str, number: &str) {
     phone.go(&format!("{url}/login")).await;
     phone.fill("#phone", number).await;
     phone.click("form.form button").await;
@@ -216,7 +216,7 @@ async fn booking(url: &str, member: &Value, event: &Value) -> Value {
 }
 
 /// Waits until the kiosk's copy holds this ticket.
-async fn await_copy(kiosk_folder: &Path, ticket: &str) {
+pub(crate) async fn await_copy(kiosk_folder: &Path, ticket: &str) {
     let url = format!("sqlite://{}?mode=ro", kiosk_folder.join("kiosk.db").display());
     let mut copy = SqliteConnection::connect(&url).await.expect("the kiosk's store");
     let waiting = async {

@@ -40,5 +40,6 @@ mod rush_page;
 mod station;
 mod ticket;
 mod tidy;
+mod voucher;
 mod walk_in;
 mod watch;

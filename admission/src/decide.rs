@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::days::Days;
 use crate::{
     ticket::TicketFact,
     time::{MINUTE, Millis},
@@ -33,27 +34,33 @@ impl Ticket {
 
     /// The same ticket under `terms`, which are its offer's.
     #[must_use]
-    pub const fn under(self, terms: Terms) -> Self {
+    pub fn under(self, terms: Terms) -> Self {
         Self { terms, ..self }
     }
 }
 
-/// How often and how the tickets of an offer may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How often, how, when and where the tickets of an offer may be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// How often it may be redeemed at counters.
     pub uses: u8,
     /// Whether its holder may go out and come in again.
     pub reentry: bool,
+    /// On which days. None: on all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<Days>,
+    /// The id of the only venue that takes it. None: any station of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub venue: Option<String>,
 }
 
 impl Terms {
     /// Redeemed once, in once.
-    pub const ONCE: Self = Self { uses: 1, reentry: false };
+    pub const ONCE: Self = Self { uses: 1, reentry: false, days: None, venue: None };
 
     /// How often it may still be redeemed after `history`.
     #[must_use]
-    pub fn uses_left(self, history: &[Use]) -> u8 {
+    pub fn uses_left(&self, history: &[Use]) -> u8 {
         let used = history.iter().filter(|used| used.kind == StationKind::Counter).count();
         u8::try_from(used).map_or(0, |used| self.uses.saturating_sub(used))
     }
@@ -131,6 +138,8 @@ pub struct Station {
     pub event: u32,
     /// The whole event was cancelled.
     pub event_cancelled: bool,
+    /// The id of the venue where it stands. None: it serves them all.
+    pub venue: Option<String>,
 }
 
 /// One earlier scan of a ticket that a station let pass: in, out, redeemed, visited, past a checkpoint.
@@ -243,6 +252,15 @@ pub enum Refusal {
         /// When it ended.
         closed_at: Millis,
     },
+    /// Not on this day of the week, or not on this date.
+    NotToday {
+        /// The days of the week on which it may be used: Monday is the lowest bit.
+        weekdays: u8,
+        /// Today would be such a day of the week, and is left out by its date: a public holiday.
+        closed: bool,
+        /// The next day on which it may be used, from its first moment. None: there is none left.
+        next: Option<Millis>,
+    },
     /// Somebody went in on this ticket.
     AlreadyUsed {
         /// When.
@@ -284,6 +302,7 @@ impl Refusal {
             Self::WrongStation => Reason::WrongStation,
             Self::TooEarly { .. } => Reason::TooEarly,
             Self::TooLate { .. } => Reason::TooLate,
+            Self::NotToday { .. } => Reason::NotToday,
             Self::AlreadyUsed { .. } => Reason::AlreadyUsed,
             Self::StaleCode => Reason::StaleCode,
             Self::UnknownCard => Reason::UnknownCard,
@@ -311,6 +330,7 @@ pub enum Reason {
     WrongStation,
     TooEarly,
     TooLate,
+    NotToday,
     AlreadyUsed,
     StaleCode,
     UnknownCard,
@@ -323,7 +343,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Unknown,
         Self::Forged,
         Self::Revoked,
@@ -334,6 +354,7 @@ impl Reason {
         Self::WrongStation,
         Self::TooEarly,
         Self::TooLate,
+        Self::NotToday,
         Self::AlreadyUsed,
         Self::StaleCode,
         Self::UnknownCard,
@@ -358,6 +379,7 @@ impl Reason {
             Self::WrongStation => "wrong_station",
             Self::TooEarly => "too_early",
             Self::TooLate => "too_late",
+            Self::NotToday => "not_today",
             Self::AlreadyUsed => "already_used",
             Self::StaleCode => "stale_code",
             Self::UnknownCard => "unknown_card",
@@ -394,22 +416,32 @@ pub fn decide(ticket: &Ticket, station: &Station, history: &[Use], now: Millis) 
         return Verdict::Admitted;
     } else if station.event_cancelled {
         Refusal::Cancelled
+    } else if elsewhere(ticket, station) {
+        Refusal::WrongStation
     } else if let Some(refusal) = refusal_of(ticket) {
         refusal
     } else if now < fact.valid_from.plus(-TOLERANCE_MS) {
         Refusal::TooEarly { opens_at: fact.valid_from }
     } else if now >= fact.valid_to.plus(TOLERANCE_MS) {
         Refusal::TooLate { closed_at: fact.valid_to }
-    } else if let Some(used) = spent(ticket.terms, station, history) {
+    } else if let Some(used) = spent(&ticket.terms, station, history) {
         Refusal::AlreadyUsed { at: used.at, station: used.station.clone() }
+    } else if let Some(days) = ticket.terms.days.as_ref().filter(|days| !days.allow(now)) {
+        let next = days.next_after(now, fact.valid_to);
+        Refusal::NotToday { weekdays: days.weekdays, closed: days.leaves_out(now), next }
     } else {
         return Verdict::Admitted;
     };
     Verdict::Refused(refusal)
 }
 
+/// Whether the ticket is taken at one venue only, and the station stands at another.
+fn elsewhere(ticket: &Ticket, station: &Station) -> bool {
+    matches!((&ticket.terms.venue, &station.venue), (Some(its), Some(here)) if its != here)
+}
+
 /// The earlier use that stands against one more at `station`.
-fn spent<'a>(terms: Terms, station: &Station, history: &'a [Use]) -> Option<&'a Use> {
+fn spent<'a>(terms: &Terms, station: &Station, history: &'a [Use]) -> Option<&'a Use> {
     let of = |kind| history.iter().filter(move |used| used.kind == kind);
     match station.kind {
         StationKind::Exit | StationKind::Booth | StationKind::Desk => None,
@@ -457,7 +489,7 @@ pub fn decide_for_card(
     }
     let telling = |verdict: &Verdict| match verdict.reason() {
         Some(Reason::AlreadyUsed) => 0,
-        Some(Reason::TooEarly) => 1,
+        Some(Reason::TooEarly | Reason::NotToday) => 1,
         Some(Reason::TooLate) => 2,
         Some(Reason::Cancelled | Reason::Revoked) => 9,
         _ => 5,
@@ -555,7 +587,13 @@ mod tests {
     }
 
     fn gate() -> Station {
-        Station { kind: StationKind::Gate, name: "东门".into(), event: 4, event_cancelled: false }
+        Station {
+            kind: StationKind::Gate,
+            name: "东门".into(),
+            event: 4,
+            event_cancelled: false,
+            venue: None,
+        }
     }
 
     fn refused(verdict: &Verdict) -> Option<Reason> {
@@ -571,6 +609,31 @@ mod tests {
             decide(&ticket(), &gate(), &[second, first], NOON.plus(2 * MINUTE)),
             Verdict::Refused(Refusal::AlreadyUsed { at: NOON, station: "东门".into() })
         );
+    }
+
+    #[test]
+    fn a_voucher_is_taken_on_its_days_and_at_its_venue_only() {
+        let days =
+            Days { zone: "Asia/Shanghai".into(), weekdays: crate::days::WORKING, closed: vec![] };
+        let terms =
+            Terms { uses: 2, days: Some(days), venue: Some("springs".into()), ..Terms::ONCE };
+        // NOON is a Friday in Beijing.
+        let fact = TicketFact { valid_to: NOON.plus(30 * crate::time::DAY), ..ticket().fact };
+        let voucher = Ticket::from_code(fact).under(terms);
+        let counter =
+            Station { kind: StationKind::Counter, venue: Some("springs".into()), ..gate() };
+        assert_eq!(decide(&voucher, &counter, &[], NOON), Verdict::Admitted);
+        let saturday = NOON.plus(crate::time::DAY);
+        let Verdict::Refused(Refusal::NotToday { closed: false, next: Some(next), .. }) =
+            decide(&voucher, &counter, &[], saturday)
+        else {
+            panic!("it is a Saturday")
+        };
+        assert_eq!(decide(&voucher, &counter, &[], next), Verdict::Admitted);
+        let elsewhere = Station { venue: Some("lake".into()), ..counter.clone() };
+        assert_eq!(refused(&decide(&voucher, &elsewhere, &[], NOON)), Some(Reason::WrongStation));
+        let service = Station { venue: None, ..counter };
+        assert_eq!(decide(&voucher, &service, &[], NOON), Verdict::Admitted);
     }
 
     #[test]
@@ -637,7 +700,7 @@ mod tests {
     #[test]
     fn in_again_after_an_exit_only_when_the_offer_allows_it() {
         use StationKind::{Exit, Gate};
-        let (once, again) = (ticket(), ticket().under(Terms { uses: 1, reentry: true }));
+        let (once, again) = (ticket(), ticket().under(Terms { reentry: true, ..Terms::ONCE }));
         let (first, out, second) = (used(Gate, 1), used(Exit, 2), used(Gate, 3));
         let inside = [first.clone()];
         let outside = [first.clone(), out.clone()];
@@ -669,7 +732,7 @@ mod tests {
     #[test]
     fn a_counter_redeems_as_often_as_the_offer_says_whoever_came_in_at_a_gate() {
         use StationKind::{Counter, Gate};
-        let thrice = ticket().under(Terms { uses: 3, reentry: false });
+        let thrice = ticket().under(Terms { uses: 3, ..Terms::ONCE });
         let mut history = vec![used(Gate, 1)];
         for left in [3, 2, 1] {
             assert_eq!(thrice.terms.uses_left(&history), left);

@@ -48,8 +48,30 @@ pub struct Words {
 /// Puts `verdict` in words, with times as people at the door in `zone` say them at `now`.
 #[must_use]
 pub fn tell(verdict: &Verdict, lang: Lang, now: Millis, zone: &TimeZone) -> Words {
+    tell_at(StationKind::Gate, verdict, lang, now, zone)
+}
+
+/// The same at a station of that kind: at a counter a ticket is a voucher.
+#[must_use]
+pub fn tell_at(
+    kind: StationKind,
+    verdict: &Verdict,
+    lang: Lang,
+    now: Millis,
+    zone: &TimeZone,
+) -> Words {
     let (headline, next) = match verdict {
-        Verdict::Admitted => (passed(StationKind::Gate, lang).to_owned(), String::new()),
+        Verdict::Admitted => (passed(kind, lang).to_owned(), String::new()),
+        Verdict::Refused(refusal)
+            if kind == StationKind::Counter && voucher_step(refusal, lang, now, zone).is_some() =>
+        {
+            let headline = match refusal.reason() {
+                Reason::TooLate => lang.pick("已过期", "Expired"),
+                Reason::AlreadyUsed => lang.pick("已用完", "Used up"),
+                reason => headline(reason, lang),
+            };
+            (headline.to_owned(), voucher_step(refusal, lang, now, zone).unwrap_or_default())
+        }
         Verdict::Refused(refusal) | Verdict::Attention(refusal) => {
             (headline(refusal.reason(), lang).to_owned(), next_step(refusal, lang, now, zone))
         }
@@ -89,6 +111,7 @@ pub const fn headline(reason: Reason, lang: Lang) -> &'static str {
         Reason::WrongStation => lang.pick("不在此处", "Another station"),
         Reason::TooEarly => lang.pick("还没开始", "Too early"),
         Reason::TooLate => lang.pick("已经结束", "Too late"),
+        Reason::NotToday => lang.pick("今天不可用", "Not today"),
         Reason::AlreadyUsed => lang.pick("已使用", "Already used"),
         Reason::StaleCode => lang.pick("截图无效", "Screenshot"),
         Reason::UnknownCard => lang.pick("无此卡", "Unknown card"),
@@ -133,7 +156,134 @@ fn next_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> Str
                 "There is some left at {elsewhere}. Please collect it there with the same ticket or card."
             ),
         },
+        Refusal::NotToday { weekdays, closed, next } => {
+            not_today((*weekdays, *closed, *next), lang, now, zone)
+        }
         other => fixed_step(other.reason(), lang).to_owned(),
+    }
+}
+
+/// What the holder of a voucher does next, where it is not what the holder of a ticket does.
+fn voucher_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> Option<String> {
+    let at = |moment| at(moment, lang, now, zone);
+    Some(match (refusal, lang) {
+        (Refusal::TooEarly { opens_at }, Lang::Zh) => {
+            format!("此券从{} 起可用，请到时再来。", at(*opens_at))
+        }
+        (Refusal::TooEarly { opens_at }, Lang::En) => {
+            format!("Good from {}. Please come back then.", at(*opens_at))
+        }
+        (Refusal::TooLate { closed_at }, Lang::Zh) => {
+            format!("此券有效期到{} 为止，不能再用。", at(*closed_at))
+        }
+        (Refusal::TooLate { closed_at }, Lang::En) => {
+            format!("It was good until {} and cannot be used any more.", at(*closed_at))
+        }
+        (Refusal::AlreadyUsed { at: used, station }, Lang::Zh) => {
+            format!("次数已用完，最后一次是{} 在「{station}」。如非本人，请联系工会。", at(*used))
+        }
+        (Refusal::AlreadyUsed { at: used, station }, Lang::En) => {
+            format!(
+                "All uses are spent, the last {} at {station}. If that was not you, please ask your union.",
+                at(*used)
+            )
+        }
+        (Refusal::WrongStation, _) => lang
+            .pick(
+                "此券不在这里使用，请看券面上的场馆。",
+                "It is used at another venue; see the voucher.",
+            )
+            .to_owned(),
+        (Refusal::Cancelled, _) => lang
+            .pick(
+                "此券已取消，不能使用。如有疑问请联系工会。",
+                "It was cancelled. If you have a question, please ask your union.",
+            )
+            .to_owned(),
+        (Refusal::Unpaid, _) => lang
+            .pick("请先向工会缴费，再来使用。", "Please pay the contribution to the union first.")
+            .to_owned(),
+        _ => return None,
+    })
+}
+
+/// 周一至周五, 周六、周日: the days of the week of a mask, as people say them.
+#[must_use]
+pub fn weekdays(mask: u8, lang: Lang) -> String {
+    const ZH: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
+    const EN: [&str; 7] =
+        ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    let names = match lang {
+        Lang::Zh => ZH,
+        Lang::En => EN,
+    };
+    let mut parts = Vec::new();
+    let mut day = 0;
+    while day < 7 {
+        let run = (day..7).take_while(|day| mask >> day & 1 == 1).count();
+        match run {
+            0 => {}
+            1 | 2 => parts.extend(names[day..day + run].iter().map(|name| (*name).to_owned())),
+            _ => parts.push(match lang {
+                Lang::Zh => format!("{}至{}", names[day], names[day + run - 1]),
+                Lang::En => format!("{} to {}", names[day], names[day + run - 1]),
+            }),
+        }
+        day += run.max(1);
+    }
+    parts.join(lang.pick("、", ", "))
+}
+
+/// 3月8日 周一: a day, with its year when it is another one than now.
+fn day(moment: Millis, lang: Lang, now: Millis, zone: &TimeZone) -> String {
+    let (moment, now) = (zoned(moment, zone), zoned(now, zone));
+    let weekday = weekdays(1 << moment.weekday().to_monday_zero_offset(), lang);
+    match (lang, moment.year() == now.year()) {
+        (Lang::Zh, true) => format!("{}月{}日 {weekday}", moment.month(), moment.day()),
+        (Lang::Zh, false) => {
+            format!("{}年{}月{}日 {weekday}", moment.year(), moment.month(), moment.day())
+        }
+        (Lang::En, true) => format!("{weekday} {}", moment.strftime("%-d %B")),
+        (Lang::En, false) => format!("{weekday} {}", moment.strftime("%-d %B %Y")),
+    }
+}
+
+/// 周末不可用，请周一至周五来。下一个可用日：3月8日 周一。
+fn not_today(
+    (mask, closed, next): (u8, bool, Option<Millis>),
+    lang: Lang,
+    now: Millis,
+    zone: &TimeZone,
+) -> String {
+    let today = zoned(now, zone).weekday().to_monday_zero_offset();
+    let weekend = today >= 5 && mask & 0b110_0000 == 0;
+    let open = weekdays(mask, lang);
+    let next = next.map(|next| day(next, lang, now, zone));
+    match lang {
+        Lang::Zh => {
+            let why = match (closed, weekend) {
+                (true, _) => "今天是节假日，不可用".to_owned(),
+                (_, true) => "周末不可用".to_owned(),
+                _ => format!("{}不可用", weekdays(1 << today, lang)),
+            };
+            match next {
+                Some(next) => format!("{why}，请{open}来。下一个可用日：{next}。"),
+                None => format!("{why}，有效期内没有可用的日子了，请联系工会。"),
+            }
+        }
+        Lang::En => {
+            let why = match (closed, weekend) {
+                (true, _) => "Not on this holiday".to_owned(),
+                (_, true) => "Not on weekends".to_owned(),
+                _ => format!("Not on {}", weekdays(1 << today, lang)),
+            };
+            match next {
+                Some(next) => format!("{why}; please come {open}. The next day is {next}."),
+                None => {
+                    format!("{why}, and no day is left while it is good. Please ask your union.")
+                }
+            }
+        }
     }
 }
 
@@ -159,8 +309,8 @@ const fn fixed_step(reason: Reason, lang: Lang) -> &'static str {
         Reason::Full => lang.pick("场内已到核定人数，请等有人离场。", "The venue is at its approved size. Please wait until somebody leaves."),
         Reason::OutOfStock => lang.pick("各领取点暂时都领完了，请到服务台登记，到货后通知您。", "No pick-up point has any left. Please leave your name at the service desk."),
         Reason::Ambiguous => lang.pick("名下有多张票，请出示要用的那张二维码。", "Several tickets fit. Please show the code of the one to use."),
-        // These three carry a time and are told in `next_step`.
-        Reason::TooEarly | Reason::TooLate | Reason::AlreadyUsed => "",
+        // These carry a time and are told in `next_step`.
+        Reason::TooEarly | Reason::TooLate | Reason::NotToday | Reason::AlreadyUsed => "",
     }
 }
 
@@ -248,12 +398,46 @@ mod tests {
     }
 
     #[test]
+    fn a_day_that_is_left_out_says_which_day_to_come() {
+        let saturday = NOW.plus(DAY);
+        let tell = |weekdays, closed, next, lang| {
+            let verdict = Verdict::Refused(Refusal::NotToday { weekdays, closed, next });
+            tell(&verdict, lang, saturday, &beijing()).next
+        };
+        let monday = Some(saturday.plus(2 * DAY));
+        assert_eq!(
+            tell(0b001_1111, false, monday, Lang::Zh),
+            "周末不可用，请周一至周五来。下一个可用日：3月8日 周一。"
+        );
+        assert_eq!(
+            tell(0b001_1111, false, monday, Lang::En),
+            "Not on weekends; please come Monday to Friday. The next day is Monday 8 March."
+        );
+        assert!(tell(0b111_1111, true, monday, Lang::Zh).starts_with("今天是节假日，不可用"));
+        assert!(tell(0b101_1110, false, None, Lang::Zh).contains("没有可用的日子"));
+        assert_eq!(weekdays(0b101_0111, Lang::Zh), "周一至周三、周五、周日");
+    }
+
+    #[test]
+    fn a_counter_speaks_of_vouchers() {
+        let late = Verdict::Refused(Refusal::TooLate { closed_at: NOW.plus(-DAY) });
+        let words = tell_at(StationKind::Counter, &late, Lang::Zh, NOW, &beijing());
+        assert_eq!(
+            (words.headline.as_str(), words.next.as_str()),
+            ("已过期", "此券有效期到昨天 13:25 为止，不能再用。")
+        );
+        assert_eq!(tell(&late, Lang::Zh, NOW, &beijing()).headline, "已经结束");
+    }
+
+    #[test]
     fn every_reason_has_a_headline_and_every_fixed_one_a_step() {
         for reason in Reason::ALL {
             for lang in [Lang::Zh, Lang::En] {
                 assert!(!headline(reason, lang).is_empty(), "{reason:?}");
-                let timed =
-                    matches!(reason, Reason::TooEarly | Reason::TooLate | Reason::AlreadyUsed);
+                let timed = matches!(
+                    reason,
+                    Reason::TooEarly | Reason::TooLate | Reason::NotToday | Reason::AlreadyUsed
+                );
                 assert_eq!(fixed_step(reason, lang).is_empty(), timed, "{reason:?}");
             }
         }

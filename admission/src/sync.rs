@@ -137,6 +137,9 @@ pub struct Post {
     /// Places that this kiosk may give to members without a ticket.
     #[serde(default)]
     pub allotments: Vec<Allotment>,
+    /// The id of the venue where it stands, which takes its own vouchers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub venue: Option<String>,
     /// How many may still come in at this gate, where the event has an approved size.
     #[serde(default)]
     pub room: Option<Room>,
@@ -191,6 +194,7 @@ impl Post {
             name: self.station.clone(),
             event: self.event.number,
             event_cancelled: self.event.cancelled,
+            venue: self.venue.clone(),
         }
     }
 
@@ -239,7 +243,7 @@ impl EventInfo {
     /// How the tickets of that class may be used; once, when it is not known.
     #[must_use]
     pub fn terms(&self, class: u8) -> Terms {
-        self.offer(class).map_or(Terms::ONCE, |offer| offer.terms)
+        self.offer(class).map_or(Terms::ONCE, |offer| offer.terms.clone())
     }
 }
 
@@ -301,14 +305,14 @@ impl TicketRow {
     /// This ticket as a code with reissue number `reissue` shows it. The times are those of the row, which
     /// are newer than the code's when an event was moved.
     #[must_use]
-    pub const fn shown_by_code(&self, reissue: u8, terms: Terms) -> Ticket {
+    pub fn shown_by_code(&self, reissue: u8, terms: Terms) -> Ticket {
         let fact = TicketFact { reissue, ..self.fact };
         Ticket { fact, state: self.state, reissue: self.fact.reissue, terms }
     }
 
     /// This ticket as its holder's card shows it: in force whatever the reissue.
     #[must_use]
-    pub const fn shown_by_card(&self, terms: Terms) -> Ticket {
+    pub fn shown_by_card(&self, terms: Terms) -> Ticket {
         self.shown_by_code(self.fact.reissue, terms)
     }
 }

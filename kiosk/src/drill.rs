@@ -4,7 +4,8 @@
 use admission::{
     Millis, Refusal, Verdict,
     card::CardKey,
-    decide::{Reason, StationKind, TicketState, Use},
+    days::ALL_WEEK,
+    decide::{Days, Reason, StationKind, TicketState, Use},
     scan::Skew,
     sync::{Checked, IssuerPublicKey, OfferInfo, Post, Room, TicketRow},
     ticket::{IssuerKey, TicketFact, TicketId},
@@ -96,6 +97,16 @@ fn case(reason: Option<Reason>, post: &Post, now: Millis) -> Case {
         Reason::WrongEvent => coded(TicketFact { event: fact.event.wrapping_add(1), ..fact }),
         Reason::TooEarly => coded(TicketFact { valid_from: now.plus(35 * MINUTE), ..fact }),
         Reason::TooLate => coded(TicketFact { valid_to: now.plus(-35 * MINUTE), ..fact }),
+        Reason::NotToday => {
+            let mut shut = plain();
+            let zone = post.event.time_zone.clone();
+            let mut days = Days { zone, weekdays: ALL_WEEK, closed: Vec::new() };
+            days.closed.push(days.date(now));
+            for offer in &mut shut.post.event.offers {
+                offer.terms.days = Some(days.clone());
+            }
+            shut
+        }
         Reason::AlreadyUsed => {
             let used = Use::entry(now.plus(-5 * MINUTE), post.station.clone());
             with(TicketRow { uses: vec![used], ..row.clone() })
@@ -140,6 +151,7 @@ fn practice_post(post: &Post, key: &IssuerKey, now: Millis) -> Post {
     practice.card_bins = vec![BIN.to_owned()];
     practice.allotments = Vec::new();
     practice.room = None;
+    practice.venue = None;
     practice
 }
 
@@ -224,6 +236,7 @@ mod tests {
             card_bins: Vec::new(),
             lease_until: NOW.plus(24 * HOUR),
             allotments: Vec::new(),
+            venue: None,
             room: Some(Room { share: 0, through: 0 }),
             peers: Vec::new(),
         }

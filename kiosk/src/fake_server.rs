@@ -144,6 +144,7 @@ impl FakeServer {
                 allotments: Vec::new(),
                 room: None,
                 peers: Vec::new(),
+                venue: None,
             },
             public: [0; 32],
         };

@@ -503,6 +503,7 @@ mod tests {
             allotments: Vec::new(),
             room: None,
             peers: Vec::new(),
+            venue: None,
         };
         Knowledge {
             post: Some(post),

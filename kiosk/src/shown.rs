@@ -228,7 +228,7 @@ impl Shown {
                     Lang::En => format!("{left} more"),
                 }),
             },
-            Outcome::Decided(verdict, None) => say::tell(verdict, lang, now, zone),
+            Outcome::Decided(verdict, None) => say::tell_at(self.kind, verdict, lang, now, zone),
         }
     }
 

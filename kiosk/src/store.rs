@@ -910,6 +910,7 @@ mod tests {
                 allotments: Vec::new(),
                 room: None,
                 peers: Vec::new(),
+                venue: None,
             },
             revision: tickets.last().map_or(0, |row| row.revision),
             tickets,

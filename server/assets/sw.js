@@ -24,7 +24,7 @@ addEventListener("fetch", (event) => {
   // Who signs out is done with this phone: their tickets leave it.
   if (request.method === "POST" && url.pathname === "/logout") event.waitUntil(caches.delete(KEPT));
   if (request.method !== "GET") return;
-  const kept = url.pathname.startsWith("/tickets/") || url.pathname === "/stand";
+  const kept = url.pathname.startsWith("/tickets/") || url.pathname === "/stand" || url.pathname === "/venue";
   const ticket = kept && request.mode === "navigate";
   if (ticket || url.pathname.startsWith("/assets/")) event.respondWith(networkFirst(request, ticket));
   else if (request.mode === "navigate") event.respondWith(fetch(request).catch(ticketsHere));
@@ -53,7 +53,7 @@ async function ticketsHere(fault) {
 async function networkFirst(request, ticket) {
   const kept = await caches.open(KEPT);
   // The stand page is one page, whichever visitor it goes on from.
-  const key = request.url.replace(/(\/stand)[?#].*/, "$1");
+  const key = request.url.replace(/(\/(?:stand|venue))[?#].*/, "$1");
   try {
     const answer = await fetch(request);
     if (ticket && answer.ok && !answer.redirected) await kept.put(key, answer.clone());

@@ -33,6 +33,7 @@ pub mod people;
 mod report;
 mod serve;
 pub mod staff;
+pub mod voucher;
 pub mod web;
 
 use std::{ops::Deref, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -188,6 +189,7 @@ pub fn router(app: App) -> Router {
         .merge(contest::play::api())
         .merge(contest::walk::api())
         .merge(fair::api())
+        .merge(voucher::api())
         .split_for_parts();
     let openapi = Arc::new(described(openapi));
     let api = api.route("/openapi.json", get(move || async move { Json((*openapi).clone()) }));
@@ -207,6 +209,7 @@ pub fn router(app: App) -> Router {
         .merge(contest::routes())
         .merge(kiosk::desk())
         .merge(fair::routes())
+        .merge(voucher::routes())
         .merge(desk::routes())
         .merge(goods::routes())
         .merge(report::routes())

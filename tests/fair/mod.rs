@@ -3,7 +3,7 @@
 mod day;
 mod desks;
 mod lists;
-mod screens;
+pub(crate) mod screens;
 mod stand;
 
 use std::process::Command;

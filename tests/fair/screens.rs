@@ -28,7 +28,7 @@ async fn code(url: &str, number: &str) -> String {
     message.split("登录验证码 ").nth(1).expect("a code")[..6].to_owned()
 }
 
-async fn staff(url: &str, notes: &Value) -> Browser {
+pub(crate) async fn staff(url: &str, notes: &Value) -> Browser {
     let laptop = Browser::laptop().await;
     let organizer = notes["staff"]
         .as_array()
@@ -149,7 +149,7 @@ async fn a_fair_on_real_screens() {
 }
 
 /// Pulls the browser's network, or puts it back.
-async fn offline(browser: &Browser, off: bool) {
+pub(crate) async fn offline(browser: &Browser, off: bool) {
     let script = if off {
         "window.realFetch ??= window.fetch; window.fetch = () => Promise.reject(new TypeError('no network')); dispatchEvent(new Event('offline'))"
     } else {

@@ -80,6 +80,7 @@ fn post() -> Post {
         allotments: Vec::new(),
         room: None,
         peers: Vec::new(),
+        venue: None,
     }
 }
 
@@ -455,8 +456,8 @@ fn the_journal_is_one_chain() {
     assert!(!text.contains("王*明"), "the journal names nobody");
 }
 
-const AGAIN: Terms = Terms { uses: 1, reentry: true };
-const THRICE: Terms = Terms { uses: 3, reentry: false };
+const AGAIN: Terms = Terms { uses: 1, reentry: true, ..Terms::ONCE };
+const THRICE: Terms = Terms { uses: 3, ..Terms::ONCE };
 
 #[test]
 fn one_scan_path_serves_every_station() {

@@ -108,11 +108,11 @@ impl Door {
             Some(row) => {
                 draft.holder = Some(row.holder.clone());
                 draft.place.clone_from(&row.place);
-                row.shown_by_code(fact.reissue, terms)
+                row.shown_by_code(fact.reissue, terms.clone())
             }
             None => {
                 draft.trust = Trust::SignatureOnly;
-                Ticket::from_code(*fact).under(terms)
+                Ticket::from_code(*fact).under(terms.clone())
             }
         };
         // The event that was signed holds, whatever a row says.
@@ -120,7 +120,7 @@ impl Door {
         let history = known.history();
         draft.verdict = decide::decide(&ticket, &station, &history, self.true_time(draft.at));
         draft.verdict = self.where_there_is_room(draft.verdict);
-        draft.left = left(&draft.verdict, station.kind, terms, &history);
+        draft.left = left(&draft.verdict, station.kind, &terms, &history);
         // Of another event's ticket the server would say no more.
         if fact.event != station.event {
             return self.record(draft);
@@ -154,7 +154,7 @@ impl Door {
                     let (ticket, history) = &candidates[at];
                     draft.ticket = Some(ticket.fact.id);
                     draft.class = Some(ticket.fact.class);
-                    draft.left = left(&draft.verdict, station.kind, ticket.terms, history);
+                    draft.left = left(&draft.verdict, station.kind, &ticket.terms, history);
                     let known = tickets.iter().find(|known| known.id == ticket.fact.id);
                     if let Some(row) = known.and_then(|known| known.row.as_ref()) {
                         draft.holder = Some(row.holder.clone());
@@ -261,9 +261,9 @@ impl Door {
             let own = known.own_after(checked.have_through);
             let told = not_among(&known.peers, &checked.uses);
             let history: Vec<Use> = checked.uses.iter().chain(told).chain(own).cloned().collect();
-            let (ticket, station) = (row.shown_by_card(terms), post.as_station());
+            let (ticket, station) = (row.shown_by_card(terms.clone()), post.as_station());
             draft.verdict = decide::decide(&ticket, &station, &history, checked.server_now);
-            draft.left = left(&draft.verdict, station.kind, terms, &history);
+            draft.left = left(&draft.verdict, station.kind, &terms, &history);
         }
         self.record(draft)
     }
@@ -336,7 +336,7 @@ impl Door {
 }
 
 /// How often it may be redeemed once this is done.
-fn left(verdict: &Verdict, kind: StationKind, terms: Terms, history: &[Use]) -> Option<u8> {
+fn left(verdict: &Verdict, kind: StationKind, terms: &Terms, history: &[Use]) -> Option<u8> {
     (kind == StationKind::Counter && verdict.is_admitted() && terms.uses > 1)
         .then(|| terms.uses_left(history).saturating_sub(1))
 }

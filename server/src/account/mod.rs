@@ -2,6 +2,7 @@
 
 mod api;
 pub(crate) mod pages;
+pub(crate) mod pin;
 pub mod rules;
 
 use utoipa_axum::{router::OpenApiRouter, routes};

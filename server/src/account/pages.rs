@@ -235,6 +235,10 @@ async fn sign_in_staff(
     let next = local(form.next.as_deref().unwrap_or("/admin")).to_owned();
     match rules::staff_sign_in(&app, &form.name, &form.password, &address).await {
         Ok(token) => {
+            // Whoever has a page of their own begins there.
+            let caller = session::caller(&app, &token).await?;
+            let home = Frame { caller, ..frame }.home();
+            let next = if next == "/admin" { home.to_owned() } else { next };
             Ok((jar.add(session::set_cookie(&app, token)), Redirect::to(&next)).into_response())
         }
         Err(error @ (Error::Refused(_) | Error::TooMany { .. })) => {

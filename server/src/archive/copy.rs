@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 73] = [
+pub const TABLES: [&str; 79] = [
     "organisation",
     "person",
     "roster",
@@ -18,7 +18,10 @@ pub const TABLES: [&str; 73] = [
     "message",
     "event",
     "event_revision",
+    "venue",
+    "venue_staff",
     "offer",
+    "batch",
     "offer_union",
     "offer_floor",
     "union_officer",
@@ -38,6 +41,9 @@ pub const TABLES: [&str; 73] = [
     "scan",
     "quarantine",
     "conflict",
+    "settlement",
+    "settlement_entry",
+    "benefit_use",
     "audit",
     "contest",
     "court",

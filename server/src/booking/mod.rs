@@ -17,7 +17,7 @@ mod pace;
 pub(crate) mod pages;
 pub(crate) mod picture;
 pub(crate) mod queries;
-mod refund;
+pub(crate) mod refund;
 pub mod rules;
 mod rush;
 pub(crate) mod shelf;
@@ -37,7 +37,7 @@ pub use together::Bookings;
 
 pub(crate) use self::refund::yuan;
 pub use self::status::Status;
-use crate::{App, error::Result, keys::Keys};
+use crate::{App, error::Result, keys::Keys, voucher};
 
 /// The JSON routes.
 pub(crate) fn api() -> OpenApiRouter<App> {
@@ -130,6 +130,10 @@ pub struct Ticket {
     pub uses: i64,
     /// Whether its holder may go out and come in again.
     pub reentry: bool,
+    /// On which days it may be used, as JSON; none: on all.
+    pub days: Option<String>,
+    /// The only venue that takes it.
+    pub venue_id: Option<String>,
     /// The event's revision at the last change.
     pub revision: i64,
 }
@@ -152,7 +156,12 @@ impl Ticket {
     /// How often and how it may be used.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        Terms { uses: u8::try_from(self.uses).unwrap_or(u8::MAX), reentry: self.reentry }
+        Terms {
+            uses: u8::try_from(self.uses).unwrap_or(u8::MAX),
+            reentry: self.reentry,
+            days: voucher::days(self.days.as_deref()),
+            venue: self.venue_id.clone(),
+        }
     }
 
     /// What its code says.

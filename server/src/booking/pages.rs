@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     event::{self, Event, Offer},
     no_show::{self, queries::NoShow},
+    voucher::state::Facts,
     web::{Frame, access::Person, page},
 };
 
@@ -270,6 +271,8 @@ struct TicketPage {
     ticket: Ticket,
     qr: String,
     code: String,
+    /// What its holder must know beside, when it is a voucher.
+    voucher: Option<Facts>,
 }
 
 impl TicketPage {
@@ -280,9 +283,17 @@ impl TicketPage {
             "cancelled" => "cancelled",
             "unpaid" => "unpaid",
             "unapproved" => "unapproved",
-            _ if self.ticket.used_ms.is_some() => "used",
+            _ if self.is_spent() => "used",
             _ if self.frame.now > self.ticket.valid_to_ms => "over",
             _ => "valid",
+        }
+    }
+
+    /// Nothing is left of it: a voucher may be good several times.
+    fn is_spent(&self) -> bool {
+        match &self.voucher {
+            Some(voucher) => voucher.left == 0,
+            None => self.ticket.used_ms.is_some(),
         }
     }
 
@@ -315,7 +326,10 @@ async fn ticket(
     let held = Held::read(&app, &person, &ticket.booking_id).await?;
     let code = ticket.code(&app.keys)?;
     let qr = picture::qr_svg(&code)?;
-    page(&TicketPage { frame, held, ticket, qr, code })
+    let mut tx = app.db.read().await?;
+    let voucher = Facts::read(&mut tx, &ticket, &held.offer, frame.now).await?;
+    drop(tx);
+    page(&TicketPage { frame, held, ticket, qr, code, voucher })
 }
 
 /// `GET /tickets/{ticket}/ticket.ics`: the event for the reader's calendar.

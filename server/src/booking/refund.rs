@@ -23,7 +23,7 @@ pub(super) async fn owed(tx: &mut Tx, booking_id: &str) -> Result<i64> {
 }
 
 /// What was paid for a booking, and what was given back, in cents.
-pub(super) async fn paid_and_back(tx: &mut Tx, booking_id: &str) -> Result<(i64, i64)> {
+pub(crate) async fn paid_and_back(tx: &mut Tx, booking_id: &str) -> Result<(i64, i64)> {
     Ok(fetch!(
         tx,
         fetch_one,

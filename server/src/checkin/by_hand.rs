@@ -12,7 +12,7 @@ use crate::{
     App, audit, booking,
     db::{Tx, new_id},
     error::{Error, Refused, Result},
-    event, execute, fetch,
+    event, execute, fetch, voucher,
     web::{access::Staff, frame::zone},
 };
 
@@ -55,7 +55,7 @@ async fn admit(
 ) -> Result<std::result::Result<(), Refused>> {
     // The counter first: from here on no door decides on this event until the commit.
     event::queries::hold(tx, event_id).await?;
-    let at = (StationKind::Gate, DESK);
+    let at = (desk(tx, event_id).await?, DESK);
     if let Some(refused) = objection(tx, (event_id, ticket_id), at, now).await? {
         return Ok(Err(refused));
     }
@@ -84,12 +84,13 @@ pub(crate) async fn objection(
         name: name.to_owned(),
         event: u32::try_from(event.number).map_err(anyhow::Error::from)?,
         event_cancelled: event.is_cancelled(),
+        venue: None,
     };
     let verdict = decide(&decided(&ticket)?, &station, &ticket.history()?, now);
     let (Verdict::Refused(refusal) | Verdict::Attention(refusal)) = &verdict else {
         return Ok(None);
     };
-    let words = |lang| say::tell(&verdict, lang, now, &zone(&event.time_zone)).next;
+    let words = |lang| say::tell_at(kind, &verdict, lang, now, &zone(&event.time_zone)).next;
     let code = refusal.reason().word();
     let (zh, en) = (words(say::Lang::Zh), words(say::Lang::En));
     Ok(Some(Refused::new(StatusCode::CONFLICT, code, zh, en)))
@@ -201,9 +202,15 @@ pub(super) async fn note_undo(
     note: &str,
     now: Millis,
 ) -> Result<()> {
-    let at = (StationKind::Gate, DESK);
+    let at = (desk(tx, event_id).await?, DESK);
     let row = Row { kind: "undo", verdict: "attention", event_id, ticket_id, at, staff, note };
     insert(tx, &row, now).await
+}
+
+/// What the service desk of an event is: where vouchers are redeemed, or a door.
+async fn desk(tx: &mut Tx, event_id: &str) -> Result<StationKind> {
+    let settled = voucher::batch::is_campaign(tx, event_id).await?;
+    Ok(if settled { StationKind::Counter } else { StationKind::Gate })
 }
 
 struct Row<'a> {

@@ -30,6 +30,7 @@ use crate::{
     kiosk::{self, Kiosk},
     ledger::Ledger,
     live::Live,
+    voucher,
     web::access,
 };
 
@@ -238,7 +239,7 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
         for ticket in &tickets {
             known.push((decided(ticket)?, histories.remove(&ticket.id).unwrap_or_default()));
         }
-        let station = station(event, kiosk)?;
+        let station = station(tx, event, kiosk).await?;
         let (mut verdict, at) = decide::decide_for_card(&known, &station, asked.now);
         let ticket = at.and_then(|at| tickets.into_iter().nth(at));
         let uses = at.map(|at| known.swap_remove(at).1).unwrap_or_default();
@@ -311,17 +312,18 @@ async fn claim(tx: &mut Tx, event: &Event, admitted: &[(&Asked, &Kiosk, String)]
     Ok(tx.notify(&event.id).await?)
 }
 
-fn station(event: &Event, kiosk: &Kiosk) -> Result<Station> {
+async fn station(tx: &mut Tx, event: &Event, kiosk: &Kiosk) -> Result<Station> {
     Ok(Station {
         kind: StationKind::from_word(&kiosk.station_kind).unwrap_or(StationKind::Gate),
         name: kiosk.station.clone(),
         event: u32::try_from(event.number).map_err(anyhow::Error::from)?,
         event_cancelled: event.is_cancelled(),
+        venue: voucher::venue_of_station(tx, event, &kiosk.station).await?,
     })
 }
 
 /// The ticket as the decision takes it.
-pub(super) fn decided(ticket: &Ticket) -> Result<decide::Ticket> {
+pub(crate) fn decided(ticket: &Ticket) -> Result<decide::Ticket> {
     let fact = ticket.fact()?;
     Ok(decide::Ticket {
         reissue: fact.reissue,

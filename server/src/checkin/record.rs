@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use admission::{
-    Millis,
+    Millis, Verdict,
     decide::{StationKind, Use},
-    scan::{Act, Entry, Scan},
+    scan::{Act, Entry, Medium, Scan, Trust},
 };
 
 use super::conflict;
@@ -184,6 +184,110 @@ async fn tickets_of(
         .map(|(id, _)| id)
         .collect();
     Ok(ids.into_iter().map(|id| id.filter(|id| known.contains(id))).collect())
+}
+
+/// A scan at a venue's counter that staff made on a phone, which named it.
+#[derive(Debug)]
+pub(crate) struct ByPhone<'a> {
+    /// The phone's name for it, among all phones.
+    pub(crate) id: &'a str,
+    pub(crate) event_id: &'a str,
+    pub(crate) ticket_id: &'a str,
+    pub(crate) staff_id: &'a str,
+    pub(crate) station: &'a str,
+    pub(crate) medium: Medium,
+    pub(crate) verdict: &'a Verdict,
+    pub(crate) trust: Trust,
+    /// The phone's clock.
+    pub(crate) at: Millis,
+    pub(crate) true_at: Millis,
+    pub(crate) received: Millis,
+}
+
+/// A scan by phone that is in the books.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    pub(crate) admitted: bool,
+    pub(crate) undone: bool,
+    /// When it happened.
+    pub(crate) at: Millis,
+}
+
+/// The scan of that id, when it was recorded before.
+pub(crate) async fn by_phone_before(tx: &mut Tx, id: &str) -> Result<Option<Before>> {
+    let row: Option<(String, Option<i64>, i64)> = fetch!(
+        tx,
+        fetch_optional,
+        "select verdict, undone_ms, true_ms from scan where id = $1",
+        id
+    )?;
+    Ok(row.map(|(verdict, undone_ms, at)| Before {
+        admitted: verdict == "admitted",
+        undone: undone_ms.is_some(),
+        at: Millis(at),
+    }))
+}
+
+/// Writes a scan by phone; the event's counter is held, and the id was not there before.
+pub(crate) async fn by_phone(tx: &mut Tx, scan: &ByPhone<'_>) -> Result<()> {
+    execute!(
+        tx,
+        "insert into scan (id, event_id, staff_id, kind, station_kind, station, medium, ticket_id, verdict, reason, trust,
+                           at_ms, true_ms, received_ms)
+         values ($1, $2, $3, 'scan', 'counter', $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        scan.id,
+        scan.event_id,
+        scan.staff_id,
+        scan.station,
+        scan.medium.word(),
+        scan.ticket_id,
+        scan.verdict.word(),
+        scan.verdict.reason().map(admission::Reason::word),
+        scan.trust.word(),
+        scan.at.0,
+        scan.true_at.0,
+        scan.received.0,
+    )?;
+    recount(tx, scan.event_id, &[scan.ticket_id]).await?;
+    conflict::weigh(tx, scan.event_id, &[scan.ticket_id], scan.received).await?;
+    tx.notify(scan.event_id).await?;
+    Ok(())
+}
+
+/// Takes one admission back; the scan stays, marked, and who did it and why is an entry of its own. Once: a second time
+/// changes nothing. The event's counter is held.
+pub(crate) async fn take_back(
+    tx: &mut Tx,
+    scan_id: &str,
+    (staff_id, reason): (&str, &str),
+    now: Millis,
+) -> Result<()> {
+    let row: Option<(String, Option<String>)> = fetch!(
+        tx,
+        fetch_optional,
+        "update scan set undone_ms = $2 where id = $1 and verdict = 'admitted' and undone_ms is null
+         returning event_id, ticket_id",
+        scan_id,
+        now.0,
+    )?;
+    let Some((event_id, Some(ticket_id))) = row else { return Ok(()) };
+    execute!(
+        tx,
+        "insert into scan (id, event_id, staff_id, kind, act, station_kind, station, medium, ticket_id, verdict, trust,
+                           at_ms, true_ms, received_ms, note)
+         select $2, event_id, $3, 'undo', 'undo', station_kind, station, 'other', ticket_id, 'attention', 'live',
+                $4, $4, $4, $5
+         from scan where id = $1",
+        scan_id,
+        format!("{scan_id}.undo"),
+        staff_id,
+        now.0,
+        reason,
+    )?;
+    recount(tx, &event_id, &[ticket_id.as_str()]).await?;
+    conflict::weigh(tx, &event_id, &[ticket_id.as_str()], now).await?;
+    tx.notify(&event_id).await?;
+    Ok(())
 }
 
 /// What an entry says about an earlier one of the same journal.

@@ -4,6 +4,7 @@ mod books;
 mod fair;
 mod goods;
 pub(crate) mod page;
+mod voucher;
 mod world;
 
 use std::{
@@ -70,6 +71,8 @@ pub struct Notes {
     pub staff: Vec<StaffNote>,
     /// A stand of the fair that is on.
     pub stand: StandNote,
+    /// The page of a partner venue, where vouchers are redeemed.
+    pub venue: StandNote,
     /// Where the kiosk's screen will be.
     #[serde(skip)]
     pub kiosk_url: String,
@@ -129,7 +132,7 @@ pub struct StaffNote {
     pub password: String,
 }
 
-/// An employer's page at the fair of the demo world.
+/// An employer's page at the fair of the demo world, or a venue's.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct StandNote {
     /// The stand's number and the employer.
@@ -193,6 +196,11 @@ impl Notes {
         for staff in &self.staff {
             line(format_args!("    {:<10} {}  {}", staff.role, staff.name, staff.password));
         }
+        let venue = &self.venue;
+        line(format_args!(
+            "  a venue's page           {}{}  PIN {}",
+            self.url, venue.path, venue.pin
+        ));
         line(format_args!("  kiosk enrolment code     {}", self.kiosk_code));
         text
     }

@@ -86,6 +86,8 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     super::goods::past(app, &others[420..520], now).await?;
     // The fifth who is listed on the demo page has a book that is late.
     super::books::library(app, &listed[4..], now).await?;
+    let (vouchers, venue) = super::voucher::make(app, &others[520..], now).await?;
+    notes.venue = venue;
 
     let mut tx = app.db.write().await?;
     let gate = kiosk::rules::NewKiosk {
@@ -96,8 +98,9 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     };
     (_, notes.kiosk_code) = kiosk::rules::add(&mut tx, &gate, now).await?;
     tx.commit().await?;
-    notes.events =
-        vec![fair, contest, springs, lecture, manor, orchard, last_year, games, grain, summer];
+    notes.events = vec![
+        fair, contest, springs, lecture, manor, orchard, last_year, games, grain, summer, vouchers,
+    ];
     Ok(notes)
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::App;
+use crate::{App, voucher};
 
 /// The JSON routes.
 pub(crate) fn api() -> OpenApiRouter<App> {
@@ -144,6 +144,10 @@ pub struct Offer {
     pub flow_back_ms: Option<i64>,
     /// When those in line were given what was left.
     pub flowed_back_ms: Option<i64>,
+    /// On which days its tickets may be used, as JSON; none: on all.
+    pub days: Option<String>,
+    /// The only venue that takes its tickets.
+    pub venue_id: Option<String>,
 }
 
 impl Offer {
@@ -153,6 +157,8 @@ impl Offer {
         admission::decide::Terms {
             uses: u8::try_from(self.uses).unwrap_or(u8::MAX),
             reentry: self.reentry,
+            days: voucher::days(self.days.as_deref()),
+            venue: self.venue_id.clone(),
         }
     }
 
@@ -301,6 +307,9 @@ pub struct OfferDraft {
     /// For an allocation: what the unions did not give by then is open to everybody who may book.
     #[serde(default)]
     pub flow_back_ms: Option<i64>,
+    /// For vouchers: the venue, the days and the money; left out, they stay as they are.
+    #[serde(default)]
+    pub batch: Option<voucher::BatchDraft>,
 }
 
 /// Places of a draw set aside for the people of a union, as far as they want them.
@@ -343,6 +352,7 @@ impl OfferDraft {
             walk_ins: 0,
             floors: None,
             flow_back_ms: None,
+            batch: None,
         }
     }
 }
@@ -377,6 +387,7 @@ impl From<&Offer> for OfferDraft {
             walk_ins: offer.walk_ins,
             floors: None,
             flow_back_ms: offer.flow_back_ms,
+            batch: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Event, EventDraft, Offer, OfferDraft, board::Counted, rules};
 use crate::{
     db::{Tx, new_id},
     error::{Error, Result},
-    execute, fetch,
+    execute, fetch, voucher,
 };
 
 /// Events that the public may see and that end after `since`, the next first.
@@ -239,6 +239,7 @@ pub(crate) async fn add_offer(
     set_door(tx, &id, draft).await?;
     set_unions(tx, &id, draft).await?;
     set_floors(tx, &id, draft).await?;
+    voucher::batch::set(tx, &event, &id, draft).await?;
     Ok(id)
 }
 
@@ -334,7 +335,8 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
     }
     set_door(tx, id, draft).await?;
     set_unions(tx, id, draft).await?;
-    set_floors(tx, id, draft).await
+    set_floors(tx, id, draft).await?;
+    voucher::batch::set(tx, &event, id, draft).await
 }
 
 async fn set_floors(tx: &mut Tx, offer_id: &str, draft: &OfferDraft) -> Result<()> {

@@ -202,7 +202,7 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
         }),
         window.filter(|(from, to)| to <= from).map(|_| empty_window()),
     ];
-    faults.into_iter().flatten().collect()
+    faults.into_iter().flatten().chain(crate::voucher::batch::faults(draft)).collect()
 }
 
 /// Places set aside for unions are there, and are for people who may book.
@@ -260,7 +260,13 @@ fn empty_window() -> Refused {
     invalid("valid_to", "入场结束必须晚于入场开始。", "Admission must end after it begins.")
 }
 
-fn text(field: &'static str, zh: &str, value: &str, min: usize, max: usize) -> Option<Refused> {
+pub(crate) fn text(
+    field: &'static str,
+    zh: &str,
+    value: &str,
+    min: usize,
+    max: usize,
+) -> Option<Refused> {
     let length = value.trim().chars().count();
     if length == 0 && min > 0 {
         let (zh, en) = (format!("请填写{zh}。"), format!("Please fill in “{field}”."));
@@ -287,7 +293,13 @@ fn moment(field: &'static str, ms: i64) -> Option<Refused> {
     })
 }
 
-fn within(field: &'static str, zh: &str, value: i64, min: i64, max: i64) -> Option<Refused> {
+pub(crate) fn within(
+    field: &'static str,
+    zh: &str,
+    value: i64,
+    min: i64,
+    max: i64,
+) -> Option<Refused> {
     (!(min..=max).contains(&value)).then(|| {
         invalid(
             field,
@@ -307,7 +319,7 @@ fn one_of(field: &'static str, zh: &str, value: &str, known: &[&str]) -> Option<
     })
 }
 
-fn invalid(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Refused {
+pub(crate) fn invalid(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Refused {
     Refused::new(StatusCode::UNPROCESSABLE_ENTITY, code, zh, en)
 }
 

@@ -1,56 +1,37 @@
 //! An employer's way in: a personal link and a PIN. Whoever has both is staff of the role exhibitor, and sees what is its
 //! employer's and nothing else.
 
-use admission::{
-    Millis,
-    time::{HOUR, MINUTE},
-};
+use admission::Millis;
 use askama::Template;
 use axum::{
     Router,
     extract::{Path, State},
-    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
     routing::get,
 };
 use axum_extra::extract::CookieJar;
-use sha2::{Digest as _, Sha256};
 
 use super::{Employer, queries};
+pub(crate) use crate::account::pin::{Secret, Way};
 use crate::{
-    App, account,
+    App,
+    account::pin,
     db::{Tx, new_id},
-    error::{Error, Refused, Result},
+    error::{Error, Result},
     event::{self, Event},
     execute, fetch,
     web::{
         Frame,
         access::{Role, Staff},
         form::Typed,
-        limits::{self, Address, Limit},
-        page,
-        session::{self, Holder},
+        limits::Address,
+        page, session,
     },
 };
-
-const PIN_PER_LINK: Limit = Limit { what: "stand-pin", max: 10, window_ms: 15 * MINUTE };
-/// In a day nobody guesses one of a million.
-const PIN_PER_LINK_DAY: Limit = Limit { what: "stand-pin-day", max: 60, window_ms: 24 * HOUR };
-const PIN_PER_ADDRESS: Limit =
-    Limit { what: "stand-pin-address", max: 120, window_ms: 15 * MINUTE };
 
 /// The HTML routes.
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/stand/{link}", get(ask).post(open))
-}
-
-/// A new way in: shown once, kept nowhere.
-#[derive(Clone, Debug)]
-pub(crate) struct Way {
-    /// The path of the personal link.
-    pub(crate) path: String,
-    /// Six digits.
-    pub(crate) pin: String,
 }
 
 /// Makes an employer's agent a new link and PIN; those they had before no longer open anything.
@@ -82,7 +63,7 @@ pub(crate) async fn make(
         &id,
         &employer.event_id,
         &employer.id,
-        hash(&secret.link),
+        pin::hash(&secret.link),
         &secret.pin_hash,
         now.0,
     )?;
@@ -110,34 +91,6 @@ pub(crate) async fn revoke(tx: &mut Tx, employer_id: &str, now: Millis) -> Resul
         now.0,
     )?;
     Ok(())
-}
-
-/// A link and a PIN that chance made. Hashing takes long, so it is done before a transaction opens.
-#[derive(Clone, Debug)]
-pub(crate) struct Secret {
-    link: String,
-    pin: String,
-    pin_hash: String,
-}
-
-impl Secret {
-    /// A new one.
-    ///
-    /// # Errors
-    /// When hashing fails.
-    pub(crate) async fn new() -> Result<Self> {
-        let mut random = [0; 24];
-        getrandom::fill(&mut random).expect("the system has randomness");
-        let link = data_encoding::BASE32_NOPAD.encode(&random[..16]);
-        // The bias of a 64-bit number modulo a million is of no account.
-        let number = u64::from_be_bytes(random[16..].try_into().expect("eight bytes"));
-        let pin = format!("{:06}", number % 1_000_000);
-        let plain = pin.clone();
-        let pin_hash = tokio::task::spawn_blocking(move || account::rules::hash_password(&plain))
-            .await
-            .map_err(anyhow::Error::from)??;
-        Ok(Self { link, pin, pin_hash })
-    }
 }
 
 /// The event and the employer of a member of staff.
@@ -188,7 +141,7 @@ async fn door(tx: &mut Tx, link: &str) -> Result<(Door, Event, Employer)> {
         tx,
         fetch_optional,
         "select staff_id, employer_id, pin_hash from exhibitor where link_hash = $1 and revoked_ms is null",
-        hash(link),
+        pin::hash(link),
     )?;
     let door = door.ok_or(Error::NotFound)?;
     let employer = queries::employer(tx, &door.employer_id).await?;
@@ -226,48 +179,15 @@ async fn open(
     let (door, event, employer) = door(&mut tx, &link).await?;
     drop(tx);
     "/stand".clone_into(&mut frame.path);
-    let limits =
-        [(PIN_PER_ADDRESS, address.as_str()), (PIN_PER_LINK, &link), (PIN_PER_LINK_DAY, &link)];
-    let outcome = match limits::spend(&app, &limits).await {
-        Ok(()) => right(form.value("pin"), door.pin_hash).await,
-        Err(error) => Err(error),
-    };
-    let refused = match outcome {
-        Ok(true) => {
-            let mut tx = app.db.write().await?;
-            limits::forget(&mut tx, PIN_PER_LINK, &link).await?;
-            limits::forget(&mut tx, PIN_PER_LINK_DAY, &link).await?;
-            let token =
-                session::open(&mut tx, Holder::Staff(&door.staff_id), app.clock.now()).await?;
-            tx.commit().await?;
-            return Ok(
-                (jar.add(session::set_cookie(&app, token)), Redirect::to("/stand")).into_response()
-            );
+    let way = (link.as_str(), door.pin_hash, door.staff_id.as_str());
+    match pin::open(&app, way, form.value("pin"), &address).await? {
+        Ok(token) => {
+            Ok((jar.add(session::set_cookie(&app, token)), Redirect::to("/stand")).into_response())
         }
-        Ok(false) => wrong_pin(),
-        Err(error @ Error::TooMany { .. }) => error.problem().refused,
-        Err(error) => return Err(error),
-    };
-    let fault = Some(refused.text(frame.lang).to_owned());
-    Ok((refused.status, page(&PinPage { frame, event, employer, link, fault })?).into_response())
-}
-
-async fn right(typed: &str, pin_hash: String) -> Result<bool> {
-    let pin = crate::people::import::text::unspaced(typed);
-    let right =
-        tokio::task::spawn_blocking(move || account::rules::verify(&pin, Some(&pin_hash))).await;
-    Ok(right.map_err(anyhow::Error::from)?)
-}
-
-fn wrong_pin() -> Refused {
-    Refused::new(
-        StatusCode::UNAUTHORIZED,
-        "wrong_pin",
-        "PIN 不对，请检查。忘了可以请会务组重新发一个。",
-        "The PIN is wrong. Please check it; the organizer can make a new one.",
-    )
-}
-
-fn hash(link: &str) -> Vec<u8> {
-    Sha256::new().chain_update(b"turnout stand\0").chain_update(link).finalize().to_vec()
+        Err(refused) => {
+            let fault = Some(refused.text(frame.lang).to_owned());
+            let again = page(&PinPage { frame, event, employer, link, fault })?;
+            Ok((refused.status, again).into_response())
+        }
+    }
 }

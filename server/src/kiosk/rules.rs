@@ -25,6 +25,7 @@ use crate::{
     db::Tx,
     error::{Error, Refused, Result},
     event::{self, Event, Offer},
+    voucher,
     web::{
         access,
         limits::{self, Limit},
@@ -192,6 +193,7 @@ async fn post(
         lease_until: event.ends_ms.plus(12 * HOUR).max(now.plus(DAY)),
         allotments: allotment::of_kiosk(tx, &kiosk.id).await?,
         room: room(tx, kiosk, event.capacity).await?,
+        venue: voucher::venue_of_station(tx, &event, &kiosk.station).await?,
         event: event_info(event, &offers)?,
         keys: app
             .keys

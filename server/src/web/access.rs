@@ -124,6 +124,8 @@ pub enum Access {
     Volunteer,
     /// Staff: an employer's agent at a fair.
     Exhibitor,
+    /// Somebody who redeems at a partner venue.
+    Venue,
     /// A kiosk, by its signature.
     Kiosk,
     /// Whoever scores: volunteers, organizers, administrators, and umpires by a personal link.
@@ -144,6 +146,7 @@ impl Access {
                 matches!(role, Some(Role::Admin | Role::Organizer | Role::Volunteer))
             }
             Self::Exhibitor => role == Some(Role::Exhibitor),
+            Self::Venue => role == Some(Role::Venue),
             Self::Kiosk => matches!(caller, Caller::Kiosk(_)),
             Self::Umpire => matches!(caller, Caller::Umpire(_)) || Self::Volunteer.admits(caller),
         }
@@ -202,6 +205,35 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/stand/encounters/{encounter}/undo", Access::Exhibitor),
     ("GET", "/stand/people.xlsx", Access::Exhibitor),
     ("POST", "/api/v1/stand/encounters", Access::Exhibitor),
+    // Vouchers: the partner venues.
+    ("GET", "/api/v1/venues", Access::Public),
+    ("POST", "/api/v1/venues", Access::Organizer),
+    ("GET", "/admin/venues", Access::Organizer),
+    ("POST", "/admin/venues", Access::Organizer),
+    ("GET", "/admin/venues/new", Access::Organizer),
+    ("GET", "/admin/venues/{venue}/edit", Access::Organizer),
+    ("POST", "/admin/venues/{venue}/edit", Access::Organizer),
+    ("GET", "/admin/venues/{venue}", Access::Organizer),
+    ("POST", "/admin/venues/{venue}/people", Access::Organizer),
+    ("GET", "/admin/venues/{venue}/settlement/{month}", Access::Organizer),
+    ("GET", "/admin/venues/{venue}/settlement/{month}/statement.xlsx", Access::Organizer),
+    ("GET", "/admin/venues/{venue}/settlement/{month}/statement.pdf", Access::Organizer),
+    ("POST", "/admin/venues/{venue}/settlement/{month}/closing", Access::Organizer),
+    ("GET", "/admin/vouchers", Access::Organizer),
+    ("GET", "/benefits", Access::Public),
+    // A venue's own pages.
+    ("GET", "/venue/{link}", Access::Public),
+    ("POST", "/venue/{link}", Access::Public),
+    ("GET", "/venue", Access::Venue),
+    ("POST", "/venue/look", Access::Venue),
+    ("POST", "/venue/redemptions", Access::Venue),
+    ("POST", "/venue/redemptions/{scan}/undo", Access::Venue),
+    ("POST", "/api/v1/venue/redemptions", Access::Venue),
+    ("POST", "/api/v1/venue/codes", Access::Venue),
+    ("GET", "/venue/settlement", Access::Venue),
+    ("GET", "/venue/settlement/{month}", Access::Venue),
+    ("GET", "/venue/settlement/{month}/statement.xlsx", Access::Venue),
+    ("GET", "/venue/settlement/{month}/statement.pdf", Access::Venue),
     // Desks.
     ("GET", "/events/{event}/desks", Access::Public),
     ("GET", "/events/{event}/desks/board", Access::Public),

@@ -28,6 +28,7 @@ impl Frame {
     pub const fn home(&self) -> &'static str {
         match &self.caller {
             Caller::Staff(staff) if matches!(staff.role, Role::Exhibitor) => "/stand",
+            Caller::Staff(staff) if matches!(staff.role, Role::Venue) => "/venue",
             Caller::Staff(_) => "/admin",
             _ => "/",
         }
@@ -37,6 +38,12 @@ impl Frame {
     #[must_use]
     pub const fn is_exhibitor(&self) -> bool {
         matches!(&self.caller, Caller::Staff(staff) if matches!(staff.role, Role::Exhibitor))
+    }
+
+    /// Somebody who redeems at a partner venue.
+    #[must_use]
+    pub const fn is_venue(&self) -> bool {
+        matches!(&self.caller, Caller::Staff(staff) if matches!(staff.role, Role::Venue))
     }
 
     /// A signed-in member or guest.

@@ -15,7 +15,7 @@ const SAY = {
     overs: ["已核对证件", "负责人同意", "系统有误"], undos: ["扫错了人", "没有进场", "重复操作"],
     in: (n) => `${n}：已放行`, refused: (n) => `${n}：没有放行`, undone: (n) => `${n}：已撤销`, lost: "检票程序没有回答，请再试一次。",
     ready: "开场前检查", drill: "演练", drill_hint: "看看每种情况在检票屏幕上是什么样子，不留任何记录。",
-    reasons: { admitted: "请进", unknown: "无法识别", forged: "票码无效", revoked: "票已换新", cancelled: "已取消", unpaid: "尚未缴费", unapproved: "尚未审核", wrong_event: "不是本场", wrong_station: "不在此处", too_early: "还没开始", too_late: "已经结束", already_used: "已使用", stale_code: "截图无效", unknown_card: "无此卡", blocked_card: "卡已挂失", not_booked: "没有报名", full: "人数已满", out_of_stock: "这里领完了", ambiguous: "不止一张票" },
+    reasons: { admitted: "请进", unknown: "无法识别", forged: "票码无效", revoked: "票已换新", cancelled: "已取消", unpaid: "尚未缴费", unapproved: "尚未审核", wrong_event: "不是本场", wrong_station: "不在此处", too_early: "还没开始", too_late: "已经结束", not_today: "今天不可用", already_used: "已使用", stale_code: "截图无效", unknown_card: "无此卡", blocked_card: "卡已挂失", not_booked: "没有报名", full: "人数已满", out_of_stock: "这里领完了", ambiguous: "不止一张票" },
   },
   en: {
     back: "Back to scanning", desk: "Desk", close: "Lock", open: "Open", who: "Your name", erase: "Erase",
@@ -31,7 +31,7 @@ const SAY = {
     overs: ["Saw the ID", "Person in charge agreed", "System is wrong"], undos: ["Wrong person", "Did not go in", "Done twice"],
     in: (n) => `${n}: let in`, refused: (n) => `${n}: not let in`, undone: (n) => `${n}: taken back`, lost: "The kiosk program does not answer. Please try again.",
     ready: "Ready?", drill: "Drill", drill_hint: "See on the scanning screen what each case looks like. Nothing is recorded.",
-    reasons: { admitted: "Welcome", unknown: "Not recognised", forged: "Not a valid ticket", revoked: "Replaced ticket", cancelled: "Cancelled", unpaid: "Not paid yet", unapproved: "Not approved yet", wrong_event: "Another event", wrong_station: "Another station", too_early: "Too early", too_late: "Too late", already_used: "Already used", stale_code: "Screenshot", unknown_card: "Unknown card", blocked_card: "Blocked card", not_booked: "Not booked", full: "Full", out_of_stock: "None left here", ambiguous: "Several tickets" },
+    reasons: { admitted: "Welcome", unknown: "Not recognised", forged: "Not a valid ticket", revoked: "Replaced ticket", cancelled: "Cancelled", unpaid: "Not paid yet", unapproved: "Not approved yet", wrong_event: "Another event", wrong_station: "Another station", too_early: "Too early", too_late: "Too late", not_today: "Not today", already_used: "Already used", stale_code: "Screenshot", unknown_card: "Unknown card", blocked_card: "Blocked card", not_booked: "Not booked", full: "Full", out_of_stock: "None left here", ambiguous: "Several tickets" },
   },
 };
 

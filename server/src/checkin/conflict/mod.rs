@@ -6,7 +6,7 @@ mod queries;
 
 use admission::{
     Millis,
-    decide::{self, Station, Ticket, TicketState, Use},
+    decide::{self, Station, Terms, Ticket, TicketState, Use},
 };
 
 pub(super) use self::pages::routes;
@@ -55,12 +55,14 @@ fn contradict(ticket: &Ticket, admissions: &[Use]) -> bool {
     // Windows and states have been judged at the door; here only the admissions are held against each other.
     let ticket =
         Ticket { state: TicketState::Valid, reissue: ticket.fact.reissue, ..ticket.clone() };
+    let ticket = ticket.clone().under(Terms { days: None, venue: None, ..ticket.terms });
     (1..admissions.len()).any(|at| {
         let station = Station {
             kind: admissions[at].kind,
             name: admissions[at].station.clone(),
             event: ticket.fact.event,
             event_cancelled: false,
+            venue: None,
         };
         let now = ticket.fact.valid_from;
         !decide::decide(&ticket, &station, &admissions[..at], now).is_admitted()
@@ -165,7 +167,7 @@ async fn take_back_all_but_the_first(
 #[cfg(test)]
 mod tests {
     use admission::{
-        decide::{StationKind, Terms},
+        decide::StationKind,
         ticket::{TicketFact, TicketId},
     };
 
@@ -189,7 +191,10 @@ mod tests {
         assert!(!contradict(&ticket, &[used(1, gate), used(2, counter), used(3, exit)]));
         let again = [used(1, gate), used(2, exit), used(3, gate)];
         assert!(contradict(&ticket, &again));
-        assert!(!contradict(&ticket.under(Terms { uses: 1, reentry: true }), &again));
+        assert!(!contradict(
+            &ticket.under(Terms { uses: 1, reentry: true, ..Terms::ONCE }),
+            &again
+        ));
     }
 
     #[test]

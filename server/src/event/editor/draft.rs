@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use crate::{
     error::Refused,
     event::{Event, EventDraft, FloorDraft, Offer, OfferDraft, rules},
+    voucher::{self, BatchDraft},
     web::{
         form::{self, Typed},
         frame::zone,
@@ -164,7 +165,8 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
         no_shows_count: form.has("no_shows_count", "yes"),
         accept_ms: accept.map_or(before.accept_ms, |minutes| minutes.saturating_mul(MINUTE)),
         hold_ms: hold.map(|minutes| minutes.saturating_mul(MINUTE)),
-        contribution_cents: cents(form),
+        contribution_cents: cents(form, "contribution"),
+        batch: batch(form),
         limit_event: optional_number(form, "limit_event", "限额", "the limit"),
         limit_month: optional_number(form, "limit_month", "限额", "the limit"),
         limit_year: optional_number(form, "limit_year", "限额", "the limit"),
@@ -202,6 +204,35 @@ fn floors(form: &mut Typed) -> Vec<FloorDraft> {
     floors
 }
 
+/// The voucher terms in `form`; none where no venue was chosen.
+fn batch(form: &mut Typed) -> Option<BatchDraft> {
+    if form.value("venue").is_empty() {
+        return None;
+    }
+    let (face_cents, price_cents) = (cents(form, "face"), cents(form, "price"));
+    let companions = optional_number(form, "companions", "同行人数", "how many companions");
+    Some(BatchDraft {
+        venue: form.value("venue").to_owned(),
+        face_cents,
+        price_cents,
+        weekdays: form.values("weekday").filter_map(|day| day.parse().ok()).collect(),
+        closed: voucher::batch::dates(form.value("closed")),
+        companions: companions.unwrap_or(0),
+    })
+}
+
+/// Adds the voucher terms of an offer to its form.
+pub(super) fn add_batch(form: &mut Typed, terms: &BatchDraft) {
+    form.add("venue", terms.venue.clone());
+    form.add("face", yuan(terms.face_cents));
+    form.add("price", yuan(terms.price_cents));
+    form.add("companions", terms.companions.to_string());
+    form.add("closed", terms.closed.join("\n"));
+    for day in &terms.weekdays {
+        form.add("weekday", day.to_string());
+    }
+}
+
 /// Puts each fault beside the field that it is about.
 pub(super) fn blame(form: &mut Typed, faults: Vec<Refused>) {
     for refused in faults {
@@ -211,7 +242,9 @@ pub(super) fn blame(form: &mut Typed, faults: Vec<Refused>) {
             "guests_over_limit" => "guests_max",
             "accept_ms" => "accept",
             "hold_ms" => "hold",
-            "contribution_cents" => "contribution",
+            "contribution_cents" | "contribution_over_price" => "contribution",
+            "face_cents" => "face",
+            "price_cents" | "price_over_face" => "price",
             code => code,
         };
         form.blame(field, refused);
@@ -253,13 +286,10 @@ fn optional_number(form: &mut Typed, field: &str, zh: &str, en: &str) -> Option<
     number
 }
 
-/// The contribution in cents, typed in yuan with at most two decimals; nothing is nought.
-fn cents(form: &mut Typed) -> i64 {
-    form.cents("contribution").unwrap_or_else(|| {
-        form.blame(
-            "contribution",
-            missing("金额，例如 10 或 10.50", "an amount, such as 10 or 10.50"),
-        );
+/// An amount in cents, typed in yuan with at most two decimals; nothing is nought.
+fn cents(form: &mut Typed, field: &str) -> i64 {
+    form.cents(field).unwrap_or_else(|| {
+        form.blame(field, missing("金额，例如 10 或 10.50", "an amount, such as 10 or 10.50"));
         0
     })
 }

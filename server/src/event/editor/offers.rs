@@ -13,6 +13,7 @@ use crate::{
     draw,
     error::{Error, Result},
     event::{Event, Offer, queries},
+    voucher::{self, Venue, batch::Shares, yuan},
     web::{Frame, access::Staff, form::Typed, page},
 };
 
@@ -25,6 +26,8 @@ struct OfferPage {
     /// None for a new one.
     offer: Option<Offer>,
     unions: Vec<Union>,
+    /// Where vouchers may be good; of no account for other events.
+    venues: Vec<Venue>,
     done: Done,
     tab: &'static str,
 }
@@ -65,7 +68,35 @@ impl OfferPage {
             .collect();
         // What is chosen is seen without looking for it.
         unions.sort_by_key(|union| !union.chosen && union.floor.is_empty());
-        Ok(Self { frame, form, event, offer, unions, done: Done::default(), tab: "edit" })
+        let venues = if event.kind == "voucher" { voucher::venues(tx).await? } else { Vec::new() };
+        Ok(Self { frame, form, event, offer, unions, venues, done: Done::default(), tab: "edit" })
+    }
+
+    /// The days of the week, for boxes to tick: all are ticked where none was chosen yet.
+    fn weekdays(&self) -> Vec<(u8, String, bool)> {
+        let all = self.form.values("weekday").next().is_none();
+        let day = |day: u8| {
+            let name = admission::say::weekdays(1 << (day - 1), self.frame.lang);
+            (day, name, all || self.form.has("weekday", &day.to_string()))
+        };
+        (1..=7).map(day).collect()
+    }
+
+    /// Who bears the price of a voucher, once it is known.
+    fn shares(&self) -> Option<String> {
+        let offer = self.offer.as_ref().filter(|offer| offer.venue_id.is_some())?;
+        let cents =
+            |field| (self.form.value(field).parse::<f64>().unwrap_or(0.0) * 100.0).round() as i64;
+        let shares =
+            Shares::of(cents("face"), cents("price"), offer.contribution_cents, offer.uses);
+        let (member, union, venue) =
+            (yuan(shares.member_cents), yuan(shares.union_cents), yuan(shares.venue_cents));
+        Some(self.frame.say(
+            format!("每张券：会员 {member} 元，工会 {union} 元，场馆让利 {venue} 元。"),
+            format!(
+                "Of each voucher: member {member}, union {union}, venue lets off {venue} yuan."
+            ),
+        ))
     }
 
     /// How far the quota can go down.
@@ -110,7 +141,16 @@ pub(super) async fn create(
     drop(tx);
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let id = queries::add_offer(&mut tx, &event.id, &draft, now).await?;
+    let id = match queries::add_offer(&mut tx, &event.id, &draft, now).await {
+        Ok(id) => id,
+        Err(Error::Invalid(fault)) => {
+            tx.rollback().await?;
+            draft::blame(&mut form, vec![fault]);
+            let mut tx = app.db.read().await?;
+            return Ok(refused(page(&OfferPage::read(&mut tx, frame, event, None, form).await?)?));
+        }
+        Err(error) => return Err(error),
+    };
     draw::commit(&mut tx, &app.keys, &event.id, now).await?;
     audit::record(&mut tx, &staff, "offer.create", &id, "", now).await?;
     saved(&app, tx, &event).await
@@ -126,7 +166,11 @@ pub(super) async fn edit(
     let (event, offer) = read(&mut tx, &event, &offer).await?;
     let unions = queries::offer_unions(&mut tx, &offer.id).await?;
     let floors = draw::queries::floor_ids(&mut tx, &offer.id).await?;
-    let form = draft::form_of_offer(&event, &offer, &unions, &floors);
+    let mut form = draft::form_of_offer(&event, &offer, &unions, &floors);
+    if let Some(batch) = voucher::batch::of_offer(&mut tx, &offer.id).await? {
+        let days = offer.terms().days;
+        draft::add_batch(&mut form, &voucher::BatchDraft::of(&batch, days.as_ref()));
+    }
     page(&OfferPage::read(&mut tx, frame, event, Some(offer), form).await?)
 }
 

@@ -85,7 +85,7 @@ pub async fn close(app: &App, token: &str) -> Result<()> {
 }
 
 /// Who holds `token`; [`Caller::Nobody`] when the session is over.
-pub(super) async fn caller(app: &App, token: &str) -> Result<Caller> {
+pub(crate) async fn caller(app: &App, token: &str) -> Result<Caller> {
     let (now, hash) = (app.clock.now(), hash(token));
     let Some(row) = app.sessions.row(&hash).await? else { return Ok(Caller::Nobody) };
     let idle = row.staff_id.is_some() && now.since(Millis(row.seen_ms)) > STAFF_IDLE_MS;

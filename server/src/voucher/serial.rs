@@ -1,0 +1,73 @@
+//! A voucher's serial: the first ten characters of its ticket's number, 50 random bits. It is printed below the code,
+//! typed where a code does not scan, and stands on statements. It is computed, not kept.
+
+use admission::ticket;
+
+use crate::{
+    App,
+    booking::{self, Ticket},
+    db::Tx,
+    error::{Error, Result},
+    fetch,
+    people::import::text,
+};
+
+/// Characters of a serial.
+const CHARS: usize = 10;
+
+/// The serial of a ticket: `ABCDE-23456`.
+pub(crate) fn of(ticket_id: &str) -> String {
+    match (ticket_id.get(..CHARS / 2), ticket_id.get(CHARS / 2..CHARS)) {
+        (Some(first), Some(second)) => format!("{first}-{second}"),
+        _ => ticket_id.to_owned(),
+    }
+}
+
+/// The voucher of a code that was scanned, or a serial that was typed. Gives the code's reissue number too: a code that was
+/// replaced says so.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none, or the code is not signed by us.
+pub(crate) async fn read(app: &App, tx: &mut Tx, said: &str) -> Result<(Ticket, Option<u8>)> {
+    let plain = plain(said);
+    if ticket::looks_like_code(&plain) {
+        let fact = ticket::verify(&plain, &app.keys.trusted()).map_err(|_| Error::NotFound)?;
+        let ticket = booking::queries::ticket(tx, &fact.id.to_string()).await?;
+        return Ok((ticket, Some(fact.reissue)));
+    }
+    // What looks alike is one letter: a number has no 0, 1 or 8.
+    let plain = plain.replace('0', "O").replace('1', "I").replace('8', "B");
+    let start = plain.get(..CHARS).ok_or(Error::NotFound)?;
+    let ids: Vec<(String,)> = fetch!(
+        tx,
+        fetch_all,
+        "select t.id from batch b join ticket t on t.event_id = b.event_id and t.offer_id = b.offer_id
+         where substr(t.id, 1, 10) = $1",
+        start,
+    )?;
+    let mut fits = ids.into_iter().map(|(id,)| id).filter(|id| id.starts_with(&plain));
+    match (fits.next(), fits.next()) {
+        (Some(id), None) => Ok((booking::queries::ticket(tx, &id).await?, None)),
+        _ => Err(Error::NotFound),
+    }
+}
+
+/// Letters and digits, as they stand in codes.
+pub(super) fn plain(said: &str) -> String {
+    text::unspaced(said)
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_uppercase())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_is_ten_characters_in_two_groups_however_it_is_typed() {
+        assert_eq!(of("ABCDE23456FGHIJ72345"), "ABCDE-23456");
+        assert_eq!(plain(" abcde－２３４５６ "), "ABCDE23456");
+    }
+}
