@@ -499,6 +499,8 @@ cells! {
     &'a Vec<u8> => |bytes| Self::Bytes(Some(Cow::Borrowed(bytes))),
 }
 
+/// What is put behind this is a list, in which something is looked for.
+const IN_LIST: &str = "in (";
 /// Rows of one SQLite statement at most; a power of two.
 const ROWS_AT_ONCE: usize = 128;
 
@@ -574,7 +576,7 @@ fn sqlite_rows<const N: usize>(
     rows: &mut &[[Cell<'_>; N]],
     tail: &str,
 ) -> (String, SqliteArguments) {
-    let is_list = sql.ends_with("in (");
+    let is_list = sql.ends_with(IN_LIST);
     let next = if is_list { rows.len().next_power_of_two() } else { 1 << rows.len().ilog2() };
     let count = next.min(ROWS_AT_ONCE);
     let (now, later) = rows.split_at(count.min(rows.len()));
@@ -602,8 +604,15 @@ fn postgres_rows<const N: usize>(
     tail: &str,
 ) -> (String, PgArguments) {
     let each = |prefix: &str| (1..=N).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>().join(",");
-    let (parameters, names) = (each("$"), each("column"));
-    let text = format!("{sql}select * from unnest({parameters}) as rows_({names}){tail}");
+    let text = match sql.strip_suffix(IN_LIST) {
+        // Of a table without statistics the planner believes that next to nothing is left after the other conditions,
+        // and would compare each row with each of a list of rows. In an array it looks each up.
+        Some(sql) if N == 1 => format!("{sql}= any($1{tail}"),
+        _ => {
+            let (parameters, names) = (each("$"), each("column"));
+            format!("{sql}select * from unnest({parameters}) as rows_({names}){tail}")
+        }
+    };
     let mut arguments = PgArguments::default();
     for column in 0..N {
         let cells = rows.iter().map(|row| &row[column]);

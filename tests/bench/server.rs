@@ -26,6 +26,8 @@ const ROUNDS: usize = 3;
 /// Each member books each offer once; so many that nobody books twice within a round.
 const OFFERS: usize = 3;
 const KIOSKS: u8 = 4;
+/// So many that no ticket is asked about twice within a round.
+const CHECKS: usize = 50_000;
 const UPLOADS: usize = 20;
 
 /// What the design asks of an engine: a share of the no-op route's answers per second.
@@ -75,6 +77,8 @@ pub(crate) async fn measure(
         kiosks.push(world.signer(&event, n).await?);
     }
 
+    let tickets = world.tickets(&event, u32::try_from(ROUNDS * CHECKS)?).await?;
+    let mut tickets = tickets.chunks(CHECKS);
     let (mut idles, mut booked, mut checked) = (Vec::new(), Vec::new(), Vec::new());
     let mut places = 0;
     for offers in open.chunks(OFFERS) {
@@ -91,7 +95,8 @@ pub(crate) async fn measure(
         let per_second = confirmed as f64 / seen.seconds;
         booked.push(Round { per_second, share: beside(per_second), seen });
 
-        let checks = checks(world, &kiosks, offers, &mut places).await?;
+        let tickets = tickets.next().expect("some for each round");
+        let checks = checks(&kiosks, tickets, &mut places)?;
         let before = world.count("select count(*) from scan").await?;
         let seen = load::play(&world.urls, &checks, SECONDS, folder).await?;
         let counted = world.count("select count(*) from scan").await? - before;
@@ -144,30 +149,24 @@ fn bookings_of(members: &[String], offer: &str) -> Vec<Post> {
     posts.collect()
 }
 
-/// Every ticket of these offers, asked about once, by several kiosks in turn. `places` counts on in their journals.
-async fn checks(
-    world: &World,
+/// Each of these tickets, asked about once, by several kiosks in turn. `places` counts on in their journals.
+fn checks(
     kiosks: &[Signer],
-    offers: &[String],
+    tickets: &[(TicketId, String)],
     places: &mut u64,
 ) -> anyhow::Result<Vec<Post>> {
-    let mut tx = world.db.read().await?;
     let mut posts = Vec::new();
-    for offer in offers {
-        let tickets: Vec<(String,)> =
-            fetch!(tx, fetch_all, "select id from ticket where offer_id = $1 order by id", offer)?;
-        for (ticket,) in tickets {
-            *places += 1;
-            let kiosk = &kiosks[usize::try_from(*places)? % kiosks.len()];
-            let check = Check {
-                seq: *places,
-                ticket: Some((ticket.parse::<TicketId>()?, 0)),
-                card: None,
-                medium: Medium::Code,
-                at: SystemClock.now(),
-            };
-            posts.push(kiosk.post("/api/v1/kiosk/check", serde_json::to_string(&check)?));
-        }
+    for (ticket, _) in tickets {
+        *places += 1;
+        let kiosk = &kiosks[usize::try_from(*places)? % kiosks.len()];
+        let check = Check {
+            seq: *places,
+            ticket: Some((*ticket, 0)),
+            card: None,
+            medium: Medium::Code,
+            at: SystemClock.now(),
+        };
+        posts.push(kiosk.post("/api/v1/kiosk/check", serde_json::to_string(&check)?));
     }
     Ok(posts)
 }

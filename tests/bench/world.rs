@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 use turnout_server::{
     SystemClock,
     db::{Db, new_id},
-    execute, fetch,
+    execute, execute_rows, fetch,
     keys::Keys,
     staff,
     web::{
@@ -31,6 +31,8 @@ use turnout_server::{
 use crate::load::Post;
 
 const HOUR: i64 = 3_600_000;
+/// Rows of one statement.
+const ROWS: usize = 1_000;
 
 /// Servers of its own, on one database.
 pub(crate) struct World {
@@ -202,7 +204,7 @@ impl World {
             &event.id,
         )?;
         let issuer = self.keys.issuer();
-        let mut tickets = Vec::new();
+        let mut facts = Vec::new();
         for (n, revision) in (0..count).zip(first..) {
             let mut id = [7; 12];
             id[..4].copy_from_slice(&n.to_be_bytes());
@@ -215,22 +217,29 @@ impl World {
                 valid_to: now.plus(8 * HOUR),
                 reissue: 0,
             };
-            execute!(
+            facts.push((fact, revision));
+        }
+        for facts in facts.chunks(ROWS) {
+            execute_rows!(
                 tx,
                 "insert into ticket (id, event_id, offer_id, booking_id, holder, holder_search, state, key_id,
-                                     valid_from_ms, valid_to_ms, created_ms, revision)
-                 values ($1, $2, $3, $4, '王小明', '王小明', 'valid', $5, $6, $7, $8, $9)",
-                fact.id.to_string(),
-                &event.id,
-                &event.offers[0],
-                &booking,
-                i64::from(issuer.id),
-                fact.valid_from.0,
-                fact.valid_to.0,
-                now.0,
-                revision,
+                                     valid_from_ms, valid_to_ms, created_ms, revision) ",
+                facts,
+                |(fact, revision)| [
+                    fact.id.to_string(),
+                    &event.id,
+                    &event.offers[0],
+                    &booking,
+                    "王小明",
+                    "王小明",
+                    "valid",
+                    i64::from(issuer.id),
+                    fact.valid_from.0,
+                    fact.valid_to.0,
+                    now.0,
+                    *revision,
+                ],
             )?;
-            tickets.push((fact.id, fact.sign(issuer)));
         }
         execute!(
             tx,
@@ -239,7 +248,7 @@ impl World {
             i64::from(count)
         )?;
         tx.commit().await?;
-        Ok(tickets)
+        Ok(facts.into_iter().map(|(fact, _)| (fact.id, fact.sign(issuer))).collect())
     }
 
     /// What one query counts in the database.

@@ -26,7 +26,7 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     event::{self, Event},
-    execute_rows, fetch_rows, goods,
+    execute_rows, goods,
     kiosk::{self, Kiosk},
     ledger::Ledger,
     live::Live,
@@ -336,18 +336,15 @@ pub(crate) fn decided(ticket: &Ticket) -> Result<decide::Ticket> {
 /// Uses of each ticket, apart from what only a check claimed for the kiosk that asks: it knows itself what it did, and a
 /// retry is recognised before any rule.
 async fn histories(tx: &mut Tx, cases: &[Case<'_>]) -> Result<HashMap<String, Vec<Use>>> {
-    let asked = cases.iter().flat_map(|case| {
-        case.found.tickets().iter().map(|ticket| (ticket.id.as_str(), case.asked))
+    let asked: HashMap<&str, &Asked> = cases
+        .iter()
+        .flat_map(|case| case.found.tickets().iter().map(|ticket| (ticket.id.as_str(), case.asked)))
+        .collect();
+    let mut rows = record::counted(tx, asked.keys().copied()).await?;
+    rows.retain(|row| {
+        let asked = asked[row.ticket_id.as_str()];
+        row.kiosk_id.as_deref() != Some(&asked.kiosk_id)
+            || (row.seq != Some(asked.seq) && !row.provisional)
     });
-    let rows: Vec<Counted> = fetch_rows!(
-        tx,
-        "select s.ticket_id, s.true_ms, s.station, s.station_kind from (",
-        asked,
-        |(ticket_id, asked)| [ticket_id, &asked.kiosk_id, asked.seq],
-        ") v join scan s on s.ticket_id = v.column1
-         where s.verdict = 'admitted' and s.undone_ms is null
-           and (s.kiosk_id is null or s.kiosk_id <> v.column2 or (s.seq <> v.column3 and not s.provisional))
-         order by s.true_ms, s.id",
-    )?;
     Ok(Counted::by_ticket(rows))
 }

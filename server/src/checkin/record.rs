@@ -29,7 +29,12 @@ pub(crate) struct Recorded<'a> {
 /// A use of a ticket as its scan says it.
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Counted {
-    ticket_id: String,
+    pub(super) ticket_id: String,
+    pub(super) kiosk_id: Option<String>,
+    /// Its place in the kiosk's journal.
+    pub(super) seq: Option<i64>,
+    /// Only a check has counted it.
+    pub(super) provisional: bool,
     true_ms: i64,
     station: String,
     station_kind: String,
@@ -423,7 +428,7 @@ impl Sum {
 /// Computes uses and first admission of each of these different tickets from its scans; the event's counter is held
 /// already. Each ticket of which they changed takes a revision, so that the kiosks hear of it.
 pub(crate) async fn recount(tx: &mut Tx, event_id: &str, tickets: &[&str]) -> Result<()> {
-    let mut uses = uses_of(tx, tickets).await?;
+    let mut uses = Counted::by_ticket(counted(tx, tickets.iter().copied()).await?);
     let before: Vec<Sum> = fetch_rows!(
         tx,
         "select id, used_ms, used_station, history from ticket where id in (",
@@ -463,14 +468,17 @@ pub(crate) async fn recount(tx: &mut Tx, event_id: &str, tickets: &[&str]) -> Re
     Ok(())
 }
 
-async fn uses_of(tx: &mut Tx, tickets: &[&str]) -> Result<HashMap<String, Vec<Use>>> {
-    let rows: Vec<Counted> = fetch_rows!(
+/// The uses of these tickets that count, the first ones first.
+pub(super) async fn counted<'a>(
+    tx: &mut Tx,
+    tickets: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<Counted>> {
+    Ok(fetch_rows!(
         tx,
-        "select ticket_id, true_ms, station, station_kind from scan
+        "select ticket_id, kiosk_id, seq, provisional, true_ms, station, station_kind from scan
          where verdict = 'admitted' and undone_ms is null and ticket_id in (",
         tickets,
-        |id| [*id],
+        |id| [id],
         ") order by true_ms, id",
-    )?;
-    Ok(Counted::by_ticket(rows))
+    )?)
 }
