@@ -176,12 +176,13 @@ impl World {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let doors = 2 + random.index(4);
         let names: Vec<String> = (0..doors).map(|at| format!("door{at}")).collect();
-        let holders: Vec<Holder> = (1..=TICKETS).map(|id| holder(id)).collect();
+        let holders: Vec<Holder> = (1..=TICKETS).map(holder).collect();
         let row = |holder: &Holder| TicketRow {
             fact: holder.fact,
             state: TicketState::Valid,
             person: None,
             holder: "王*明".into(),
+            place: None,
             uses: Vec::new(),
             revision: 0,
         };
@@ -401,6 +402,7 @@ impl World {
             lease_until: MORNING.plus(10 * DAY),
             allotments: Vec::new(),
             room: None,
+            venue: None,
             peers: others.map(|(_, kiosk)| peer(kiosk)).collect(),
         }
     }

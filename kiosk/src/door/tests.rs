@@ -594,9 +594,9 @@ fn what_another_door_told_is_refused_here_and_the_server_which_may_not_know_is_n
     assert_eq!(shown.outcome, Outcome::Decided(refused, None));
     assert_eq!(rig.asked, 0);
     // A voucher of several uses: the server is asked, and does not know of the one at the other counter.
-    let terms = Terms { uses: 2, reentry: false };
+    let terms = Terms { uses: 2, ..Terms::ONCE };
     let counter = |uses: Vec<Use>| {
-        let mut rig = Rig::new().with(row(1)).at(StationKind::Counter, terms);
+        let mut rig = Rig::new().with(row(1)).at(StationKind::Counter, terms.clone());
         rig = rig.online(Verdict::Admitted, Some(row(1)));
         rig.server.as_mut().expect("it answers").uses = uses;
         let told = Use { kind: StationKind::Counter, ..used("西边") };
