@@ -3,7 +3,7 @@
 //! An event hands out goods once it has a row in `goods`. Each pick-up point has an offer of its own: who books chooses
 //! the point and the hours. **A hand-out is a scan at a counter** (a kiosk's, or one that staff make on a phone); the
 //! stock of a point is what was brought there less what was scanned there, computed each time, so there is no second
-//! truth to keep in step. In reading order: [`stock`] (the figures), `rules` (who may have one here), `hand_out` (staff's
+//! truth to keep in step. In reading order: `stock` (the figures), `rules` (who may have one here), `hand_out` (staff's
 //! phone), `batch` (units collected by a delegate), `leftover`, and the pages.
 
 mod batch;

@@ -1,7 +1,7 @@
 //! Vouchers: what partner venues give to members, and what the federation owes them for it.
 //!
 //! A campaign is an event of kind `voucher`; a batch is one of its offers, with a venue, days and money beside it
-//! ([`batch`]); a voucher is a ticket of it; a redemption is a scan at a counter. In reading order: [`venue`] (who the
+//! ([`batch`]); a voucher is a ticket of it; a redemption is a scan at a counter. In reading order: `venue` (who the
 //! partners are), [`batch`] (what is handed out), `state` (what a voucher is worth now), `staff`, `counter` and
 //! `redeem` (a venue's way in, its page, and what it does), `settlement` (what is owed), `lookup` (disputes), `benefit` and
 //! `member_code` (what members get without a voucher).
