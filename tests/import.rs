@@ -32,9 +32,10 @@ impl Said {
     }
 }
 
-/// Runs `turnout-server import` on the test's own database, saying all it can say.
+/// Runs `turnout-server import` on the test's own database, saying all it can say; but for mio, which prints addresses in
+/// memory as decimal numbers: one in ten has a valid check digit.
 fn import(app: &TestApp, kind: &str, file: &Path, arguments: &[&str]) -> Said {
-    import_logging(app, "trace", kind, file, arguments)
+    import_logging(app, "trace,mio=off", kind, file, arguments)
 }
 
 fn import_logging(app: &TestApp, log: &str, kind: &str, file: &Path, arguments: &[&str]) -> Said {

@@ -115,13 +115,10 @@ impl World {
         let (over, kills) = (Notify::new(), AtomicUsize::new(0));
         let mut fates = random.fork();
         let killing = async {
-            while timeout(
-                Duration::from_millis(LIFE_MS / 2 + fates.below(LIFE_MS)),
-                over.notified(),
-            )
-            .await
-            .is_err()
-            {
+            // The first one dies soon, or a quick machine would be done before.
+            let mut life_ms = fates.below(LIFE_MS / 10);
+            while timeout(Duration::from_millis(life_ms), over.notified()).await.is_err() {
+                life_ms = LIFE_MS / 2 + fates.below(LIFE_MS);
                 let victim = &self.servers[fates.index(self.servers.len())];
                 victim.kill().await;
                 victim.start_again().await;

@@ -27,10 +27,9 @@ struct Service {
 impl Service {
     /// Starts it, with its reader's list in `folder`.
     async fn start(folder: &Path) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|probe| probe.local_addr())
-            .expect("a port")
-            .port();
+        // Below those that the system gives to others: it is free from here until the driver takes it.
+        let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let port = (20_000..30_000).find(is_free).expect("a port");
         let list = folder.join("readers");
         std::fs::create_dir_all(&list).expect("folder");
         let driver = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
