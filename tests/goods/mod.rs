@@ -162,6 +162,8 @@ on_both! {
         assert_eq!(kiosk.check(&ticket).await.reason(), Some(Reason::AlreadyUsed));
         let found = hand_out.phone(&app, &west, &[("act", "look"), ("card", "小明")]).await.page(200);
         assert!(found.contains("已经领过"), "{found}");
+        let shown = page(&app, &format!("/events/{}", hand_out.event), &member.token).await;
+        assert!(shown.contains(&format!("/events/{}/goods", hand_out.event)), "the event leads there: {shown}");
         let mine = page(&app, &format!("/events/{}/goods", hand_out.event), &member.token).await;
         assert!(mine.contains("已领 1 份"), "{mine}");
         sound(&app).await;

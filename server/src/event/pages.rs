@@ -19,6 +19,7 @@ use crate::{
     booking::{self, Booking, shelf::Shelved},
     db::{Tx, new_id},
     error::{Error, Refused, Result},
+    goods,
     no_show::{self, rules::Rule},
     web::{Frame, access::Caller, page},
 };
@@ -121,7 +122,11 @@ impl Card {
                 words("有人取消会重新放出", "Cancelled places come back"),
             )
         } else if offers.iter().any(Offer::is_for_entrants) {
-            ("info", words("参赛名单和对阵", "Entries and draw"), String::new())
+            let (zh, en) = match event.kind.as_str() {
+                "contest" => ("参赛名单和对阵", "Entries and draw"),
+                _ => ("按单位发放", "By units"),
+            };
+            ("info", words(zh, en), String::new())
         } else if offers.is_empty() {
             ("mute", words("不用报名", "No booking needed"), String::new())
         } else {
@@ -150,6 +155,8 @@ struct EventPage {
     typed: Vec<String>,
     /// What follows from staying away, where it is counted.
     no_shows: Rule,
+    /// Whether goods are handed out at pick-up points.
+    hands_out: bool,
 }
 
 /// An offer, and what its reader can do about it.
@@ -313,7 +320,9 @@ async fn read(app: &App, mut frame: Frame, id: &str) -> Result<EventPage> {
     }
     let key = new_id(frame.now);
     let no_shows = no_show::queries::rule(&mut tx).await?;
-    Ok(EventPage { frame, event, offers, refusal: None, key, typed: Vec::new(), no_shows })
+    let hands_out = goods::queries::goods(&mut tx, id).await?.is_some();
+    let (refusal, typed) = (None, Vec::new());
+    Ok(EventPage { frame, event, offers, refusal, key, typed, no_shows, hands_out })
 }
 
 async fn choice(tx: &mut Tx, frame: &Frame, event: &Event, offer: &Offer) -> Result<Choice> {
