@@ -72,7 +72,7 @@ impl CostsPage {
     }
 
     fn sum(&self) -> String {
-        yuan(self.costs.iter().map(|cost| cost.cents).sum())
+        yuan(self.costs.iter().map(|cost| cost.cents).sum::<i64>())
     }
 }
 

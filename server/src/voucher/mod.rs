@@ -80,13 +80,3 @@ pub(crate) async fn venue_of_station(
     )?;
     Ok(row.map(|(id,)| id))
 }
-
-/// Money as people write it: 35 or 35.50.
-pub(crate) fn yuan(cents: impl std::borrow::Borrow<i64>) -> String {
-    let cents: i64 = *cents.borrow();
-    let (sign, cents) = (if cents < 0 { "-" } else { "" }, cents.unsigned_abs());
-    match (cents / 100, cents % 100) {
-        (yuan, 0) => format!("{sign}{yuan}"),
-        (yuan, rest) => format!("{sign}{yuan}.{rest:02}"),
-    }
-}

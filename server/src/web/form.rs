@@ -1,5 +1,7 @@
 //! What was typed into a form, kept as it was typed, and what is wrong with it: a form never loses what was typed.
 
+use std::borrow::Borrow;
+
 use admission::Millis;
 use axum::{
     Form,
@@ -115,8 +117,9 @@ impl Typed {
 }
 
 /// An amount in yuan, without decimals that say nothing: 18, 18.50.
-pub(crate) fn yuan(cents: i64) -> String {
-    let (sign, cents) = if cents < 0 { ("-", -cents) } else { ("", cents) };
+pub(crate) fn yuan(cents: impl Borrow<i64>) -> String {
+    let cents: i64 = *cents.borrow();
+    let (sign, cents) = (if cents < 0 { "-" } else { "" }, cents.unsigned_abs());
     match (cents / 100, cents % 100) {
         (yuan, 0) => format!("{sign}{yuan}"),
         (yuan, rest) => format!("{sign}{yuan}.{rest:02}"),

@@ -13,8 +13,13 @@ use crate::{
     draw,
     error::{Error, Result},
     event::{Event, Offer, queries},
-    voucher::{self, Venue, batch::Shares, yuan},
-    web::{Frame, access::Staff, form::Typed, page},
+    voucher::{self, Venue, batch::Shares},
+    web::{
+        Frame,
+        access::Staff,
+        form::{Typed, yuan},
+        page,
+    },
 };
 
 #[derive(Template)]

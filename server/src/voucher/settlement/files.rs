@@ -6,8 +6,8 @@ use super::{Entry, Kind, Mark, Statement};
 use crate::{
     checkin::sheet::{Cell, Sheet},
     pdf::{Align, Column, Pdf},
-    voucher::{serial, venue::Venue, yuan},
-    web::{Frame, frame::zone},
+    voucher::{serial, venue::Venue},
+    web::{Frame, form::yuan, frame::zone},
 };
 
 /// What a line is, in words.
