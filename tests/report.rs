@@ -23,7 +23,7 @@ async fn held(app: &TestApp, kind: &str, theme: Option<&str>, title: &str) -> (S
 }
 
 /// The cells of the row that begins with `what`, in the table under that heading.
-fn row(shown: &str, heading: &str, what: &str) -> Vec<String> {
+pub(crate) fn row(shown: &str, heading: &str, what: &str) -> Vec<String> {
     let table = shown.split(&format!("<h2>{heading}</h2>")).nth(1).expect(heading);
     let table = table.split("</table>").next().expect("a table");
     let row = table.split("<tr>").find(|row| row.contains(&format!(">{what}<"))).expect(what);

@@ -1,5 +1,6 @@
-// A venue's page: reads vouchers by the camera or from a photograph, redeems them, keeps on the phone what was redeemed
-// without a network until the server has judged it. Without this module the page is plain forms.
+// A venue's page: reads vouchers by the camera or from a photograph and redeems them. Without a network it judges by the
+// list it has of the venue's vouchers, and keeps what was redeemed until the server has judged it too. Without this module
+// the page is plain forms.
 
 const look = document.querySelector("#look");
 const said = document.querySelector("#said");
@@ -69,9 +70,10 @@ look.addEventListener("submit", async (event) => {
   }
   const found = document.querySelector("#found");
   found.textContent = "";
-  found.append(document.querySelector("#away").content.cloneNode(true));
-  found.querySelector("#note").addEventListener("click", () => {
-    note(made(), text);
+  found.append(await judged(text));
+  const button = found.querySelector("#note");
+  if (button) button.addEventListener("click", () => {
+    note(made(), text, button.dataset.of);
     found.textContent = "";
   });
 });
@@ -89,23 +91,105 @@ document.addEventListener("submit", async (event) => {
     return;
   }
   // It may have arrived: under the same id it is the same redemption.
-  note(id, text);
+  note(id, text, await printOf(text));
   document.querySelector("#found").textContent = "";
 });
 
-function note(id, text) {
-  keep([...waiting(), { id, said: text, at_ms: Date.now() }]);
+function note(id, text, of) {
+  keep([...waiting(), { id, said: text, at_ms: Date.now(), of }]);
   said.value = "";
   say(`${waiting().length} ${sign.dataset.waiting}`, "info");
   send();
 }
+
+// ---------------------------------------------------------------- without a network
+
+const LIST = "venue-vouchers";
+const TOLERANCE = 120000; // As a door's clock has it.
+
+// The list of the venue's vouchers, as fingerprints: on the phone it names nobody.
+async function renew() {
+  const answer = await fetch("/api/v1/venue/vouchers", { headers: { accept: "application/json" } }).catch(() => null);
+  if (answer && answer.status === 403) localStorage.removeItem(LIST);
+  if (!answer || !answer.ok) return;
+  const list = await answer.json();
+  list.skew = list.at_ms - Date.now();
+  try { localStorage.setItem(LIST, JSON.stringify(list)); } catch (full) { localStorage.removeItem(LIST); }
+}
+
+const plain = (text) => text.normalize("NFKC").toUpperCase().replace(/[^A-Z0-9]/g, "");
+const isCode = (said) => said.startsWith("T1") && said.length >= 150;
+
+async function fingerprint(text) {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return Array.from(hash.slice(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// The voucher on the list that a code or a serial names.
+async function listed(text) {
+  const list = JSON.parse(localStorage.getItem(LIST) || "null");
+  if (!list || !crypto.subtle) return null;
+  const said = plain(text);
+  const name = isCode(said) ? "code" : "serial";
+  const looked = await fingerprint(name === "code" ? said.slice(0, 150) : said.replace(/0/g, "O").replace(/1/g, "I").replace(/8/g, "B"));
+  return { list, voucher: list.vouchers.find((voucher) => voucher[name] === looked) };
+}
+
+async function printOf(text) {
+  const found = await listed(text);
+  return found && found.voucher ? found.voucher.serial : undefined;
+}
+
+const inBeijing = (ms) => new Date(ms + 8 * 3600000).toISOString();
+
+// What can be said of a voucher without the server, as a part of the page.
+async function judged(text) {
+  const part = document.querySelector("#away").content.cloneNode(true);
+  const found = await listed(text);
+  if (!found) return part;
+  const { list, voucher } = found;
+  const tell = (word, look, fill) => {
+    const said = part.querySelector(`[data-word=${word}]`);
+    part.querySelector("strong").textContent = said.dataset.what;
+    part.querySelector("p").textContent = said.dataset.then.replace("{}", fill || inBeijing(list.at_ms).slice(5, 16).replace("T", " "));
+    part.querySelector(".notice").className = `notice ${look}`;
+    if (word !== "unknown" && word !== "good") part.querySelector(".act").remove();
+  };
+  if (!voucher) tell("unknown", "warn");
+  else {
+    const batch = list.batches[voucher.batch];
+    const now = Date.now() + list.skew;
+    const today = inBeijing(now).slice(0, 10);
+    const left = voucher.left - waiting().filter(({ of }) => of === voucher.serial).length;
+    const next = batch.days && batch.days.find((day) => day > today);
+    if (left < 1) tell("used", "warn");
+    else if (now < voucher.from_ms - TOLERANCE) tell("early", "warn", inBeijing(voucher.from_ms).slice(0, 10));
+    else if (now >= voucher.to_ms + TOLERANCE) tell("late", "warn");
+    else if (batch.days && !batch.days.includes(today)) tell("closed", "warn", next || "—");
+    else {
+      tell("good", "ok");
+      const button = part.querySelector("#note");
+      button.dataset.of = voucher.serial;
+      button.textContent = button.dataset.good;
+      const facts = part.querySelector("dl");
+      facts.hidden = false;
+      facts.querySelector(".batch").textContent = batch.name;
+      facts.querySelector(".left").textContent = `${left} / ${batch.of}`;
+      facts.querySelector(".companions").textContent = batch.companions;
+    }
+  }
+  return part;
+}
+
+renew();
+setInterval(() => { if (document.visibilityState === "visible" && navigator.onLine) renew(); }, 60000);
 
 let sending = false;
 async function send() {
   const wishes = waiting().slice(0, 100);
   if (!wishes.length || sending) return;
   sending = true;
-  const redemptions = wishes.map((wish) => Object.assign({ age_ms: Math.max(0, Date.now() - wish.at_ms) }, wish));
+  const redemptions = wishes.map(({ id, said, at_ms }) => ({ id, said, at_ms, age_ms: Math.max(0, Date.now() - at_ms) }));
   let answer;
   try {
     answer = await fetch("/api/v1/venue/redemptions", {
@@ -126,6 +210,7 @@ async function send() {
     else say("", "ok");
     const page = await fetch("/venue").catch(() => null);
     if (page && page.ok && !page.redirected) await take(page, ["[data-live=done]"]);
+    await renew();
     if (waiting().length) send();
   } else {
     const shut = answer && (answer.status === 401 || answer.status === 403);

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::programs;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser window with a profile of its own.
 pub(crate) struct Browser {

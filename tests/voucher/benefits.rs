@@ -6,6 +6,7 @@ use turnout_server::{execute, fetch};
 use super::{Agent, DAY, agent, organizers, venue};
 use crate::{
     fair::page,
+    report::row,
     support::{TestApp, on_both},
 };
 
@@ -86,6 +87,9 @@ on_both! {
         assert_eq!(counted(&app, &springs).await, 2);
         let hub = organizers(&app, &format!("/admin/venues/{springs}")).await;
         assert!(hub.contains("2027-03-05") && hub.contains("2027-03-06"), "{hub}");
+        let report = organizers(&app, "/admin/report?year=2027").await;
+        assert_eq!(row(&report, "总表", "会员优惠")[2..4], ["没有记录", "3"], "how often, not who");
+        assert_eq!(row(&report, "合作场馆", "南宫温泉水世界")[4], "2");
     }
 
     async fn who_left_the_union_or_never_was_in_it_is_no_member(app) {

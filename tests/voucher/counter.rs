@@ -1,6 +1,7 @@
 //! A venue's page: looking, redeeming, taking back, and that nobody sees another venue's.
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use turnout_server::{fetch, staff, web::access::Role};
 
 use super::{DAY, agent, campaign, organizers, serial, venue, voucher};
@@ -171,6 +172,38 @@ on_both! {
         }
         let nonsense = app.http.post(format!("{}/api/v1/venue/codes", app.url)).header("cookie", &agent.cookie).body("no picture");
         assert_eq!(nonsense.send().await.expect("answer").status(), 422);
+    }
+
+    async fn the_list_a_phone_keeps_knows_what_is_good_and_names_nobody(app) {
+        let (springs, lake) = (venue(&app, "南宫温泉水世界").await, venue(&app, "青龙湖公园").await);
+        let (_, offer) = campaign(&app, &springs, |offer| offer["batch"]["weekdays"] = json!([1, 2, 3, 4, 5])).await;
+        let (kept, given_up) = (app.member("王小明").await, app.member("李小红").await);
+        let (ticket, code) = voucher(&app, &kept, &offer).await;
+        let booked = app.booked(&given_up, &offer).await;
+        let (here, there) = (agent(&app, &springs).await, agent(&app, &lake).await);
+        let (_, text) = here.get(&app, "/api/v1/venue/vouchers").await;
+        let list: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(list["vouchers"].as_array().expect("vouchers").len(), 2, "{text}");
+        for secret in ["王", &serial(&ticket)[..5], &ticket, &code, &kept.phone] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        let days = list["batches"][0]["days"].as_array().expect("days");
+        assert!(days[0] == "2027-03-05" && days[1] == "2027-03-08", "a Friday, and the Monday after: {days:?}");
+        let print = |text: &str| data_encoding::HEXLOWER.encode(&Sha256::digest(text))[..16].to_owned();
+        let of = |list: &serde_json::Value| {
+            let mut all = list["vouchers"].as_array().expect("vouchers").iter();
+            all.find(|voucher| voucher["code"] == print(&code).as_str()).cloned()
+        };
+        let mine = of(&list).expect("it is there");
+        assert_eq!((&mine["left"], &mine["serial"]), (&json!(2), &json!(print(&serial(&ticket).replace('-', "")))));
+
+        here.redeem(&app, "tap-00001", &code).await;
+        app.post(&format!("/api/v1/bookings/{}/cancellation", booked["id"].as_str().expect("id")), &given_up.token, json!({})).await.expect(200);
+        let list = serde_json::from_str(&here.get(&app, "/api/v1/venue/vouchers").await.1).expect("JSON");
+        assert_eq!(of(&list).expect("still there")["left"], 1);
+        assert_eq!(list["vouchers"].as_array().map(Vec::len), Some(1), "one was given up: {list}");
+        let (_, other) = there.get(&app, "/api/v1/venue/vouchers").await;
+        assert!(other.contains("\"vouchers\":[]"), "another venue sees its own only: {other}");
     }
 
     async fn an_account_of_the_role_venue_works_at_one_venue_and_can_be_sent_away(app) {

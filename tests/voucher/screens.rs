@@ -72,10 +72,19 @@ async fn a_voucher_from_the_members_phone_to_the_statement() {
     offline(&venue, true).await;
     venue.fill("#said", &serial).await;
     venue.click("#look .search button").await;
-    venue.sees("#found", "没有网络，还没核对").await;
+    venue.sees("#found", "可以使用").await;
+    venue.sees("#found .left", "1 / 2").await;
     venue.picture("venue-offline", &folder).await;
     venue.click("#note").await;
     venue.sees("#queue", "1 条待核实").await;
+    // The phone remembers what it took, and knows what was never issued.
+    venue.fill("#said", &serial).await;
+    venue.click("#look .search button").await;
+    venue.sees("#found", "已用完").await;
+    venue.fill("#said", "AAAAA-22222").await;
+    venue.click("#look .search button").await;
+    venue.sees("#found", "名单里没有这张券").await;
+    venue.picture("venue-offline-unknown", &folder).await;
     offline(&venue, false).await;
     venue.sees("[data-live=done] header", &format!("核销 {} 次", before + 2)).await;
     venue.fill("#said", &serial).await;

@@ -9,6 +9,7 @@ use turnout_server::{execute, fetch, web::access::Role};
 use super::{Agent, DAY, agent, campaign, organizers, serial, venue, voucher};
 use crate::{
     fair::{between, send},
+    report::row,
     support::{TestApp, on_both, random::Random},
 };
 
@@ -138,6 +139,11 @@ on_both! {
         let sheet = own_sheet(&app, &agent, "2027-03").await;
         assert_eq!(sheet[1][1], serial(&tickets[0].0));
         assert_eq!(sheet.iter().find(|row| row[1] == "合计").map(|row| row[7].as_str()), Some("6000"));
+
+        // The yearly report says what venues are owed: of the three, two were taken back; March's statement stands at 60.
+        let report = organizers(&app, "/admin/report?year=2027").await;
+        assert_eq!(row(&report, "合作场馆", "南宫温泉水世界"), ["南宫温泉水世界", "1", "60", "60", "0"]);
+        assert_eq!(row(&report, "总表", "福利券")[..5], ["福利券", "1", "1", "1", "60"]);
 
         // Somebody changes a line in the database: it shows.
         let mut tx = app.app.db.write().await.expect("write");

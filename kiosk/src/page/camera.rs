@@ -33,7 +33,8 @@ const FRAME_TIME: Duration = Duration::from_millis(25);
 const HANGS: Duration = Duration::from_secs(5);
 /// So many may hang before the camera is given up.
 const HANGING_MAX: usize = 3;
-/// What was not seen for so long has left the view, and may be scanned again.
+/// What frames have not shown for so long has left the view, and may be scanned again. Time without frames does not count: a
+/// busy machine that looks once in two seconds would take what is held still for something new.
 const LEAVES: Duration = Duration::from_millis(1_500);
 /// A code that is there but cannot be read (it moves, it reflects) is taken for the one before, for so long.
 const UNREAD_MAX: Duration = Duration::from_secs(10);
@@ -139,26 +140,29 @@ struct Held {
     code: [u8; 32],
     /// When it was read last.
     read: Instant,
-    /// When it was read last, or was probably there.
-    there: Instant,
+    /// The first frame since which it was neither read nor probably there.
+    gone: Option<Instant>,
 }
 
 impl InView {
     /// Takes in what a frame showed; the text that is to be scanned now.
     fn see(&mut self, seen: Seen, now: Instant) -> Option<Zeroizing<String>> {
         let unread = seen.near && seen.codes.is_empty();
-        self.held.retain(|held| now.duration_since(held.there) < LEAVES);
-        for held in &mut self.held {
-            if unread && now.duration_since(held.read) < UNREAD_MAX {
-                held.there = now;
+        let shown: Vec<_> = seen.codes.iter().map(|code| hash(&code.text)).collect();
+        self.held.retain_mut(|held| {
+            let unread = unread && now.duration_since(held.read) < UNREAD_MAX;
+            if unread || shown.contains(&held.code) {
+                held.gone = None;
+            } else {
+                held.gone = held.gone.or(Some(now));
             }
-        }
+            held.gone.is_none_or(|since| now.duration_since(since) < LEAVES)
+        });
         let mut new = Vec::new();
         let mut held_on = false;
-        for code in seen.codes {
-            let hash = hash(&code.text);
+        for (code, hash) in seen.codes.into_iter().zip(shown) {
             if let Some(held) = self.held.iter_mut().find(|held| held.code == hash) {
-                (held.read, held.there) = (now, now);
+                held.read = now;
                 held_on = true;
             } else {
                 new.push((hash, code));
@@ -172,7 +176,7 @@ impl InView {
         if held_on && unread_verdict || self.held.len() >= HELD_MAX {
             return None;
         }
-        self.held.push(Held { code: hash, read: now, there: now });
+        self.held.push(Held { code: hash, read: now, gone: None });
         self.scanned = Some(now);
         let Code { text, .. } = code;
         Some(text)
@@ -224,10 +228,23 @@ mod tests {
         for _ in 0..1_000 {
             assert_eq!(rig.shows(100, "T1A"), None);
         }
+        assert_eq!(rig.frame(100, &[], false), None);
         assert_eq!(rig.frame(1_000, &[], false), None);
         assert_eq!(rig.shows(400, "T1A"), None, "gone for a moment only");
+        assert_eq!(rig.frame(100, &[], false), None);
         assert_eq!(rig.frame(1_500, &[], false), None);
         assert_eq!(rig.shows(10, "T1A").as_deref(), Some("T1A"));
+    }
+
+    #[test]
+    fn a_machine_that_looks_seldom_does_not_take_what_is_held_for_something_new() {
+        let mut rig = Rig::new();
+        assert_eq!(rig.shows(0, "T1A").as_deref(), Some("T1A"));
+        for _ in 0..10 {
+            assert_eq!(rig.shows(3_000, "T1A"), None);
+            assert_eq!(rig.frame(3_000, &[], false), None, "it moved too fast for once");
+        }
+        assert_eq!(rig.shows(1_000, "T1A"), None);
     }
 
     #[test]

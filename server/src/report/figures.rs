@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     event::{self, Event, rules::THEMES},
     fair, fetch,
+    voucher::settlement::{self, year::VenueSpan},
     web::frame::zone,
 };
 
@@ -79,6 +80,8 @@ pub(super) struct Year {
     pub(super) all: Sum,
     /// Books lent: 人 and 人次. None: none was.
     pub(super) loans: Option<(i64, i64)>,
+    /// What happened at partner venues in the year.
+    pub(super) venues: Vec<VenueSpan>,
 }
 
 /// Who came to an event.
@@ -89,6 +92,8 @@ struct Came {
     represented: i64,
     gates: i64,
     counters: i64,
+    /// Those seen on a walk's course.
+    walked: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -123,6 +128,7 @@ pub(super) async fn of_year(tx: &mut Tx, year: i16, now: Millis) -> Result<Year>
     )?;
     let came = came(tx, (from, to)).await?;
     let costs = costs(tx, (from, to)).await?;
+    let partners = settlement::year::of_span(tx, (from, to), now).await?;
     let goods: Vec<(String, Option<i64>)> = fetch!(
         tx,
         fetch_all,
@@ -132,18 +138,15 @@ pub(super) async fn of_year(tx: &mut Tx, year: i16, now: Millis) -> Result<Year>
         to.0,
     )?;
     let goods: HashMap<String, Option<i64>> = goods.into_iter().collect();
-    let mut year = Year { year, ..Year::default() };
+    let mut year = Year { year, venues: partners.venues, ..Year::default() };
     let mut crowds: BTreeMap<Group, Vec<&Came>> = BTreeMap::new();
     for event in events {
         let group = Group::of(&event, goods.contains_key(&event.id));
         let there = came.get(&event.id);
         let price = goods.get(&event.id).copied().flatten();
-        let cents = match (costs.get(&event.id), price.zip(there)) {
-            (None, None) => None,
-            (noted, goods) => Some(
-                noted.copied().unwrap_or(0) + goods.map_or(0, |(each, came)| each * came.counters),
-            ),
-        };
+        let goods = price.zip(there).map(|(each, came)| each * came.counters);
+        let known = [costs.get(&event.id).copied(), goods, partners.events.get(&event.id).copied()];
+        let cents = known.into_iter().flatten().reduce(|sum, more| sum + more);
         let sum = Sum {
             events: 1,
             people: there.map(|came| people_of(&[came])),
@@ -203,9 +206,13 @@ impl Sum {
 }
 
 impl Came {
-    /// 人次: where something was handed out or redeemed, that; else entries.
+    /// 人次: where something was handed out or redeemed, that; else entries; on a walk without a gate, each walker once.
     const fn times(&self) -> i64 {
-        if self.counters > 0 { self.counters } else { self.gates }
+        match (self.counters, self.gates) {
+            (0, 0) => self.walked,
+            (0, gates) => gates,
+            (counters, _) => counters,
+        }
     }
 }
 
@@ -234,7 +241,27 @@ async fn came(tx: &mut Tx, (from, to): (Millis, Millis)) -> Result<HashMap<Strin
         from.0,
         to.0,
     )?;
+    // Who was seen on a walk by a phone or a chip only has no scan.
+    let walkers: Vec<(String, String)> = fetch!(
+        tx,
+        fetch_all,
+        "select distinct p.event_id, l.person_id from event e join passage p on p.event_id = e.id
+         join entry_player l on l.entry_id = p.entry_id and l.left_ms is null
+         where e.starts_ms >= $1 and e.starts_ms < $2 and p.undone_ms is null
+         union
+         select distinct s.event_id, coalesce(t.person_id, t.id) from event e join scan s on s.event_id = e.id
+         join ticket t on t.id = s.ticket_id
+         where e.starts_ms >= $1 and e.starts_ms < $2 and s.verdict = 'admitted' and s.undone_ms is null
+           and s.station_kind = 'checkpoint'",
+        from.0,
+        to.0,
+    )?;
     let mut came: HashMap<String, Came> = HashMap::new();
+    for (event_id, who) in walkers {
+        let at = came.entry(event_id).or_default();
+        at.walked += 1;
+        at.people.insert(who);
+    }
     for row in rows {
         let at = came.entry(row.event_id).or_default();
         at.gates += row.gates;
@@ -292,7 +319,7 @@ mod tests {
 
     fn came(people: &[&str], represented: i64) -> Came {
         let people = people.iter().map(|&who| who.to_owned()).collect();
-        Came { people, represented, gates: 0, counters: 0 }
+        Came { people, represented, ..Came::default() }
     }
 
     #[test]

@@ -75,6 +75,9 @@ pub(super) fn tables(
     if !year.fairs.is_empty() || !before.fairs.is_empty() {
         tables.push(fairs(frame, year, before));
     }
+    if !year.venues.is_empty() || !before.venues.is_empty() {
+        tables.push(venues(frame, year, before));
+    }
     tables.push(details(frame, year));
     tables.push(organisations(frame, roster));
     tables
@@ -137,16 +140,23 @@ fn summary(frame: &Frame, year: &Year, before: &Year) -> Table {
             Value::count(before.map(|(_, times)| times)),
         ]
     };
-    rows.push(apart(frame.t("会员优惠", "Partner discounts"), None, None));
+    let benefits = |year: &Year| {
+        let times = year.venues.iter().map(|venue| venue.benefits).sum();
+        Some(times).filter(|times| *times > 0)
+    };
+    let mut discounts = apart(frame.t("会员优惠", "Partner discounts"), None, None);
+    discounts[3] = Value::count(benefits(year));
+    discounts[6] = Value::count(benefits(before));
+    rows.push(discounts);
     rows.push(apart(frame.t("图书借阅", "Book loans"), year.loans, before.loans));
     rows.push(counted(frame.t("合计", "All together"), &year.all, &before.all));
     let note = frame.say(
         format!(
-            "物资发放含杂粮、送清凉等；图书每借一本算一人次，不在合计里。人：同一个人在一个项目里来几次都算一人，合计也去重；由单位代领的，按清单人数算，几次发放取最多的一次。人次：入口每放行一次、柜台每发一份算一次。元：组织者记下的支出，加上按单价计的物资。{}",
+            "物资发放含杂粮、送清凉等；图书每借一本算一人次；图书和会员优惠不在合计里。人：同一个人在一个项目里来几次都算一人，合计也去重；由单位代领的，按清单人数算，几次发放取最多的一次。人次：入口每放行一次、柜台每发一份算一次。元：组织者记下的支出，加上按单价计的物资、按结算价应付场馆的福利券。会员优惠不知道是谁，只数次数。{}",
             not_recorded_zh(&year.all)
         ),
         format!(
-            "People: each counts once in an item, however often they came, and once in all. Units collected by delegates count by their lists, the largest of several hand-outs. Times: each admission at a gate, each unit at a counter. Yuan: what organizers wrote down, and goods by their price. {} events have nobody on record, {} no cost.",
+            "People: each counts once in an item, however often they came, and once in all. Units collected by delegates count by their lists, the largest of several hand-outs. Times: each admission at a gate, each unit at a counter. Yuan: what organizers wrote down, goods by their price, and what venues are owed for vouchers. Partner discounts are counted without knowing who came. {} events have nobody on record, {} no cost.",
             year.all.without_people, year.all.without_cost
         ),
     );
@@ -225,6 +235,44 @@ fn fairs(frame: &Frame, year: &Year, before: &Year) -> Table {
             .t(
                 "岗位为招聘人数；意向为达成意向的人，去重；咨询每到一次咨询台算一次。",
                 "Places: people looked for. Intentions: distinct people. Each visit to a desk is one consultation.",
+            )
+            .to_owned(),
+    }
+}
+
+fn venues(frame: &Frame, year: &Year, before: &Year) -> Table {
+    let columns = words(
+        frame,
+        &[
+            ("合作场馆", "Partner venue"),
+            ("核销（次）", "Redeemed"),
+            ("应付（元）", "Owed (yuan)"),
+            ("其中已结算（元）", "Of it settled (yuan)"),
+            ("会员优惠（次）", "Member benefits"),
+        ],
+    );
+    let of = |year: &Year, mark: &str| {
+        let rows = year.venues.iter().map(|venue| {
+            vec![
+                text(&format!("{}{mark}", venue.name)),
+                Value::Count(venue.redeemed),
+                Value::Yuan(venue.cents),
+                Value::Yuan(venue.closed_cents),
+                Value::Count(venue.benefits),
+            ]
+        });
+        rows.collect::<Vec<Vec<Value>>>()
+    };
+    let mut rows = of(year, "");
+    rows.extend(of(before, frame.t("（上年）", " (before)")));
+    Table {
+        title: frame.t("合作场馆", "Partner venues").to_owned(),
+        columns,
+        rows,
+        note: frame
+            .t(
+                "按核销当天所在的年份算，撤销的已减去。总表里的元按活动开始的年份算，跨年的活动两处会不同。",
+                "By the day of the redemption, less what was taken back. The summary counts an event's yuan in the year in which it begins; the two differ for events that last into another year.",
             )
             .to_owned(),
     }

@@ -1,6 +1,8 @@
 //! Benefits without a voucher: "is this person a member today?" A member's page shows a moving code; a venue's page reads it
 //! and is told yes or no, and counts.
 
+use std::collections::HashMap;
+
 use admission::{Millis, name::masked, time::DAY};
 use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
@@ -221,6 +223,21 @@ pub(super) async fn by_day(tx: &mut Tx, venue: &Venue) -> Result<Vec<(String, i6
         "select day, count(*) from benefit_use where venue_id = $1 group by day order by day desc limit 31",
         &venue.id,
     )?)
+}
+
+/// How many were counted at each venue from one day to before another, by the venue's id.
+pub(super) async fn by_venue(
+    tx: &mut Tx,
+    (from, to): (&str, &str),
+) -> Result<HashMap<String, i64>> {
+    let rows: Vec<(String, i64)> = fetch!(
+        tx,
+        fetch_all,
+        "select venue_id, count(*) from benefit_use where day >= $1 and day < $2 group by venue_id",
+        from,
+        to,
+    )?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Forgets who was there long ago.

@@ -15,7 +15,7 @@ use axum::{
 };
 use qr::Luma;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 use utoipa::ToSchema;
 
 use super::{
@@ -35,6 +35,8 @@ use crate::{
 const UPLOAD_MAX: usize = 100;
 /// A photograph is looked at for so long.
 const PICTURE_TIME: Duration = Duration::from_millis(1_500);
+/// A photograph waits for so long for its turn.
+const PICTURE_WAIT: Duration = Duration::from_secs(5);
 /// So many photographs are looked at at once: it is hard work.
 static PICTURES: Semaphore = Semaphore::const_new(1);
 
@@ -102,6 +104,53 @@ impl CounterPage {
 
     fn reasons(&self) -> Vec<(&'static str, &'static str)> {
         REASONS.map(|(zh, en)| (zh, self.frame.t(zh, en))).to_vec()
+    }
+
+    /// What the phone says of a voucher without a network: the case, what it is, what to do. `{}` is when its list was made,
+    /// or a day.
+    fn away(&self) -> [(&'static str, &'static str, &'static str); 6] {
+        let frame = &self.frame;
+        [
+            (
+                "good",
+                frame.t("可以使用", "It is good"),
+                frame.t(
+                    "没有网络，按 {} 的名单核对。核销后有网络时自动上传。",
+                    "No network: by the list of {}. It is sent when the network is back.",
+                ),
+            ),
+            (
+                "unknown",
+                frame.t("名单里没有这张券", "Not on the list"),
+                frame.t(
+                    "请核对券号。名单是 {} 的，之后才领的券可以先登记；券无效时不能结算，请向客人要联系方式。",
+                    "Check the serial. The list is of {}; a newer voucher may be noted, but one that is not good is not paid for: ask the guest how to reach them.",
+                ),
+            ),
+            (
+                "used",
+                frame.t("已用完", "Used up"),
+                frame.t(
+                    "这张券的次数已经用完，请对方联系工会。",
+                    "Every use of it is used. Please ask the federation.",
+                ),
+            ),
+            (
+                "early",
+                frame.t("还没到使用时间", "Too early"),
+                frame.t("{} 起可以使用。", "It is good from {}."),
+            ),
+            (
+                "late",
+                frame.t("已过期", "Expired"),
+                frame.t("这张券已经过期，不能再用。", "It is not good any more."),
+            ),
+            (
+                "closed",
+                frame.t("今天不可用", "Not today"),
+                frame.t("下一个可用日：{}。", "The next day it is good: {}."),
+            ),
+        ]
     }
 
     /// The look of what was found: `ok`, `warn`.
@@ -293,7 +342,8 @@ pub(super) struct Codes {
 #[utoipa::path(post, path = "/venue/codes", request_body = Vec<u8>,
     responses((status = 200, body = Codes), (status = 422), (status = 503)))]
 pub(super) async fn codes(_: Staff, picture: Bytes) -> Result<Json<Codes>> {
-    let permit = PICTURES.try_acquire().map_err(|_| Error::Busy)?;
+    let turn = timeout(PICTURE_WAIT, PICTURES.acquire()).await.map_err(|_| Error::Busy)?;
+    let permit = turn.map_err(anyhow::Error::from)?;
     let looking = tokio::task::spawn_blocking(move || -> Result<Vec<String>> {
         let picture = Luma::read(&picture).map_err(|_| unreadable())?;
         let seen = qr::read_still(&picture, Instant::now() + PICTURE_TIME);

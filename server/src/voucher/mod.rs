@@ -3,17 +3,19 @@
 //! A campaign is an event of kind `voucher`; a batch is one of its offers, with a venue, days and money beside it
 //! ([`batch`]); a voucher is a ticket of it; a redemption is a scan at a counter. In reading order: `venue` (who the
 //! partners are), [`batch`] (what is handed out), `state` (what a voucher is worth now), `staff`, `counter` and
-//! `redeem` (a venue's way in, its page, and what it does), `settlement` (what is owed), `lookup` (disputes), `benefit` and
+//! `redeem` (a venue's way in, its page, and what it does), `list`
+//! (what its phone judges by without a network), `settlement` (what is owed), `lookup` (disputes), `benefit` and
 //! `member_code` (what members get without a voucher).
 
 pub mod batch;
 pub(crate) mod benefit;
 mod counter;
+mod list;
 mod lookup;
 mod member_code;
 mod redeem;
 pub(crate) mod serial;
-mod settlement;
+pub(crate) mod settlement;
 pub(crate) mod staff;
 pub(crate) mod state;
 mod venue;
@@ -36,6 +38,7 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(venue::list, venue::create))
         .routes(routes!(counter::upload))
         .routes(routes!(counter::codes))
+        .routes(routes!(list::list))
 }
 
 /// The HTML routes.

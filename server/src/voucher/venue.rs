@@ -172,7 +172,12 @@ pub(crate) async fn venue(tx: &mut Tx, id: &str) -> Result<Venue> {
     row.ok_or(Error::NotFound)
 }
 
-/// The partners, by name.
+/// Partners of today and of before.
+pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Venue>> {
+    Ok(fetch!(tx, fetch_all, "select * from venue order by created_ms, id")?)
+}
+
+/// The partners of today.
 pub(crate) async fn open(tx: &mut Tx) -> Result<Vec<Venue>> {
     Ok(fetch!(
         tx,

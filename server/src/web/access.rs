@@ -230,6 +230,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/venue/redemptions/{scan}/undo", Access::Venue),
     ("POST", "/api/v1/venue/redemptions", Access::Venue),
     ("POST", "/api/v1/venue/codes", Access::Venue),
+    ("GET", "/api/v1/venue/vouchers", Access::Venue),
     ("GET", "/venue/settlement", Access::Venue),
     ("GET", "/venue/settlement/{month}", Access::Venue),
     ("GET", "/venue/settlement/{month}/statement.xlsx", Access::Venue),

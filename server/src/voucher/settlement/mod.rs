@@ -6,6 +6,7 @@ mod files;
 mod lines;
 pub(super) mod pages;
 mod queries;
+pub(crate) mod year;
 
 use std::collections::BTreeMap;
 

@@ -59,6 +59,17 @@ pub(super) async fn frozen_entries(tx: &mut Tx, settlement_id: &str) -> Result<V
     )?)
 }
 
+/// The lines of all closed months of a venue.
+pub(super) async fn all_frozen_entries(tx: &mut Tx, venue_id: &str) -> Result<Vec<Entry>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select scan_id, kind, event_id, ticket_id, batch, at_ms, received_ms, amount_cents, mark, late
+         from settlement_entry where venue_id = $1",
+        venue_id,
+    )?)
+}
+
 /// The closed months of a venue.
 pub(super) async fn closed_months(tx: &mut Tx, venue_id: &str) -> Result<Vec<Month>> {
     let rows: Vec<(String,)> =
