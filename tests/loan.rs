@@ -1,11 +1,14 @@
 //! Books: lent by card and barcode, once renewed, late, waited for, lost; the last copy is lent once.
 
 use futures_util::future::join_all;
+use reqwest::Client;
+use serde_json::Value;
 use turnout_server::{fetch, loan, web::access::Role};
 
 use crate::{
-    fair::{Sent, page, send},
-    support::{TestApp, on_both, people::Member},
+    end_to_end::sign_in,
+    fair::{Sent, page, screens, send},
+    support::{Engine, TestApp, browser::Browser, on_both, people::Member, programs::DemoServer},
 };
 
 const DAY: i64 = 86_400_000;
@@ -25,6 +28,70 @@ async fn library(app: &TestApp) {
         let answer = request.bearer_auth(&organizer).send().await.expect("an answer");
         let shown = answer.text().await.expect("a page");
         assert!(shown.contains(added), "{shown}");
+    }
+}
+
+/// A volunteer's laptop, a reader's phone and the phone of somebody who waits; in the demo world.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_book_goes_over_the_desk_and_is_renewed_on_a_phone() {
+    let server = DemoServer::start(Engine::Sqlite).await;
+    let (url, notes, folder) = (&server.url, &server.notes, server.folder.path());
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let member = |n: usize| {
+        let member = &notes["members"][n];
+        (text(&member["phone"]), text(&member["name"]))
+    };
+    // The demo's first members have books already.
+    let ((reader, name), (waiter, _)) = (member(2), member(3));
+    let csv = "书名,作者,册数,条码\n围城,钱锺书,1,WEI1\n";
+    let body = format!(
+        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"books.csv\"\r\n\r\n{csv}\r\n--b--\r\n"
+    );
+    let http = Client::builder().no_proxy().build().expect("client");
+    let request = http.post(format!("{url}/admin/books/import")).body(body);
+    let request = request.header("content-type", "multipart/form-data; boundary=b");
+    let answer = request.bearer_auth(text(&notes["organizer"]["token"])).send().await;
+    assert_eq!(answer.expect("answer").status(), 200);
+
+    let desk = screens::staff(url, notes).await;
+    desk.go(&format!("{url}/admin/books")).await;
+    desk.picture("library", folder).await;
+    desk.fill("#card", &reader).await;
+    desk.click("#look button[value=look]").await;
+    desk.sees("#reader h2", &name).await;
+    desk.fill("#lend-barcode", "wei1").await;
+    desk.picture("library-reader", folder).await;
+    desk.click("#reader button[value=lend]").await;
+    desk.sees("#lent", "《围城》借给").await;
+
+    let phone = Browser::phone().await;
+    sign_in(&phone, url, &reader).await;
+    phone.go(&format!("{url}/books")).await;
+    phone.sees("#loans", "《围城》").await;
+    phone.picture("books", folder).await;
+    // Renewed while nobody waits for it; then somebody does.
+    phone.click("#loans form[action$='/renewal'] button").await;
+    phone.sees("#loans", "已续借").await;
+    let other = Browser::phone().await;
+    sign_in(&other, url, &waiter).await;
+    other.go(&format!("{url}/books?q=围城")).await;
+    other.sees("#titles", "都借出了").await;
+    other.click("#titles button[value=wait]").await;
+    other.go(&format!("{url}/books?q=围城")).await;
+    other.sees("#titles", "您在等").await;
+
+    desk.fill("#barcode", "WEI1").await;
+    desk.click("#back button[value=return]").await;
+    desk.sees(".notice.ok", "已还").await;
+    phone.go(&format!("{url}/books")).await;
+    phone.sees("#loans", "").await;
+    let kept = phone.script("return document.querySelector('#loans').innerText").await;
+    assert!(!text(&kept).contains("围城"), "{kept}");
+    other.go(&format!("{url}/books?q=围城")).await;
+    other.sees("#titles", "为您保留到").await;
+    other.picture("books-kept", folder).await;
+    for browser in [desk, phone, other] {
+        browser.close().await;
     }
 }
 

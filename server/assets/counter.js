@@ -71,6 +71,7 @@ look.addEventListener("submit", async (event) => {
   const found = document.querySelector("#found");
   found.textContent = "";
   found.append(await judged(text));
+  found.scrollIntoView({ block: "nearest" });
   const button = found.querySelector("#note");
   if (button) button.addEventListener("click", () => {
     note(made(), text, button.dataset.of);
@@ -153,6 +154,8 @@ async function judged(text) {
     part.querySelector("strong").textContent = said.dataset.what;
     part.querySelector("p").textContent = said.dataset.then.replace("{}", fill || inBeijing(list.at_ms).slice(5, 16).replace("T", " "));
     part.querySelector(".notice").className = `notice ${look}`;
+    const icon = part.querySelector("use");
+    icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, `#${look}`));
     if (word !== "unknown" && word !== "good") part.querySelector(".act").remove();
   };
   if (!voucher) tell("unknown", "warn");

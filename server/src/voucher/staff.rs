@@ -47,6 +47,15 @@ pub(super) struct Person {
     pub(super) made_ms: Millis,
 }
 
+impl Person {
+    /// As whoever made the link called them: without what makes the name of an account unique.
+    pub(super) fn called(&self, venue: &Venue) -> &str {
+        let name = self.name.strip_prefix(&venue.name).filter(|_| !self.has_password);
+        let called = name.and_then(|name| name.trim_start().rsplit_once(' '));
+        called.map_or(&self.name, |(called, _)| called)
+    }
+}
+
 /// Who redeems at a venue now.
 pub(super) async fn of_venue(tx: &mut Tx, venue_id: &str) -> Result<Vec<Person>> {
     Ok(fetch!(

@@ -77,6 +77,11 @@ impl OfferPage {
         Ok(Self { frame, form, event, offer, unions, venues, done: Done::default(), tab: "edit" })
     }
 
+    /// Whether it is a batch of vouchers already: its venue can be another, but not none.
+    fn is_batch(&self) -> bool {
+        self.offer.as_ref().is_some_and(|offer| offer.venue_id.is_some())
+    }
+
     /// The days of the week, for boxes to tick: all are ticked where none was chosen yet.
     fn weekdays(&self) -> Vec<(u8, String, bool)> {
         let all = self.form.values("weekday").next().is_none();
