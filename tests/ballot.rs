@@ -96,6 +96,46 @@ on_both! {
         assert!(findings.is_empty(), "{findings:?}");
     }
 
+    async fn who_is_not_eligible_any_more_takes_no_part_and_gets_no_turn(app) {
+        let (event, offer) = app.event(|draft| {
+            ballot(1)(draft);
+            draft["offers"][0]["eligibility"] = "members".into();
+            draft["offers"][0]["waiting_list"] = true.into();
+        }).await;
+        let mut entrants = Vec::new();
+        for name in ["王小明", "李小红", "赵大力", "钱多多"] {
+            let member = app.member(name).await;
+            let booked = app.booked(&member, &offer).await["id"].as_str().expect("id").to_owned();
+            entrants.push((member, booked));
+        }
+        let leave = async |member: &Member| {
+            let mut tx = app.app.db.write().await.expect("write");
+            execute!(tx, "update person set status = 'left' where id = $1", &member.id).expect("left");
+            tx.commit().await.expect("commit");
+        };
+        leave(&entrants[0].0).await;
+        app.advance(4 * HOUR);
+        assert_eq!(app.drawn().await, 1);
+        let record = app.get(&format!("/api/v1/offers/{offer}/draw"), "").await.expect(200);
+        let text = record.to_string();
+        assert!(!text.contains(&entrants[0].1) && record["entries"].as_array().map(Vec::len) == Some(3), "{text}");
+        assert_eq!(app.booking_of(&entrants[0]).await["status"], "cancelled");
+        let page = app.get(&format!("/bookings/{}", entrants[0].1), &entrants[0].0.token).await.text;
+        assert!(page.contains("不在可以报名的范围里"), "{page}");
+        assert!(app.messages_to(&entrants[0].0.phone).await.join("").contains("报名没有保留"));
+        // Of two in line the first leaves the union too; the place that comes free is the second's.
+        let at = |id: &Value| entrants.iter().position(|(_, booking)| id == booking.as_str()).expect("an entrant");
+        let (won, lost) = (at(&record["won"][0]), record["lost"].as_array().expect("ids").iter().map(at).collect::<Vec<_>>());
+        leave(&entrants[lost[0]].0).await;
+        app.post(&format!("/api/v1/bookings/{}/cancellation", entrants[won].1), &entrants[won].0.token, json!({})).await.expect(200);
+        assert_eq!(app.booking_of(&entrants[lost[0]]).await["status"], "cancelled");
+        assert_eq!(app.booking_of(&entrants[lost[1]]).await["status"], "held");
+        let shown = app.get(&format!("/api/v1/events/{event}"), "").await.expect(200);
+        assert_eq!(shown["offers"][0]["left"], 0);
+        let findings = verify(&app.app.db).await.expect("verify");
+        assert!(findings.is_empty(), "{findings:?}");
+    }
+
     async fn an_entry_that_comes_after_the_draw_is_refused_however_early_it_was_sent(app) {
         let (_, offer) = app.event(ballot(3)).await;
         app.entrants(5, &offer).await;

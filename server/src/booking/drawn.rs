@@ -1,10 +1,8 @@
 //! What a draw makes of its entries: places for those who won, the line or nothing for the others.
 
-use std::collections::HashSet;
-
 use admission::Millis;
 
-use super::{Booking, Status, line, queries, tickets, together::Given};
+use super::{Booking, Status, line, queries, rules, tickets, together::Given};
 use crate::{
     App,
     db::Tx,
@@ -72,30 +70,28 @@ pub(crate) async fn settle(
     tell(tx, app, event, offer, now).await
 }
 
-/// Ends the entries of people whom their no-shows keep out by now, before the draw. The transaction holds the event's
-/// counter.
+/// Ends the entries of people whom their no-shows keep out by now, or whom the offer is not for any more, before the draw.
+/// The transaction holds the event's counter.
 pub(crate) async fn put_out(
     tx: &mut Tx,
     app: &App,
     (event, offer): (&Event, &Offer),
     now: Millis,
 ) -> Result<()> {
-    if !offer.no_shows_count {
-        return Ok(());
-    }
     let entered: Vec<Booking> = fetch!(
         tx,
         fetch_all,
         "select * from booking where offer_id = $1 and status = 'entered' order by id",
         &offer.id,
     )?;
-    let mut barred = HashSet::new();
     for entered in entered.chunks(1_000) {
-        let people = entered.iter().map(|booking| booking.person_id.as_str()).collect();
-        barred.extend(no_show::rules::barred(tx, offer, people, now).await?.into_keys());
-    }
-    for booking in entered.iter().filter(|booking| barred.contains(&booking.person_id)) {
-        line::put_out(tx, app, (event, offer), booking, now).await?;
+        let people = || entered.iter().map(|booking| booking.person_id.as_str());
+        let barred = no_show::rules::barred(tx, offer, people().collect(), now).await?;
+        let eligible = rules::eligible_of(tx, offer, people().collect()).await?;
+        let out = |person| barred.contains_key(person) || !eligible.contains(person);
+        for booking in entered.iter().filter(|booking| out(&booking.person_id)) {
+            line::put_out(tx, app, (event, offer), booking, now).await?;
+        }
     }
     Ok(())
 }

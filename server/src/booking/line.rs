@@ -6,7 +6,7 @@
 
 use admission::Millis;
 
-use super::{Booking, Status, change, change::Cause, queries, tickets};
+use super::{Booking, Status, change, change::Cause, queries, rules, tickets};
 use crate::{
     App,
     db::Tx,
@@ -82,8 +82,8 @@ async fn head(tx: &mut Tx, offer_id: &str) -> Result<Option<Booking>> {
     )?)
 }
 
-/// Ends an open booking without places whose person is barred by now: they get no turn, and are told why. False when
-/// they are not barred. The transaction holds the event's counter.
+/// Ends an open booking without places whose person is barred by now, or not among those whom the offer is for any more:
+/// they get no turn, and are told why. False when they are neither. The transaction holds the event's counter.
 pub(crate) async fn put_out(
     tx: &mut Tx,
     app: &App,
@@ -92,21 +92,32 @@ pub(crate) async fn put_out(
     now: Millis,
 ) -> Result<bool> {
     let person = &booking.person_id;
-    let Some(until) = no_show::rules::barred_until(tx, offer, person, now).await? else {
+    let (cause, body) = if let Some(until) =
+        no_show::rules::barred_until(tx, offer, person, now).await?
+    {
+        let zone = &event.time_zone;
+        ("barred", no_show::rules::put_out(&event.title, until, zone, &app.public_url))
+    } else if rules::eligible_of(tx, offer, vec![person.as_str()]).await?.is_empty() {
+        let body = format!(
+            "【王佐镇总工会】「{}」的报名没有保留：您现在不在可以报名的范围里。如果会员身份或所在工会有误，请联系本单位工会：{}/bookings/{}",
+            event.title, app.public_url, booking.id
+        );
+        ("not_eligible", body)
+    } else {
         return Ok(false);
     };
     execute!(
         tx,
-        "update booking set status = 'cancelled', cancelled_ms = $2, cancelled_by = 'barred' where id = $1",
+        "update booking set status = 'cancelled', cancelled_ms = $2, cancelled_by = $3 where id = $1",
         &booking.id,
         now.0,
+        cause,
     )?;
     if booking.status == Status::Waiting {
         leave(tx, &offer.id).await?;
     }
     queries::release_hold(tx, &offer.id, person, booking.places).await?;
-    change::log(tx, booking, Status::Cancelled, Cause::of("barred"), now).await?;
-    let body = no_show::rules::put_out(&event.title, until, &event.time_zone, &app.public_url);
+    change::log(tx, booking, Status::Cancelled, Cause::of(cause), now).await?;
     outbox::tell(tx, person, &body, now).await?;
     Ok(true)
 }

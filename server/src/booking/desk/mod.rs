@@ -60,6 +60,7 @@ impl queries::Change {
             "declined" => frame.t("审核不通过", "Not approved"),
             "named" => frame.t("由工会指定", "Named by the union"),
             "barred" => frame.t("多次没有来，退出", "Barred for no-shows"),
+            "not_eligible" => frame.t("不在报名范围，退出", "Not eligible any more"),
             "taken_back" => frame.t("由工会收回", "Taken back by the union"),
             _ => frame.t("有变化", "Changed"),
         }
