@@ -103,9 +103,9 @@ impl Machine {
         }
     }
 
-    /// Of each hundred packets that arrive here about so many are lost.
+    /// Of each hundred packets that arrive here from others about so many are lost.
     pub(crate) fn loses(&self, of_hundred: u8) {
-        self.rule(&format!("numgen random mod 100 < {of_hundred} drop"));
+        self.rule(&format!("iifname != lo numgen random mod 100 < {of_hundred} drop"));
     }
 
     /// Hears nothing from `other`.
