@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use turnout_server::web::access::Role;
 
-use crate::support::{TestApp, on_both};
+use crate::support::{TestApp, kiosk::TestKiosk, on_both, random::Random};
 
 const MINUTE: i64 = 60_000;
 
@@ -85,6 +85,84 @@ on_both! {
         assert_eq!((&seen["booked"], &seen["admitted"], &seen["to_come"], &seen["refused"]), (&json!(7), &json!(6), &json!(1), &json!(1)));
         assert_eq!(seen["reasons"], json!([{ "reason": "forged", "count": 1 }]));
         assert_eq!(seen["stations"], json!([{ "station": "东门", "admitted": 6, "refused": 1, "last_ms": app.now().0 }]));
+    }
+
+    async fn late_doubled_and_reordered_uploads_change_nothing(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let mut kiosk = app.kiosk(&event, "东门").await;
+        for n in 0..9 {
+            let ticket = ticket_of(&app.booked(&app.member(&format!("会员{n}")).await, &offer).await);
+            kiosk.decide(&ticket, Verdict::Admitted);
+        }
+        // Three uploads and a sign of life, sent one after the other.
+        let sent = [(1, 3), (4, 6), (7, 9), (10, 9)];
+        // The second overtakes the first.
+        assert_eq!(kiosk.upload_as_of(4, 6).await.expect(200)["have_through"], 0);
+        for ((from, entries), have_through) in sent.into_iter().zip([3, 6, 9, 9]) {
+            assert_eq!(kiosk.upload_as_of(from, entries).await.expect(200)["have_through"], have_through);
+        }
+        // What the kiosk asks now stands, whatever arrives of what it said before.
+        let next = ticket_of(&app.booked(&app.member("后来者").await, &offer).await);
+        assert_eq!(kiosk.check(&next).await, Verdict::Admitted);
+        app.advance(11_000);
+        let revision = kiosk.feed(0).await.revision;
+        let mut random = Random::seeded();
+        let mut arriving = [sent, sent].concat();
+        // The last is no news to anybody but it is not late: it says that the door never let in the tenth.
+        arriving.retain(|sent| sent.1 < 9);
+        random.shuffle(&mut arriving);
+        for (from, entries) in arriving {
+            let receipt = kiosk.upload_as_of(from, entries).await.expect(200);
+            assert_eq!((&receipt["have_through"], &receipt["chain"]), (&json!(9), &json!(kiosk.chain(9))));
+        }
+        assert_eq!(kiosk.feed(0).await.revision, revision);
+        assert_eq!(attendance(&app, &event).await["admitted"], 10);
+        kiosk.decide(&next, Verdict::Admitted);
+        assert_eq!(kiosk.upload_from(10).await.expect(200)["have_through"], 10);
+        assert_eq!(attendance(&app, &event).await["admitted"], 10);
+        assert_eq!(app.evidence(&kiosk.id).await, 0);
+    }
+
+    async fn a_fork_is_quarantined_however_late_it_shows(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let mut tickets = Vec::new();
+        for n in 0..6 {
+            tickets.push(ticket_of(&app.booked(&app.member(&format!("会员{n}")).await, &offer).await));
+        }
+        let quarantined = "kiosk_quarantined";
+        let stations = ["东门", "西门", "南门", "北门"];
+        let forks: [&dyn Fn(&mut TestKiosk<'_>); 3] = [
+            // A restored disk writes on.
+            &|kiosk| kiosk.journal.truncate(2),
+            // An upload that would be late says something else.
+            &|kiosk| { kiosk.journal.truncate(1); },
+            // It lacks an entry in the middle, and none at its end.
+            &|kiosk| { kiosk.journal.remove(1); },
+        ];
+        for (station, fork) in stations.into_iter().zip(forks) {
+            let mut kiosk = app.kiosk(&event, station).await;
+            for ticket in &tickets[..4] {
+                kiosk.decide(ticket, Verdict::Refused(Refusal::Forged));
+            }
+            assert_eq!(kiosk.upload().await.have_through, 4);
+            fork(&mut kiosk);
+            let from = kiosk.journal.len() as u64 + 1;
+            // So far it says nothing that is not true; that there is more tells the kiosk itself that it was restored.
+            if from < 4 {
+                assert_eq!(kiosk.upload_from(from).await.expect(200)["have_through"], 4, "{station}");
+            }
+            kiosk.decide(&tickets[5], Verdict::Refused(Refusal::Unknown));
+            assert_eq!(kiosk.upload_from(from).await.refused(409), quarantined, "{station}");
+            assert_eq!(kiosk.upload_from(1).await.refused(409), quarantined, "{station}");
+            assert!(app.evidence(&kiosk.id).await > 0, "{station}");
+        }
+        // A copied disk that has nothing new to say, but another past.
+        let mut kiosk = app.kiosk(&event, "北门").await;
+        kiosk.decide(&tickets[0], Verdict::Refused(Refusal::Forged));
+        kiosk.upload().await;
+        kiosk.journal.clear();
+        kiosk.decide(&tickets[1], Verdict::Refused(Refusal::Forged));
+        assert_eq!(kiosk.upload_from(2).await.refused(409), quarantined);
     }
 
     async fn the_first_admission_is_told_by_true_time_not_by_arrival(app) {

@@ -3,6 +3,8 @@
 //! One round is: everything in the journal up (or a sign of life), everything new down, the card key if it is
 //! wanted, a rest. Up comes first, so that what comes down already counts what happened here.
 
+use admission::{scan::Chain, sync::Receipt};
+
 /// The rest after a good round.
 pub const REST_MS: u64 = 2_000;
 /// The longest rest after failures: plugging the network in is noticed within it.
@@ -38,6 +40,10 @@ enum Step {
     Rest,
 }
 
+/// The server has another journal under this kiosk's name, or more of it than there is: this disk was copied or restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnotherJournal;
+
 /// Where the courier is on its round.
 #[derive(Debug)]
 pub struct Courier {
@@ -70,16 +76,30 @@ impl Courier {
         self.acknowledged
     }
 
-    /// The server has everything through `have_through`; the journal ends at `head`. It may have less than it
-    /// said before (it was restored from a backup): then the rest is sent again.
-    pub fn receipt(&mut self, have_through: u64, head: u64) {
-        let forward = have_through > self.acknowledged || have_through >= head;
+    /// Takes the server's answer. When it was asked, the journal ended at `head`; `own` is the journal's chain at the place
+    /// through which the server has everything. It may have less than it said before (it was restored from a backup): then
+    /// the rest is sent again.
+    ///
+    /// # Errors
+    /// When it speaks of another journal. Nothing is believed then: what will be written at those places, it does not have.
+    pub fn receipt(
+        &mut self,
+        receipt: &Receipt,
+        head: u64,
+        own: Option<Chain>,
+    ) -> Result<(), AnotherJournal> {
+        let have_through = receipt.have_through;
+        if have_through > head || own != Some(receipt.chain) {
+            return Err(AnotherJournal);
+        }
+        let forward = have_through > self.acknowledged || have_through == head;
         self.acknowledged = have_through;
         if !forward {
             self.failed();
-        } else if have_through >= head {
+        } else if have_through == head {
             self.step = Step::Fetch;
         }
+        Ok(())
     }
 
     /// A page was taken. Returns whether it ended the feed.
@@ -119,17 +139,25 @@ impl Courier {
 
 #[cfg(test)]
 mod tests {
+    use admission::Millis;
     use proptest::prelude::*;
 
     use super::*;
+
+    /// The server has so many entries of this very journal.
+    fn receipt(courier: &mut Courier, have_through: u64, head: u64) {
+        let chain = Chain([7; 32]);
+        let receipt = Receipt { have_through, chain, server_now: Millis(0) };
+        courier.receipt(&receipt, head, Some(chain)).expect("this journal");
+    }
 
     #[test]
     fn a_round_goes_up_then_down_then_rests() {
         let mut courier = Courier::new(3);
         assert_eq!(courier.task(0), Task::Upload { after: 3 });
-        courier.receipt(503, 700);
+        receipt(&mut courier, 503, 700);
         assert_eq!(courier.task(0), Task::Upload { after: 503 });
-        courier.receipt(700, 700);
+        receipt(&mut courier, 700, 700);
         assert_eq!(courier.task(0), Task::Fetch);
         assert!(!courier.page(true, true));
         assert_eq!(courier.task(0), Task::Fetch);
@@ -144,18 +172,32 @@ mod tests {
     #[test]
     fn what_a_restored_server_has_lost_is_sent_again() {
         let mut courier = Courier::new(700);
-        courier.receipt(200, 700);
+        receipt(&mut courier, 200, 700);
         assert!(matches!(courier.task(0), Task::Rest { well: false, .. }));
         courier.rested();
         assert_eq!(courier.task(0), Task::Upload { after: 200 });
-        courier.receipt(700, 700);
+        receipt(&mut courier, 700, 700);
         assert_eq!(courier.task(0), Task::Fetch);
+    }
+
+    #[test]
+    fn what_was_never_written_here_is_not_acknowledged() {
+        let mut courier = Courier::new(5);
+        let chain = Chain([7; 32]);
+        // Of a longer journal than this one, whatever stands in this one by the time of the answer; and of another one.
+        for (have_through, own) in
+            [(9, None), (9, Some(chain)), (5, None), (5, Some(Chain([8; 32])))]
+        {
+            let receipt = Receipt { have_through, chain, server_now: Millis(0) };
+            assert_eq!(courier.receipt(&receipt, 5, own), Err(AnotherJournal));
+            assert_eq!(courier.task(0), Task::Upload { after: 5 });
+        }
     }
 
     #[test]
     fn a_server_that_keeps_nothing_is_not_asked_in_a_tight_loop() {
         let mut courier = Courier::new(0);
-        courier.receipt(0, 5);
+        receipt(&mut courier, 0, 5);
         assert!(matches!(courier.task(0), Task::Rest { well: false, .. }));
     }
 

@@ -427,6 +427,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_restored_disk_takes_nothing_for_uploaded_that_was_never_sent() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        scan(&running, &code(1)).await;
+        until(&running, |status| status.waiting == 0).await;
+        {
+            // The disk from before this copy was made had gone on, and the server has all of that.
+            let mut state = server.state();
+            for seq in 2..=4 {
+                let entry = state.entries[0].clone();
+                state.chain = state.chain.after(seq, &entry);
+                state.entries.push(entry);
+            }
+        }
+        until(&running, |status| status.trouble == Some(Trouble::Forked)).await;
+        for id in 2..=4 {
+            assert_eq!(scan(&running, &code(id)).await.verdict_word(), "admitted");
+        }
+        until(&running, |status| status.waiting == 3).await;
+        running.stop().await;
+        assert_eq!(crate::journal::verify(temp.path()).await.expect("whole"), (4, 1));
+    }
+
+    #[tokio::test]
     async fn each_wrong_start_says_what_to_do() {
         let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
         let error = async |options| match start(options, Arc::new(StandingClock)).await {

@@ -6,7 +6,7 @@ use admission::{
     Clock, Millis,
     card::CardKey,
     scan::Skew,
-    sync::{Heard, Receipt, UPLOAD_MAX, Upload},
+    sync::{Heard, UPLOAD_MAX, Upload},
 };
 use data_encoding::HEXLOWER_PERMISSIVE;
 use tokio::sync::{Notify, mpsc, watch};
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::{Api, Failure},
-    courier::{Courier, Task},
+    courier::{AnotherJournal, Courier, Task},
     desk::Desk,
     doorkeeper::{Message, News, told_to},
     mesh::net::Line as MeshLine,
@@ -134,9 +134,9 @@ impl Sync {
         let sent = self.clock.now();
         let receipt = self.api.upload(&upload).await?;
         self.measure(sent, receipt.server_now);
-        self.check_chain(&receipt).await?;
+        let own = self.store.chain_at(&self.kiosk, receipt.have_through).await?;
         // What was recorded while the upload was under way goes with the next.
-        courier.receipt(receipt.have_through, head_seq);
+        courier.receipt(&receipt, head_seq, own).map_err(|AnotherJournal| StepError::Forked)?;
         if receipt.have_through != after {
             self.store.acknowledge(receipt.have_through).await?;
             self.tell(News::Acknowledged(receipt.have_through)).await;
@@ -231,12 +231,6 @@ impl Sync {
         }
         self.tell(News::CardKey(card_key)).await;
         Ok(())
-    }
-
-    /// The server's chain must be this journal's own.
-    async fn check_chain(&self, receipt: &Receipt) -> Result<(), StepError> {
-        let own = self.store.chain_at(&self.kiosk, receipt.have_through).await?;
-        if own == Some(receipt.chain) { Ok(()) } else { Err(StepError::Forked) }
     }
 
     /// Keeps the sharper of two measurements, unless they contradict each other: then the clock was moved.

@@ -151,12 +151,17 @@ impl TestKiosk<'_> {
 
     /// Uploads the journal from a place on.
     pub(crate) async fn upload_from(&self, from_seq: u64) -> Answer {
+        self.upload_as_of(from_seq, self.journal.len()).await
+    }
+
+    /// Uploads the journal from a place on, as it was when it had so many entries.
+    pub(crate) async fn upload_as_of(&self, from_seq: u64, entries: usize) -> Answer {
         let kept = usize::try_from(from_seq - 1).expect("small");
         let upload = Upload {
             from_seq,
             before: self.chain(kept),
-            entries: self.journal[kept..].to_vec(),
-            head_seq: self.journal.len() as u64,
+            entries: self.journal[kept..entries].to_vec(),
+            head_seq: entries as u64,
             skew_ms: Some(self.skew_ms),
         };
         let body = serde_json::to_string(&upload).expect("plain data");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use admission::{
     Millis,
     decide::Use,
-    scan::{Act, Scan, Skew},
-    sync::{Feed, Heard, Post, TicketRow, UPLOAD_MAX, Upload},
+    scan::{Act, Chain, Scan, Skew},
+    sync::{Feed, Heard, Post, Receipt, TicketRow, UPLOAD_MAX, Upload},
     ticket::TicketId,
 };
 
@@ -170,22 +170,34 @@ impl Kiosk {
 
     pub(super) fn next_upload(&self, after: u64) -> Upload {
         let at = usize::try_from(after).expect("small");
-        let before = match at.checked_sub(1) {
-            Some(last) => self.disk.journal[last].head.chain,
-            None => Head::start(&self.name).chain,
-        };
+        let before = self.chain_at(after).expect("what is acknowledged was written");
         let entries = self.disk.journal[at..].iter().take(UPLOAD_MAX.min(7));
         let entries = entries.map(|line| line.entry.clone()).collect();
         Upload { from_seq: after + 1, before, entries, head_seq: self.head().seq, skew_ms: None }
     }
 
-    pub(super) fn acknowledged(&mut self, through: u64, server_now: Millis, now: Millis) {
-        let (head, clock) = (self.head().seq, self.clock(now));
-        self.disk.acknowledged = through;
-        if let Some(on) = &mut self.on {
-            on.courier.receipt(through, head);
-            on.skew = Some(Skew::measured(clock, server_now, clock));
+    /// The journal's chain after so many entries.
+    pub(super) fn chain_at(&self, seq: u64) -> Option<Chain> {
+        match seq.checked_sub(1) {
+            None => Some(Head::start(&self.name).chain),
+            Some(last) => Some(self.disk.journal.get(usize::try_from(last).ok()?)?.head.chain),
         }
+    }
+
+    /// Takes the server's answer as the real sync does; none when it speaks of another journal.
+    pub(super) fn acknowledged(&mut self, receipt: &Receipt, now: Millis) -> Option<()> {
+        let (head, clock) = (self.head(), self.clock(now));
+        let mut receipt = receipt.clone();
+        if self.sabotage == Some(Sabotage::ForgetUploads) {
+            (receipt.have_through, receipt.chain) = (head.seq, head.chain);
+        }
+        let own = self.chain_at(receipt.have_through);
+        if let Some(on) = &mut self.on {
+            on.courier.receipt(&receipt, head.seq, own).ok()?;
+            on.skew = Some(Skew::measured(clock, receipt.server_now, clock));
+            self.disk.acknowledged = receipt.have_through;
+        }
+        Some(())
     }
 
     /// Takes a page of the feed as the real sync does.

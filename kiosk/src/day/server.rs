@@ -103,7 +103,9 @@ impl Server {
         let journal = self.kiosks.get_mut(kiosk).expect("a kiosk of the day");
         let mut chain = upload.before;
         let mut touched = BTreeSet::new();
-        if upload.head_seq < journal.entries.len() as u64 {
+        // Late, or once more: the journal has gone on since.
+        let late = upload.head_seq < journal.entries.len() as u64;
+        if late && self.sabotage == Some(Sabotage::QuarantineTheLate) {
             return None;
         }
         for (seq, entry) in (upload.from_seq..).zip(&upload.entries) {
@@ -113,8 +115,8 @@ impl Server {
                 if known != Some(entry) {
                     return None;
                 }
-            } else {
-                if seq != have + 1 || chain != journal.chain {
+            } else if seq == have + 1 {
+                if chain != journal.chain {
                     return None;
                 }
                 let scan = entry.scan().ok().filter(|scan| scan.seq == seq)?;
@@ -132,7 +134,7 @@ impl Server {
             }
             chain = chain.after(seq, entry);
         }
-        if self.sabotage != Some(Sabotage::BurnOnLostReply) {
+        if !late && self.sabotage != Some(Sabotage::BurnOnLostReply) {
             let gone =
                 |seq: &u64, at: &Millis| *seq > upload.head_seq && now.since(*at) > UNCONFIRMED_MS;
             let dropped = journal.provisional.iter().filter(|(seq, (.., at))| gone(seq, at));

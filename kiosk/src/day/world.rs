@@ -6,7 +6,7 @@ use admission::{
     Millis, Verdict,
     decide::{Reason, StationKind, TicketState},
     scan::{Act, Trust},
-    sync::{self, EventInfo, IssuerPublicKey, OfferInfo, Post, TicketRow},
+    sync::{self, EventInfo, IssuerPublicKey, OfferInfo, Post, TicketRow, Upload},
     ticket::{IssuerKey, TicketFact, TicketId},
     time::{DAY, HOUR},
 };
@@ -44,14 +44,16 @@ pub(super) enum Sabotage {
     NoConflicts,
     /// The label claims to agree with everybody.
     BoastOfAgreement,
-    /// An upload whose answer was lost is not sent again.
+    /// Whatever the answer to an upload says, the kiosk takes everything to be there.
     ForgetUploads,
     /// What other doors told is not looked at.
     DeafToOthers,
+    /// An upload that was overtaken by later ones is taken for a contradiction.
+    QuarantineTheLate,
 }
 
 impl Sabotage {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::SkipTheJournal,
         Self::IgnoreRevocation,
         Self::BurnOnLostReply,
@@ -60,6 +62,7 @@ impl Sabotage {
         Self::BoastOfAgreement,
         Self::ForgetUploads,
         Self::DeafToOthers,
+        Self::QuarantineTheLate,
     ];
 }
 
@@ -84,10 +87,11 @@ pub(super) struct Counted {
     power_cuts: u64,
     lost_answers: u64,
     doubled_uploads: u64,
+    late_uploads: u64,
 }
 
 impl Counted {
-    pub(super) fn all(&self) -> [(&'static str, u64); 10] {
+    pub(super) fn all(&self) -> [(&'static str, u64); 11] {
         [
             ("scan", self.scans),
             ("admission", self.admitted),
@@ -99,6 +103,7 @@ impl Counted {
             ("power cut", self.power_cuts),
             ("lost answer", self.lost_answers),
             ("doubled upload", self.doubled_uploads),
+            ("late upload", self.late_uploads),
         ]
     }
 
@@ -113,6 +118,7 @@ impl Counted {
         self.power_cuts += other.power_cuts;
         self.lost_answers += other.lost_answers;
         self.doubled_uploads += other.doubled_uploads;
+        self.late_uploads += other.late_uploads;
     }
 }
 
@@ -160,6 +166,8 @@ pub(super) struct World {
     reaches: Vec<bool>,
     wires: Vec<[(usize, LinkId); 2]>,
     next_link: LinkId,
+    /// Uploads that are still under way, though their kiosks have given them up.
+    under_way: Vec<(usize, Upload)>,
     /// What was shown: scan by kiosk and place.
     shown: BTreeMap<(usize, u64), Verdict>,
     story: Story,
@@ -207,6 +215,7 @@ impl World {
             reaches: vec![true; doors],
             wires: Vec::new(),
             next_link: 1,
+            under_way: Vec::new(),
             shown: BTreeMap::new(),
             story,
             sabotage,
@@ -244,6 +253,9 @@ impl World {
         let gap = [200, 3_000, 90_000, 600_000][self.random.index(4)];
         self.now = self.now.plus(i64::try_from(1 + self.random.below(gap)).expect("small"));
         self.break_something();
+        if !self.under_way.is_empty() && self.random.of_hundred(30) {
+            self.one_arrives_late();
+        }
         for at in 0..self.kiosks.len() {
             if self.random.of_hundred(40) {
                 self.kiosks[at].write_down();
@@ -278,6 +290,20 @@ impl World {
             12 => self.kiosks[at].clock_ms = self.random.around(2 * HOUR),
             13 => self.office(),
             _ => {}
+        }
+    }
+
+    /// An upload that was given up arrives, whichever was sent first, and perhaps not for the last time.
+    fn one_arrives_late(&mut self) {
+        let which = self.random.index(self.under_way.len());
+        let (at, upload) = match self.random.of_hundred(30) {
+            true => self.under_way[which].clone(),
+            false => self.under_way.swap_remove(which),
+        };
+        let has = self.server.kiosks[&self.kiosks[at].name].entries.len() as u64;
+        self.story.counted.late_uploads += u64::from(upload.head_seq < has);
+        if self.server.upload(&self.kiosks[at].name, &upload, self.now).is_none() {
+            self.fault(format!("{} is said to contradict itself, late", self.kiosks[at].name));
         }
     }
 
@@ -431,6 +457,11 @@ impl World {
             _ if !reaches => failed(&mut self.kiosks[at]),
             Task::Upload { after } => {
                 let upload = self.kiosks[at].next_upload(after);
+                if luck && self.random.of_hundred(6) {
+                    self.under_way.push((at, upload));
+                    failed(&mut self.kiosks[at]);
+                    return;
+                }
                 if luck && self.random.of_hundred(10) {
                     self.story.counted.doubled_uploads += 1;
                     self.server.upload(&self.kiosks[at].name, &upload, now);
@@ -440,13 +471,12 @@ impl World {
                     return;
                 };
                 if !lost {
-                    self.kiosks[at].acknowledged(receipt.have_through, receipt.server_now, now);
-                } else if self.sabotage == Some(Sabotage::ForgetUploads)
-                    && !upload.entries.is_empty()
-                {
-                    // Never mind, says the kiosk, and goes on after what it thinks is there.
-                    let through = self.kiosks[at].head().seq;
-                    self.kiosks[at].acknowledged(through, receipt.server_now, now);
+                    if self.kiosks[at].acknowledged(&receipt, now).is_none() {
+                        self.fault(format!(
+                            "{} does not know its own journal",
+                            self.kiosks[at].name
+                        ));
+                    }
                 } else {
                     self.story.counted.lost_answers += 1;
                     failed(&mut self.kiosks[at]);
@@ -634,6 +664,9 @@ impl World {
                 (0..3).for_each(|_| self.carry(at, false));
                 self.kiosks[at].write_down();
             }
+        }
+        while !self.under_way.is_empty() && self.story.faults.is_empty() {
+            self.one_arrives_late();
         }
     }
 

@@ -500,6 +500,20 @@ fn a_voucher_is_redeemed_as_often_as_it_says_also_together_with_the_server() {
 }
 
 #[test]
+fn a_server_that_has_more_of_the_journal_than_there_is_hides_nothing_that_was_done_here() {
+    // A restored disk: what the server has through the ninth entry is another first, second, third.
+    for (uses, left) in [(0, Some(1)), (1, Some(1))] {
+        let mut rig = Rig::new().with(row(1)).at(StationKind::Counter, THRICE);
+        assert_eq!(rig.reason(&code(1)), None);
+        rig = rig.online(Verdict::Admitted, Some(row(1)));
+        let own = rig.own[&TicketId([1; 12])].iter().take(uses).map(|(_, used)| used.clone());
+        let said = rig.server.as_mut().expect("it answers");
+        (said.uses, said.have_through) = (own.collect(), 9);
+        assert_eq!(rig.scan(&code(1)).left, left, "neither forgotten nor counted twice");
+    }
+}
+
+#[test]
 fn at_a_counter_the_holder_of_several_chooses_on_the_screen() {
     let mut rig = Rig::new().with(row(1)).with(row(2)).with_card(false);
     rig = rig.at(StationKind::Counter, THRICE);

@@ -258,7 +258,10 @@ impl Door {
         if let (Some(post), Some(row)) = (&self.known.post, &checked.ticket) {
             // The server judged everything but what it has not heard of.
             let terms = post.event.terms(row.fact.class);
-            let own = known.own_after(checked.have_through);
+            // Of more than this journal has, it speaks of another: nothing of what was done here need be among its uses.
+            let through = Some(checked.have_through).filter(|seq| *seq <= self.known.head.seq);
+            let own = known.own_after(through.unwrap_or_default());
+            let own = own.filter(|used| through.is_some() || !checked.uses.contains(used));
             let told = not_among(&known.peers, &checked.uses);
             let history: Vec<Use> = checked.uses.iter().chain(told).chain(own).cloned().collect();
             let (ticket, station) = (row.shown_by_card(terms.clone()), post.as_station());

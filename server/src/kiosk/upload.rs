@@ -1,4 +1,4 @@
-//! A kiosk's journal arrives: in batches, late, twice, and sometimes in contradiction with itself.
+//! A kiosk's journal arrives: in batches, late, twice, out of order, and sometimes in contradiction with itself.
 
 use std::collections::HashMap;
 
@@ -53,7 +53,7 @@ pub(super) async fn receive(
     let event_id = queries::kiosk(tx, kiosk_id).await?.event_id;
     event::queries::hold(tx, &event_id).await?;
     let kiosk = queries::kiosk(tx, kiosk_id).await?;
-    let Journal { new, contradiction } = sort(tx, &kiosk, upload).await?;
+    let Journal { new, late, contradiction } = sort(tx, &kiosk, upload).await?;
     if let Some(note) = contradiction {
         for (seq, entry) in (upload.from_seq..).zip(&upload.entries) {
             queries::keep_evidence(tx, kiosk_id, signed(seq)?, &entry.0, now).await?;
@@ -63,6 +63,10 @@ pub(super) async fn receive(
     }
     let mut chain = head_chain(&kiosk)?;
     let mut through = kiosk.head_seq;
+    if late {
+        // What it says of the kiosk is over.
+        return Ok((kiosk.event_id, Ok(receipt(through, chain, now)?)));
+    }
     for (entry, scan) in &new {
         chain = chain.after(scan.seq, entry);
         through = signed(scan.seq)?;
@@ -85,33 +89,38 @@ pub(super) async fn receive(
     let queue = (signed(upload.head_seq)? - through).max(0);
     let skew_ms = upload.skew_ms.map(|skew_ms| skew_ms.clamp(-SKEW_MAX_MS, SKEW_MAX_MS));
     queries::seen(tx, kiosk_id, queue, skew_ms, now).await?;
+    Ok((kiosk.event_id, Ok(receipt(through, chain, now)?)))
+}
+
+fn receipt(through: i64, chain: Chain, now: Millis) -> Result<Receipt> {
     let have_through = u64::try_from(through).map_err(anyhow::Error::from)?;
-    Ok((kiosk.event_id, Ok(Receipt { have_through, chain, server_now: now })))
+    Ok(Receipt { have_through, chain, server_now: now })
 }
 
 struct Journal<'a> {
     /// Entries that continue what is kept.
     new: Vec<(&'a Entry, Scan)>,
+    /// It was sent when the journal was shorter than what is kept, and arrives late or once more. From a restored disk it
+    /// looks the same; that kiosk knows by the answer, and forks as soon as it writes.
+    late: bool,
     /// What contradicts what is kept.
     contradiction: Option<&'static str>,
 }
 
 /// Parts an upload into what is kept already, what is new, and what cannot be.
 async fn sort<'a>(tx: &mut Tx, kiosk: &Kiosk, upload: &'a Upload) -> Result<Journal<'a>> {
-    let contradicts = |note| Ok(Journal { new: Vec::new(), contradiction: Some(note) });
+    let contradicts =
+        |note| Ok(Journal { new: Vec::new(), late: false, contradiction: Some(note) });
     if kiosk.quarantined_ms.is_some() {
         return contradicts("quarantined before");
     }
     let head = u64::try_from(kiosk.head_seq).map_err(anyhow::Error::from)?;
-    if upload.head_seq < head {
-        return contradicts(
-            "the journal is shorter than what was uploaded before: a disk was restored or cloned",
-        );
-    }
     let numbered = (upload.from_seq..).zip(&upload.entries);
+    let after = upload.from_seq.saturating_add(upload.entries.len() as u64);
+    let last_known = head.min(after.saturating_sub(1));
     let kept = match upload.from_seq {
-        from if from <= head => {
-            checkin::record::entries(tx, &kiosk.id, signed(from)?, kiosk.head_seq).await?
+        from if from <= last_known => {
+            checkin::record::entries(tx, &kiosk.id, signed(from)?, signed(last_known)?).await?
         }
         _ => HashMap::new(),
     };
@@ -135,7 +144,11 @@ async fn sort<'a>(tx: &mut Tx, kiosk: &Kiosk, upload: &'a Upload) -> Result<Jour
         }
         chain = chain.after(seq, entry);
     }
-    Ok(Journal { new, contradiction: None })
+    if after == head + 1 && chain != head_chain(kiosk)? {
+        return contradicts("the chain is not that of what was uploaded before: a fork");
+    }
+    let late = new.is_empty() && upload.head_seq < head;
+    Ok(Journal { new, late, contradiction: None })
 }
 
 fn head_chain(kiosk: &Kiosk) -> Result<Chain> {
