@@ -188,9 +188,9 @@ on_both! {
         assert!(asked.contains("已缴的 10.50 元到服务台退"), "{asked}");
         app.post(&format!("/api/v1/bookings/{}/cancellation", id(&paying.1)), &paying.0.token, json!({})).await.expect(200);
         assert_eq!(desk.does(&pair.1, "removal", &[("reason", "名额调整")]).await.status, 303);
-        assert!(app.messages_to(&pair.0.phone).await.join("").contains("已缴的 21.00 元请到服务台退"));
+        assert!(app.messages_to(&pair.0.phone).await.join("").contains("已缴的 21 元请到服务台退"));
         let page = desk.page("").await;
-        assert!(page.contains("待退款") && page.contains("10.50") && page.contains("21.00"), "{page}");
+        assert!(page.contains("待退款") && page.contains("10.50 元") && page.contains("21 元"), "{page}");
         let shown = app.get(&format!("/bookings/{}", id(&paying.1)), &paying.0.token).await.text;
         assert!(shown.contains("您缴过 10.50 元，请到服务台退款"), "{shown}");
         assert_eq!(desk.does(&paying.1, "refund", &[("method", "cheque")]).await.status, 422);
@@ -206,7 +206,7 @@ on_both! {
         let shown = app.get(&format!("/bookings/{}", id(&paying.1)), &paying.0.token).await.text;
         assert!(shown.contains("已退款 10.50 元"), "{shown}");
         let page = desk.page("").await;
-        assert!(page.contains("21.00") && !page.contains("应退 10.50"), "{page}");
+        assert!(page.contains("21 元") && !page.contains("应退 10.50"), "{page}");
         assert_eq!(desk.audited("booking.refund").await, [(id(&paying.1).to_owned(), "1050 cents".to_owned())]);
         // When the organizer cancels the event, everybody who paid has it back.
         let path = format!("/admin/events/{}/status", desk.event);
@@ -214,6 +214,8 @@ on_both! {
         let done = app.http.post(format!("{}{path}", app.url)).bearer_auth(&desk.organizer).form(&cancel).send().await.expect("answer");
         assert_eq!(done.status(), 303);
         assert!(desk.page("").await.contains("不退"));
+        let told = app.messages_to(&stays.0.phone).await.join("");
+        assert!(told.contains("已取消。场馆停电。已缴的 10.50 元请到服务台退。"), "{told}");
         assert_eq!(desk.does(&stays.1, "refund", &[("method", "bank")]).await.status, 303);
         desk.balanced().await;
     }

@@ -172,7 +172,7 @@ on_both! {
         assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap_or_default());
         assert_eq!(app.how(&first, &paying).await["status"], "confirmed");
         let page = app.get(&format!("/admin/events/{event}/line"), &organizer).await;
-        assert!(page.text.contains("已缴费") && page.text.contains("10.00"), "{}", page.text);
+        assert!(page.text.contains("已缴费") && page.text.contains("10 元"), "{}", page.text);
         app.advance(3 * HOUR + 1);
         assert_eq!(sweep(&app.app).await.expect("sweep"), 1);
         assert_eq!(app.how(&second, &slow).await["status"], "lapsed");

@@ -15,6 +15,7 @@ use crate::{
     error::Result,
     event::Event,
     execute, fetch,
+    web::form::yuan,
 };
 
 /// After so many failures a message is given up.
@@ -87,15 +88,25 @@ pub async fn tell(tx: &mut Tx, person_id: &str, body: &str, now: Millis) -> Resu
 /// # Errors
 /// When the database fails.
 pub async fn tell_holders(tx: &mut Tx, event: &Event, now: Millis) -> Result<()> {
-    let phones: Vec<(String,)> = fetch!(
+    let holders: Vec<(String, i64)> = fetch!(
         tx,
         fetch_all,
-        "select distinct p.phone from booking b join person p on p.id = b.person_id
-         where b.event_id = $1 and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested') and p.phone is not null",
+        "select p.phone, cast(coalesce(sum(case when y.kind = 'refunded' then -y.cents else y.cents end), 0) as bigint)
+         from booking b join person p on p.id = b.person_id left join payment y on y.booking_id = b.id
+         where b.event_id = $1 and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested') and p.phone is not null
+         group by p.phone",
         &event.id,
     )?;
-    let body = format!("【王佐镇总工会】您报名的「{}」已取消。{}", event.title, event.cancel_note);
-    for (phone,) in phones {
+    let why = match event.cancel_note.trim_end_matches('。') {
+        "" => String::new(),
+        note => format!("{note}。"),
+    };
+    for (phone, owed) in holders {
+        let refund = match owed {
+            0 => String::new(),
+            cents => format!("已缴的 {} 元请到服务台退。", yuan(cents)),
+        };
+        let body = format!("【王佐镇总工会】您报名的「{}」已取消。{why}{refund}", event.title);
         write(tx, &phone, &body, now).await?;
     }
     Ok(())

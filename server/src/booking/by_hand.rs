@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Refused, Result},
     event::{self, Event, Offer},
     execute, no_show, outbox,
-    web::access::Staff,
+    web::{access::Staff, form::yuan},
 };
 
 /// A reason fits into a short message.
@@ -115,7 +115,7 @@ impl By<'_> {
         }
         let back = match refund::owed(tx, &booking.id).await? {
             0 => String::new(),
-            cents => format!("已缴的 {} 元请到服务台退。", refund::yuan(cents)),
+            cents => format!("已缴的 {} 元请到服务台退。", yuan(cents)),
         };
         let (title, reason) = (&event.title, self.reason);
         let body = format!(

@@ -35,7 +35,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use together::Bookings;
 
-pub(crate) use self::refund::yuan;
 pub use self::status::Status;
 use crate::{App, error::Result, keys::Keys, voucher};
 

@@ -21,7 +21,7 @@ use crate::{
     event::{self, Event, Offer},
     no_show::{self, queries::NoShow},
     voucher::state::Facts,
-    web::{Frame, access::Person, page},
+    web::{Frame, access::Person, form::yuan, page},
 };
 
 /// For this long after booking, the booking's page says that it worked.
@@ -141,8 +141,8 @@ impl Held {
         let over = !self.booking.status.is_open() || self.event.is_cancelled();
         let (paid, back) = self.paid;
         match paid - back {
-            owed if owed > 0 && over => Some((refund::yuan(owed), false)),
-            0 if back > 0 => Some((refund::yuan(back), true)),
+            owed if owed > 0 && over => Some((yuan(owed), false)),
+            0 if back > 0 => Some((yuan(back), true)),
             _ => None,
         }
     }
@@ -150,7 +150,7 @@ impl Held {
     /// What was paid and would be given back if it were cancelled.
     fn paid_yuan(&self) -> Option<String> {
         let (paid, back) = self.paid;
-        (paid > back).then(|| refund::yuan(paid - back))
+        (paid > back).then(|| yuan(paid - back))
     }
 
     /// Its places are held, and until when.
@@ -164,7 +164,7 @@ impl Held {
     /// What is to be paid at the counter, in yuan; none when nothing is.
     fn yuan(&self) -> Option<String> {
         let cents = self.offer.contribution_cents * self.booking.places;
-        (cents > 0).then(|| refund::yuan(cents))
+        (cents > 0).then(|| yuan(cents))
     }
 
     fn holds(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::{
     db::{Tx, new_id},
     error::{Refused, Result},
     event, execute, fetch, outbox,
-    web::access::Staff,
+    web::{access::Staff, form::yuan},
 };
 
 /// What was paid for a booking and not given back, in cents.
@@ -32,11 +32,6 @@ pub(crate) async fn paid_and_back(tx: &mut Tx, booking_id: &str) -> Result<(i64,
          from payment where booking_id = $1",
         booking_id,
     )?)
-}
-
-/// An amount as people write it.
-pub(crate) fn yuan(cents: i64) -> String {
-    format!("{}.{:02}", cents / 100, cents % 100)
 }
 
 /// Staff note that what was paid for a booking that came to nothing was given back. Doing it again changes nothing.

@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Refused, Result},
     goods,
     no_show::{self, rules::Rule},
-    web::{Frame, access::Caller, page},
+    web::{Frame, access::Caller, form::yuan, page},
 };
 
 /// The HTML routes.
@@ -232,7 +232,7 @@ impl Shown {
     /// What a place costs, in yuan; none when nothing.
     fn yuan(&self) -> Option<String> {
         let cents = self.offer.contribution_cents;
-        (cents > 0).then(|| booking::yuan(cents))
+        (cents > 0).then(|| yuan(cents))
     }
 
     /// The limits that reach beyond this offer.

@@ -15,11 +15,16 @@ use super::{
 };
 use crate::{
     App,
-    booking::{Status, approval, held, refund},
+    booking::{Status, approval, held},
     db::Tx,
     error::{Error, Refused, Result},
     event::{self, Event},
-    web::{Frame, access::Staff, form::Typed, page},
+    web::{
+        Frame,
+        access::Staff,
+        form::{Typed, yuan},
+        page,
+    },
 };
 
 /// How many lines of the log are shown.
@@ -113,7 +118,7 @@ impl Row {
     }
 
     fn yuan(&self) -> String {
-        refund::yuan(self.cents)
+        yuan(self.cents)
     }
 }
 

@@ -20,7 +20,12 @@ use crate::{
     },
     error::{Error, Result},
     event::{self, Event, Offer},
-    web::{Frame, access::Staff, form::Typed, page},
+    web::{
+        Frame,
+        access::Staff,
+        form::{Typed, yuan},
+        page,
+    },
 };
 
 #[derive(Template)]
@@ -82,7 +87,7 @@ impl BookingPage {
         let sign = |payment: &Payment| if payment.kind == "paid" { 1 } else { -1 };
         let cents: i64 = self.payments.iter().map(|one| sign(one) * one.cents).sum();
         let over = !self.booking.status.is_open() || self.event.is_cancelled();
-        (cents > 0 && over).then(|| refund::yuan(cents))
+        (cents > 0 && over).then(|| yuan(cents))
     }
 
     fn may_remove(&self) -> bool {
@@ -100,7 +105,7 @@ impl BookingPage {
 
 impl Payment {
     fn yuan(&self) -> String {
-        refund::yuan(self.cents)
+        yuan(self.cents)
     }
 
     fn words(&self, frame: &Frame) -> &'static str {
