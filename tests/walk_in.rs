@@ -83,6 +83,17 @@ on_both! {
         sound(&app).await;
     }
 
+    async fn places_that_are_divided_among_unions_are_not_lent(app) {
+        let (event, offer) = ten_places(&app).await;
+        let mut tx = app.app.db.write().await.expect("write");
+        execute!(tx, "update offer set mode = 'allocation' where id = $1", &offer).expect("as it was written once");
+        tx.commit().await.expect("commit");
+        let gate = app.kiosk(&event, "东门").await;
+        assert_eq!(lent(&gate).await, []);
+        assert_eq!(taken(&app, &offer).await, 0);
+        sound(&app).await;
+    }
+
     async fn one_person_given_a_place_at_two_doors_has_one_ticket_and_the_organizer_hears_of_it(app) {
         let (event, offer) = ten_places(&app).await;
         let (mut east, mut west) = (app.kiosk(&event, "东门").await, app.kiosk(&event, "西门").await);
