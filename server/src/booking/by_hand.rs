@@ -106,7 +106,7 @@ impl By<'_> {
         if !booking.status.is_open() {
             return Ok(Ok(false));
         }
-        if offer.is_for_entrants() {
+        if offer.is_given() {
             return Ok(Err(an_entrants().into()));
         }
         let cause = self.cause("removed");

@@ -287,7 +287,7 @@ pub(super) async fn players_offer(tx: &mut Tx, event: &Event, now: Millis) -> Re
         Some((id,)) => id,
         None => {
             let draft = OfferDraft {
-                mode: "allocation".to_owned(),
+                mode: event::GIVEN.to_owned(),
                 // Who cannot come withdraws their entry, and the ticket with it.
                 cancel_until_ms: Some(now.0 - MINUTE),
                 ..OfferDraft::plain(PLAYERS, PLAYERS_MAX, now.0 - 2 * MINUTE, now.0 - MINUTE)

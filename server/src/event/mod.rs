@@ -87,7 +87,7 @@ pub struct Offer {
     pub class: i64,
     /// What it is called.
     pub name: String,
-    /// `first_come`, `draw`, `approval` or `allocation`.
+    /// `first_come`, `draw`, `approval`, `allocation`, or [`GIVEN`].
     pub mode: String,
     /// How many places there are.
     pub quota: i64,
@@ -168,10 +168,10 @@ impl Offer {
         self.mode == "allocation" && self.flow_back_ms.is_none_or(|until| now.0 < until)
     }
 
-    /// Whether its places come with an entry in a contest, and nobody asks for them here.
+    /// Whether its places come with an entry in a contest or a unit's list, and nobody asks for them.
     #[must_use]
-    pub fn is_for_entrants(&self) -> bool {
-        self.mode == "allocation" && self.flow_back_ms.is_none()
+    pub fn is_given(&self) -> bool {
+        self.mode == GIVEN
     }
 
     /// When what the unions did not give is open to everybody.
@@ -196,6 +196,9 @@ impl Offer {
         }
     }
 }
+
+/// The mode of an offer whose places come with an entry in a contest or a unit's list: nobody books it, no form makes it.
+pub const GIVEN: &str = "given";
 
 /// What an organizer sends to make an event. Times are milliseconds since 1970, UTC.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]

@@ -121,7 +121,7 @@ impl Card {
                 words("名额已满", "Full"),
                 words("有人取消会重新放出", "Cancelled places come back"),
             )
-        } else if offers.iter().any(Offer::is_for_entrants) {
+        } else if offers.iter().any(Offer::is_given) {
             let (zh, en) = match event.kind.as_str() {
                 "contest" => ("参赛名单和对阵", "Entries and draw"),
                 _ => ("按单位发放", "By units"),
@@ -307,7 +307,7 @@ async fn read(app: &App, mut frame: Frame, id: &str) -> Result<EventPage> {
     let mut offers = Vec::new();
     for offer in queries::offers(&mut tx, id).await? {
         // What others give out is not asked for here: a contest's players have their tickets from their entries.
-        if offer.is_for_entrants() {
+        if offer.is_given() {
             continue;
         }
         let choice = choice(&mut tx, &frame, &event, &offer).await?;

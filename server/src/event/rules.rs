@@ -78,7 +78,7 @@ pub fn standing(event: &Event, offer: &Offer, now: Millis) -> Standing {
 pub fn standing_in(status: &str, ends: Millis, offer: &Offer, now: Millis) -> Standing {
     if status == "cancelled" {
         Standing::Cancelled
-    } else if status != "published" || now >= offer.closes_ms || now >= ends {
+    } else if offer.is_given() || status != "published" || now >= offer.closes_ms || now >= ends {
         Standing::Closed
     } else if now < offer.opens_ms {
         Standing::NotOpen

@@ -141,7 +141,7 @@ pub(super) async fn delegates_offer(
                 (from, to) = (from.min(offer.valid_from_ms), to.max(offer.valid_to_ms));
             }
             let draft = OfferDraft {
-                mode: "allocation".to_owned(),
+                mode: event::GIVEN.to_owned(),
                 valid_from_ms: Some(from.0),
                 valid_to_ms: Some(to.0),
                 cancel_until_ms: Some(now.0 - MINUTE),

@@ -94,7 +94,7 @@ impl BookingPage {
         self.booking.status.is_open()
             && !self.used
             && !self.event.is_cancelled()
-            && !self.offer.is_for_entrants()
+            && !self.offer.is_given()
     }
 
     /// Whether somebody stands in line who would get the places.

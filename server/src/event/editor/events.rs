@@ -102,6 +102,9 @@ impl EditPage {
     fn standing(&self, offer: &Offer) -> (&'static str, &'static str) {
         use rules::Standing::{Cancelled, Closed, Line, NotOpen, Open, Reserved, SoldOut};
         match rules::standing(&self.event, offer, self.frame.now) {
+            Closed if offer.is_given() => {
+                ("info", self.frame.t("随报名给出", "Comes with entries"))
+            }
             Open => ("ok", self.frame.t("正在报名", "Open")),
             NotOpen => ("info", self.frame.t("还没开始", "Not open yet")),
             Reserved => ("info", self.frame.t("由各工会指定", "Given by the unions")),

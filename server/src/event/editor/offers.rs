@@ -216,10 +216,12 @@ pub(super) async fn change(
     Ok(refused(page(&OfferPage::read(&mut tx, frame, event, Some(offer), form).await?)?))
 }
 
+/// An offer of an event that organizers may change: what comes with entries follows them.
 async fn read(tx: &mut Tx, event: &str, offer: &str) -> Result<(Event, Offer)> {
     let event = queries::event(tx, event).await?;
     let offer = queries::offer(tx, offer).await?;
-    if offer.event_id == event.id { Ok((event, offer)) } else { Err(Error::NotFound) }
+    let theirs = offer.event_id == event.id && !offer.is_given();
+    if theirs { Ok((event, offer)) } else { Err(Error::NotFound) }
 }
 
 async fn saved(app: &App, mut tx: Tx, event: &Event) -> Result<Response> {
