@@ -51,26 +51,26 @@ pub(crate) async fn of_discipline(tx: &mut Tx, discipline: &Discipline) -> Resul
         .flat_map(|found| [found.a_entry_id.clone(), found.b_entry_id.clone()])
         .flatten()
         .collect();
-    // Who did not get out of the groups, by rank; while the knock-out is open nobody can know their place.
+    // Who did not get out of the groups, by rank: behind everybody of a better rank in any group, played out or not.
     let mut behind: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    let mut sizes = Vec::new();
     for group in contest::groups(tx, &discipline.id).await? {
+        let table = table::of_group(tx, discipline, &group).await?;
+        let rows: Vec<_> = table.rows.iter().filter(|row| !row.struck).collect();
+        sizes.push(rows.len());
         if group.finished_ms.is_none() {
             continue;
         }
-        let table = table::of_group(tx, discipline, &group).await?;
-        for row in table.rows.iter().filter(|row| !row.struck) {
+        for row in rows {
             let id = &table.entries[row.entrant].id;
             if !reached.contains(id) {
                 behind.entry(row.rank).or_default().push(id.clone());
             }
         }
     }
-    let first = if knock_out.is_empty() { 1 } else { reached.len() as i64 + 1 };
-    let mut place = first;
-    for class in behind.into_values() {
-        let count = class.len() as i64;
-        classes.push((place, class));
-        place += count;
+    for (rank, class) in behind {
+        let better: usize = sizes.iter().map(|size| (*size).min(rank - 1)).sum();
+        classes.push((better as i64 + 1, class));
     }
     let mut placed = Vec::new();
     for (place, class) in classes {
