@@ -12,6 +12,8 @@ mod eligibility;
 pub mod entering;
 mod entry_pages;
 pub mod import;
+#[cfg(test)]
+mod oracle;
 mod pages;
 pub mod play;
 pub mod queries;
@@ -331,4 +333,12 @@ pub struct Court {
     pub sport: Option<Sport>,
     /// Not to be used for now.
     pub closed: bool,
+}
+
+impl Court {
+    /// Whether that sport can be played there.
+    #[must_use]
+    pub fn takes(&self, sport: Sport) -> bool {
+        self.sport.is_none_or(|only| only == sport)
+    }
 }
