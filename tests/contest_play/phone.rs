@@ -1,6 +1,7 @@
 //! The umpire's phone and the organizer's desk in a real browser.
 
 use serde_json::json;
+use turnout_server::execute;
 
 use super::world::{Contest, Feed};
 use crate::support::{Engine, TestApp, browser::Browser};
@@ -89,4 +90,70 @@ async fn an_organizer_runs_the_desk_on_a_laptop() {
     laptop.click("#invite").await;
     laptop.sees("#umpire-link", "/umpire#").await;
     laptop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_captain_names_the_line_up_on_a_phone_and_the_desk_marks_who_has_come() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    let contest = Contest::new(&app, 2).await;
+    let captain = app.member("王小明").await;
+    let mut people = vec![captain.id.clone()];
+    people.extend([app.member("赵大力").await.id, app.member("李小红").await.id]);
+    let field = contest.field("团体", "knock_out", 2, &people[..1]).await;
+    let mut tx = app.app.db.write().await.expect("write");
+    execute!(
+        tx,
+        "update discipline set kind = 'team', tie_order = 'A-X B-Y C-Z A-Y B-X', players_max = 3 where id = $1",
+        &field.id
+    )
+    .expect("teams");
+    for (position, person) in (2_i64..).zip(&people[1..]) {
+        execute!(
+            tx,
+            "insert into entry_player (entry_id, person_id, event_id, discipline_id, position, accepted_ms)
+             values ($1, $2, $3, $4, $5, 0)",
+            &field.entries[0],
+            person,
+            &contest.event,
+            &field.id,
+            position,
+        )
+        .expect("a squad");
+    }
+    tx.commit().await.expect("commit");
+    let rounds = contest
+        .knock_out(&field, 2, |_| [0, 1].map(|side| Feed::Entry(field.entries[side].clone())))
+        .await;
+    let phone = Browser::phone().await;
+    phone.go(&format!("{}/healthz", app.url)).await;
+    phone.script(&format!("document.cookie = 'turnout={}; path=/'", captain.token)).await;
+    phone.go(&format!("{}/entries/{}", app.url, field.entries[0])).await;
+    phone.click(&format!("a[href='/ties/{}/line-up']", rounds[0][0])).await;
+    phone.sees("main", "请在叫号以前填好").await;
+    for (letter, person) in ["A", "B", "C"].into_iter().zip(&people) {
+        let choose = format!("document.getElementById('{letter}-0').value = '{person}'");
+        phone.script(&choose).await;
+    }
+    phone.picture("line-up", app.folder.path()).await;
+    phone.click("#hand-in").await;
+    phone.sees("main", "名单已提交").await;
+
+    // The desk on a phone: the singles are called; one side has come, the other taps a moment later.
+    let desk = Browser::phone().await;
+    desk.go(&format!("{}/healthz", app.url)).await;
+    desk.script(&format!("document.cookie = 'turnout={}; path=/'", contest.organizer)).await;
+    desk.go(&format!("{}/admin/events/{}/play", app.url, contest.event)).await;
+    assert_eq!(contest.fill().await, 1, "the other side has one player");
+    desk.sees(".courts", "王小明").await;
+    desk.click("form[action$='/arrival'] button").await;
+    desk.sees(".courts", "已到 ✓").await;
+    desk.picture("arrival", app.folder.path()).await;
+    let width = desk.script("return document.documentElement.scrollWidth - innerWidth").await;
+    assert_eq!(width, 0, "nothing sticks out");
+    // Tapped by mistake: it is taken back.
+    desk.click("form[action$='/arrival'] input[value=no] + button").await;
+    desk.until("!document.querySelector('form[action$=\"/arrival\"] input[name=here]')").await;
+    for browser in [phone, desk] {
+        browser.close().await;
+    }
 }

@@ -6,10 +6,14 @@ use admission::{Millis, Verdict};
 use calamine::{Data, Reader, Xlsx};
 use reqwest::Method;
 use serde_json::json;
+use tempfile::TempDir;
 use turnout_server::{execute, fetch};
 
 use super::world::{Contest, Feed, as_umpire};
-use crate::support::{TestApp, on_both};
+use crate::{
+    end_to_end::await_copy,
+    support::{TestApp, on_both, programs::KioskProgram},
+};
 
 const SECOND: i64 = 1_000;
 
@@ -159,6 +163,53 @@ on_both! {
         assert!(!page(&app, &desk, organizer).await.contains("0:33:20"));
     }
 
+    async fn a_checkpoint_kiosk_without_a_network_times_a_walker(app) {
+        let contest = Contest::new(&app, 0).await;
+        let walker = app.member("王小明").await;
+        let field = contest.field("健步走", "walk", 1, std::slice::from_ref(&walker.id)).await;
+        let mut tx = app.app.db.write().await.expect("write");
+        execute!(tx, "update discipline set sport = 'walk' where id = $1", &field.id).expect("a walk");
+        tx.commit().await.expect("commit");
+        let (desk, organizer) = (format!("/admin/disciplines/{}/walk", field.id), &contest.organizer);
+        let course = [("points", "起点\n千灵山路口\n终点"), ("prefix", "W"), ("limit", "")];
+        assert_eq!(form(&app, organizer, &format!("{desk}/course"), &course).await, 303);
+        assert_eq!(form(&app, organizer, &format!("{desk}/bibs"), &[]).await, 303);
+        let booked = app.booked(&walker, contest.offer()).await;
+        let ticket = |what: &str| booked["tickets"][0][what].as_str().expect("of a ticket").to_owned();
+        // Real kiosks, as volunteers set them up the evening before; they copy the list, then there is no network.
+        let mut kiosks = Vec::new();
+        for point in ["起点", "千灵山路口", "终点"] {
+            let new = json!({ "name": point, "event": contest.event, "station": "checkpoint", "station_name": point });
+            let made = app.post("/api/v1/kiosks", organizer, new).await.expect(201);
+            let folder = TempDir::new().expect("a folder");
+            KioskProgram::enroll(&app.url, made["code"].as_str().expect("a code"), folder.path()).await;
+            let kiosk = KioskProgram::run(folder.path()).await;
+            await_copy(folder.path(), &ticket("id")).await;
+            assert!(kiosk.stop().await.success());
+            kiosks.push(folder);
+        }
+        app.post(&format!("/api/v1/disciplines/{}/gun", field.id), organizer, json!({})).await.expect(200);
+        for folder in &kiosks {
+            let mut kiosk = KioskProgram::run_with(folder.path(), &["--offline"]).await;
+            let told = kiosk.scan(&ticket("code")).await;
+            assert_eq!(told["verdict"], "admitted", "{told}");
+            assert!(told["trust"].as_str().expect("trust").starts_with("local"), "{told}");
+            assert!(kiosk.stop().await.success());
+        }
+        let before = page(&app, &desk, organizer).await;
+        assert!(before.contains("未出发") && before.contains("id=\"passed-1\">0<"), "nothing came up yet: {before}");
+        // The network is back at one after the other, the last first. Nobody needs to be seen at the start.
+        for (folder, state) in kiosks.iter().rev().zip(["漏点：千灵山路口", "完赛", "id=\"passed-0\">1<"]) {
+            let kiosk = KioskProgram::run(folder.path()).await;
+            let shown = shows(&app, &desk, organizer, state).await;
+            assert!(kiosk.stop().await.success());
+            assert!(shown.contains("id=\"passed-2\">1<"), "{shown}");
+        }
+        let shown = page(&app, &desk, organizer).await;
+        let time = shown.split("完赛").last().and_then(|rest| rest.split("0:0").nth(1)).expect("a time");
+        assert!(time.as_bytes()[0].is_ascii_digit(), "minutes and seconds: {shown}");
+    }
+
     async fn places_bring_points_to_organisations_and_a_spreadsheet(app) {
         let contest = Contest::new(&app, 2).await;
         let field = contest.field("单打", "knock_out", 4, &[]).await;
@@ -192,6 +243,21 @@ on_both! {
         assert_eq!(matches.height(), 4);
         assert_eq!(app.get(&format!("/admin/events/{}/results.xlsx", contest.event), &app.member("王小明").await.token).await.status.as_u16(), 403);
     }
+}
+
+/// The page once it shows that.
+async fn shows(app: &TestApp, path: &str, token: &str, text: &str) -> String {
+    let looking = async {
+        loop {
+            let shown = page(app, path, token).await;
+            if shown.contains(text) {
+                return shown;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let shown = tokio::time::timeout(std::time::Duration::from_secs(60), looking).await;
+    shown.unwrap_or_else(|_| panic!("{path} does not show {text}"))
 }
 
 impl TestApp {

@@ -304,6 +304,20 @@ on_both! {
         hand_in([&members[2], &members[1], &members[0]], &members[0].token).await.leads();
         let form = app.get(&path, &members[0].token).await.text;
         assert!(form.contains("名单已提交") && form.contains(&format!("value=\"{}\" selected", members[2].id)), "{form}");
+        // For the third team, whose captain has no phone, the organizer writes it down; nobody else may.
+        let desk = app.get(&format!("/admin/events/{}/play", day.event), &day.organizer).await.text;
+        assert!(desk.contains("团体赛出场名单") && desk.contains("第0队 已交 ✓"), "{desk}");
+        let theirs = desk.split("href=\"").map(|rest| rest.split_once("\">").unwrap_or_default())
+            .find(|(address, said)| address.contains("/line-up/") && said.starts_with("第2队 代填")).expect("a link").0.to_owned();
+        assert_eq!(app.get(&theirs, &members[6].token).await.status.as_u16(), 403, "a captain");
+        let form = app.get(&theirs, &day.organizer).await.text;
+        assert!(form.contains("代 第2队 填写"), "{form}");
+        let keys: Vec<&str> = ["A", "B", "C", "X", "Y", "Z"].into_iter().filter(|key| form.contains(&format!("name=\"{key}\""))).collect();
+        let fields: Vec<(&str, &str)> = keys.iter().copied().zip([8, 7, 6].map(|at| members[at].id.as_str())).collect();
+        submit(&app, &day.organizer, &theirs, &fields[..2]).await.refuses("要选 1 名本队队员");
+        submit(&app, &day.organizer, &theirs, &fields).await.leads();
+        let desk = app.get(&format!("/admin/events/{}/play", day.event), &day.organizer).await.text;
+        assert!(desk.contains("第2队 已交 ✓"), "{desk}");
         // Three ties; the first team wins both of its own three to nil, and the umpire saw who plays.
         let won = day.play(4).await;
         assert_eq!(won.iter().filter(|(_, name)| name == "第0队").count(), 6);

@@ -101,6 +101,8 @@ fn standing(frame: &Frame, event: &Event, shown: &Shown) -> (&'static str, Strin
         ("mute", frame.t("已结束", "Over"))
     } else if shown.record.is_some() {
         ("ok", frame.t("比赛中", "Playing"))
+    } else if !shown.passed.is_empty() {
+        ("ok", frame.t("已出发", "Under way"))
     } else if discipline.list_closed_ms.is_some() {
         ("info", frame.t("名单已定，等待抽签", "List closed, to be drawn"))
     } else if frame.now < discipline.opens_ms {
@@ -136,6 +138,9 @@ impl DisciplinePage {
         let late =
             discipline.late_rule.as_deref().and_then(|rule| rule.parse::<super::MatchRule>().ok());
         let mut said = vec![discipline.format.said(lang).to_owned()];
+        if let [first, .., last] = self.shown.passed.as_slice() {
+            said = vec![format!("{} → {}", first.0, last.0)];
+        }
         if discipline.format != Format::Walk {
             said.push(discipline.rule.said(lang));
         }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use admission::say::Lang;
 
 use super::{
-    Discipline, Entry, EntryStatus, Game, Group, Match, Side, Stage, draw::record::Record, drawing,
-    queries,
+    Discipline, Entry, EntryStatus, Game, Group, Match, Side, Sport, Stage, draw::record::Record,
+    drawing, queries, walk,
 };
 use crate::{db::Tx, error::Result};
 
@@ -19,6 +19,8 @@ pub(super) struct Shown {
     pub(super) rounds: Vec<Round>,
     pub(super) third_place: Option<MatchShown>,
     pub(super) record: Option<Record>,
+    /// Of a walk that has begun: its points, each with how many were seen there.
+    pub(super) passed: Vec<(String, usize)>,
 }
 
 /// An entry in a list.
@@ -135,7 +137,16 @@ impl Shown {
                 status: entry.status,
             })
             .collect();
-        Ok(Self { entries: listed, groups: shown_groups, rounds, third_place, record, discipline })
+        let passed = passed(tx, &discipline).await?;
+        Ok(Self {
+            entries: listed,
+            groups: shown_groups,
+            rounds,
+            third_place,
+            record,
+            passed,
+            discipline,
+        })
     }
 
     /// How many have a place.
@@ -144,6 +155,21 @@ impl Shown {
             |entry: &&Listed| matches!(entry.status, EntryStatus::Entered | EntryStatus::Present);
         self.entries.iter().filter(placed).count()
     }
+}
+
+/// The points of a walk that has begun, each with how many were seen there.
+async fn passed(tx: &mut Tx, discipline: &Discipline) -> Result<Vec<(String, usize)>> {
+    if discipline.sport != Sport::Walk {
+        return Ok(Vec::new());
+    }
+    let begun =
+        walk::queries::walk(tx, &discipline.id).await?.is_some_and(|walk| walk.gun_ms.is_some());
+    if !begun {
+        return Ok(Vec::new());
+    }
+    let points = walk::queries::points(tx, &discipline.id).await?;
+    let counts = walk::passed(&walk::walkers(tx, discipline).await?, points.len());
+    Ok(points.into_iter().map(|point| point.name).zip(counts).collect())
 }
 
 fn side(entry: &Entry, name: String) -> SideShown {

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
 use super::{
-    super::{MatchState, Side, queries as contest},
+    super::{MatchState, Side, Sport, queries as contest},
     advance, call, late, queries,
     record::{self, Report},
     scorer::By,
@@ -56,6 +56,10 @@ pub(super) async fn desk(
     let book = Book::open(&mut tx, &event_id, frame.lang, false).await?;
     let mut found = queries::open_matches(&mut tx, &event_id).await?;
     found.retain(|found| found.state != MatchState::Ready && found.court_id.is_some());
+    // As they stand in the hall.
+    let place =
+        |id: &Option<String>| book.courts.iter().position(|court| Some(&court.id) == id.as_ref());
+    found.sort_by_key(|found| place(&found.court_id));
     found.extend(queries::ended(&mut tx, &event_id, ENDED).await?);
     found.retain(|found| by.check(&event_id, found.court_id.as_deref()).is_ok());
     if let By::Umpire(umpire) = &by
@@ -209,6 +213,9 @@ pub(super) async fn fill(
 pub(super) struct NewCourt {
     /// 1号台.
     name: String,
+    /// What can be played there; left out: anything.
+    #[serde(default)]
+    sport: Option<Sport>,
 }
 
 /// Adds a court.
@@ -219,19 +226,20 @@ pub(super) async fn add_court(
     Path(event_id): Path<String>,
     _staff: Staff,
     frame: Frame,
-    Json(NewCourt { name }): Json<NewCourt>,
+    Json(NewCourt { name, sport }): Json<NewCourt>,
 ) -> Result<Json<serde_json::Value>> {
     let mut tx = app.db.write().await?;
-    new_court(&mut tx, &event_id, &name, frame.now).await?;
+    new_court(&mut tx, &event_id, &name, sport, frame.now).await?;
     done(&app, tx, &event_id).await?;
     Ok(Json(serde_json::json!({})))
 }
 
-/// Adds a court of that name.
-pub(super) async fn new_court(
+/// Adds a court of that name, for one sport or for any.
+pub(crate) async fn new_court(
     tx: &mut Tx,
     event_id: &str,
     name: &str,
+    sport: Option<Sport>,
     now: admission::Millis,
 ) -> Result<()> {
     event::queries::event(tx, event_id).await?;
@@ -243,7 +251,7 @@ pub(super) async fn new_court(
             "A name has 1 to 20 characters.",
         ));
     }
-    if !queries::add_court(tx, event_id, name, now).await? {
+    if !queries::add_court(tx, event_id, name, sport, now).await? {
         return Err(call::conflict(
             "name_taken",
             "已有同名的台（场地）。",

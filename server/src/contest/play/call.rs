@@ -1,6 +1,6 @@
 //! Calling matches to courts: by hand, or the next ones to all that are free.
 
-use admission::Millis;
+use admission::{Millis, say::Lang};
 use axum::http::StatusCode;
 
 use super::{
@@ -59,7 +59,10 @@ pub(super) async fn ready(tx: &mut Tx, event_id: &str) -> Result<(Vec<(Match, Ca
 }
 
 /// Calls the next matches to all courts that are free; gives how many.
-pub(super) async fn fill(tx: &mut Tx, by: &By, event_id: &str, now: Millis) -> Result<usize> {
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such contest.
+pub(crate) async fn fill(tx: &mut Tx, by: &By, event_id: &str, now: Millis) -> Result<usize> {
     queries::hold(tx, event_id).await?;
     ties::open(tx, event_id, now).await?;
     let (ready, hall) = ready(tx, event_id).await?;
@@ -114,6 +117,15 @@ pub(super) async fn call(
             "court_closed",
             "这张台（场地）停用了，请换一张。",
             "This court is closed. Please choose another.",
+        )
+        .into());
+    }
+    let sport = contest::discipline(tx, &found.discipline_id).await?.sport;
+    if !court.takes(sport) {
+        return Err(conflict(
+            "court_sport",
+            format!("{} 打不了{}，请换一张台（场地）。", court.name, sport.said(Lang::Zh)),
+            format!("{} is not played at {}.", sport.said(Lang::En), court.name),
         )
         .into());
     }

@@ -13,7 +13,7 @@ use super::{
     super::{Court, Discipline, Group, MatchState, Side, Sport, queries as contest},
     advance,
     api::{done, draw_lots, invited, link, new_court},
-    call, late, queries,
+    call, late, line_up, queries,
     scorer::{self, By, Umpire},
     table,
     view::{Book, MatchView, minutes},
@@ -65,6 +65,10 @@ struct DeskPage {
     ended: Vec<MatchView>,
     grouped: Vec<Discipline>,
     walks: Vec<Discipline>,
+    /// Ties that have not begun, and whether each side's line-up is in.
+    ties: Vec<(MatchView, [bool; 2])>,
+    /// What is played here on courts.
+    sports: Vec<Sport>,
     /// Groups where nothing tells some apart.
     equal: Vec<(Discipline, Group, Vec<String>)>,
     umpires: Vec<Umpire>,
@@ -100,6 +104,11 @@ impl DeskPage {
             .map(|(court, _)| court)
     }
 
+    /// The free courts where that discipline's sport can be played.
+    fn free_for(&self, found: &MatchView) -> Vec<&Court> {
+        self.free().filter(|court| court.takes(found.sport)).collect()
+    }
+
     fn court_of(&self, umpire: &Umpire) -> Option<&str> {
         let found =
             self.courts.iter().find(|(court, _)| Some(&court.id) == umpire.court_id.as_ref());
@@ -108,6 +117,10 @@ impl DeskPage {
 
     fn playing(&self) -> usize {
         self.courts.iter().filter(|(_, found)| found.is_some()).count()
+    }
+
+    fn is_in(&self, named: &[bool; 2], side: &Side) -> bool {
+        named[super::super::score::at(*side)]
     }
 
     fn points(&self, game: &[i64; 2], side: &Side) -> i64 {
@@ -140,7 +153,10 @@ async fn read(
     let (candidates, hall) = call::ready(&mut tx, id).await?;
     let mut ready: Vec<_> = candidates.iter().collect();
     ready.sort_by_key(|(_, candidate)| {
-        (candidate.wanted.is_none(), candidate.stage.word(), candidate.round, candidate.position)
+        // Who cannot be called yet comes last.
+        let waits = candidate.waits_for(&hall) || candidate.rested(&hall) > frame.now;
+        let rank = (candidate.stage.word(), candidate.round, candidate.position);
+        (candidate.wanted.is_none(), waits, rank)
     });
     let ready = ready
         .into_iter()
@@ -173,8 +189,14 @@ async fn read(
             }
         }
     }
+    let awaited = line_up::awaited(&mut tx, id, &book.disciplines).await?;
+    let ties = awaited.iter().filter_map(|(tie, named)| Some((book.view(tie)?, *named))).collect();
     let umpires = scorer::of_event(&mut tx, id).await?;
     let walks = book.disciplines.iter().filter(|one| one.sport == Sport::Walk).cloned().collect();
+    let mut sports: Vec<Sport> = book.disciplines.iter().map(|one| one.sport).collect();
+    sports.retain(|sport| *sport != Sport::Walk);
+    sports.sort_by_key(|sport| sport.word());
+    sports.dedup();
     let grouped =
         book.disciplines.iter().filter(|one| super::board::has_groups(one)).cloned().collect();
     Ok(DeskPage {
@@ -186,6 +208,8 @@ async fn read(
         ended,
         grouped,
         walks,
+        ties,
+        sports,
         equal,
         umpires,
         link,
@@ -283,6 +307,7 @@ async fn add_courts(
             "Add 1 to 64 courts at a time.",
         ));
     }
+    let sport = Sport::from_word(form.value("sport"));
     let mut tx = app.db.write().await?;
     let there = contest::courts(&mut tx, &id).await?;
     let mut number = 0;
@@ -294,7 +319,7 @@ async fn add_courts(
                 break name;
             }
         };
-        new_court(&mut tx, &id, &name, frame.now).await?;
+        new_court(&mut tx, &id, &name, sport, frame.now).await?;
     }
     done(&app, tx, &id).await?;
     Ok(back(&id))

@@ -26,7 +26,7 @@ const EVERY: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// A refusal: the match is not called.
-pub(super) async fn arrive(
+pub(crate) async fn arrive(
     tx: &mut Tx,
     by: &By,
     match_id: &str,

@@ -151,14 +151,23 @@ pub(super) fn check(
     Ok(())
 }
 
-/// A tie as a captain sees it.
+/// Who names a line-up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Namer<'a> {
+    /// The captain of one of the sides, by their person's id.
+    Captain(&'a str),
+    /// The organizer, for a side whose captain has no phone.
+    Organizer(Side),
+}
+
+/// A tie as the captain of one of its sides sees it.
 pub(super) struct Tie {
     pub(super) found: Match,
     pub(super) discipline: Discipline,
-    /// The captain's side.
+    /// The side that is named.
     pub(super) side: Side,
     pub(super) squad: Vec<Player>,
-    /// Whom they named so far.
+    /// Whom it named so far.
     pub(super) named: BTreeMap<String, Vec<String>>,
 }
 
@@ -168,11 +177,11 @@ impl Tie {
     }
 }
 
-/// The tie of that id for the captain of one of its sides.
+/// The tie of that id for the captain of one of its sides, or for the organizer in their stead.
 ///
 /// # Errors
 /// [`Error::NotFound`] for everybody else, and while the sides are not known.
-pub(super) async fn tie(tx: &mut Tx, tie_id: &str, person_id: &str) -> Result<Tie> {
+pub(super) async fn tie(tx: &mut Tx, tie_id: &str, namer: Namer<'_>) -> Result<Tie> {
     let found = contest::match_(tx, tie_id).await?;
     let discipline = contest::discipline(tx, &found.discipline_id).await?;
     if found.tie_id.is_some() || discipline.tie_order.is_empty() {
@@ -184,12 +193,45 @@ pub(super) async fn tie(tx: &mut Tx, tie_id: &str, person_id: &str) -> Result<Ti
         let entry = contest::entry(tx, entry_id).await?;
         // An imported team has no captain who entered it: the first named is.
         let captain = entry.captain_id.or_else(|| Some(squad.first()?.person_id.clone()));
-        if captain.as_deref() == Some(person_id) {
+        let theirs = match namer {
+            Namer::Captain(person_id) => captain.as_deref() == Some(person_id),
+            Namer::Organizer(for_side) => for_side == side,
+        };
+        if theirs {
             let named = named(tx, &found, &discipline, side).await?;
             return Ok(Tie { found, discipline, side, squad, named });
         }
     }
     Err(Error::NotFound)
+}
+
+/// The ties of an event that have not begun, and whether each side has handed its line-up in.
+pub(super) async fn awaited(
+    tx: &mut Tx,
+    event_id: &str,
+    disciplines: &[Discipline],
+) -> Result<Vec<(Match, [bool; 2])>> {
+    let mut awaited = Vec::new();
+    for found in queries::open_matches(tx, event_id).await? {
+        let of_teams = disciplines
+            .iter()
+            .any(|one| one.id == found.discipline_id && !one.tie_order.is_empty());
+        if !of_teams || found.tie_id.is_some() || found.state != MatchState::Ready {
+            continue;
+        }
+        let rubbers = queries::rubbers(tx, &found.id).await?;
+        if rubbers.iter().any(|rubber| rubber.state != MatchState::Ready) {
+            continue;
+        }
+        let mut handed_in = [false; 2];
+        for (known, side) in handed_in.iter_mut().zip([Side::A, Side::B]) {
+            if let Some(rubber) = rubbers.first() {
+                *known = !queries::line_up(tx, &rubber.id, side).await?.is_empty();
+            }
+        }
+        awaited.push((found, handed_in));
+    }
+    Ok(awaited)
 }
 
 /// Whom a side named so far, by slot.
@@ -221,16 +263,16 @@ async fn named(
 ///
 /// # Errors
 /// [`Error::Invalid`] when it breaks a rule; a refusal `tie_begun` when it is too late.
-pub(super) async fn name(
+pub(crate) async fn name(
     tx: &mut Tx,
     tie_id: &str,
-    person_id: &str,
+    namer: Namer<'_>,
     named: &BTreeMap<String, Vec<String>>,
     now: Millis,
 ) -> Result<Match> {
     let event_id = contest::match_(tx, tie_id).await?.event_id;
     queries::hold(tx, &event_id).await?;
-    let tie = tie(tx, tie_id, person_id).await?;
+    let tie = tie(tx, tie_id, namer).await?;
     let labels = tie.labels();
     check(&labels, tie.side, &tie.squad, named)?;
     ties::open(tx, &event_id, now).await?;

@@ -1,4 +1,5 @@
-//! `/ties/{tie}/line-up`: a captain's phone.
+//! Line-ups of ties of teams: `/ties/{tie}/line-up` on a captain's phone, and `/admin/ties/{tie}/line-up/{side}` for the
+//! organizer, who writes down what a captain without a phone says.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +12,29 @@ use axum::{
 };
 
 use super::{
-    super::{MatchState, Player},
+    super::{MatchState, Player, Side},
     api::done,
-    line_up::{self, Slot, Tie},
+    line_up::{self, Namer, Slot, Tie},
     queries,
     view::{Book, MatchView},
 };
 use crate::{
-    App,
+    App, audit,
     error::{Error, Result},
     event::{self, Event},
-    web::{Frame, access::Person, form::Typed, page},
+    web::{
+        Frame,
+        access::{Person, Staff},
+        form::Typed,
+        page,
+    },
 };
 
 /// The routes.
 pub(super) fn routes() -> Router<App> {
-    Router::new().route("/ties/{tie}/line-up", get(show).post(hand_in))
+    Router::new()
+        .route("/ties/{tie}/line-up", get(show).post(hand_in))
+        .route("/admin/ties/{tie}/line-up/{side}", get(show_for).post(hand_in_for))
 }
 
 #[derive(Template)]
@@ -43,8 +51,19 @@ struct LineUpPage {
 }
 
 impl LineUpPage {
-    fn entry(&self) -> &str {
-        self.tie.found.entry(self.tie.side).unwrap_or_default()
+    /// Where it leads back to.
+    fn back(&self) -> String {
+        match self.frame.is_staff() {
+            true => format!("/admin/events/{}/play", self.event.id),
+            false => {
+                format!("/entries/{}", self.tie.found.entry(self.tie.side).unwrap_or_default())
+            }
+        }
+    }
+
+    /// For which team.
+    fn team(&self) -> &str {
+        &self.found.side(&self.tie.side).name
     }
 
     fn slots(&self) -> Vec<Slot> {
@@ -85,18 +104,31 @@ async fn show(
     person: Person,
     frame: Frame,
 ) -> Result<Response> {
-    page(&read(&app, &id, &person, frame, None).await?)
+    page(&read(&app, &id, Namer::Captain(&person.id), frame, None).await?)
+}
+
+/// `GET /admin/ties/{tie}/line-up/{side}`.
+async fn show_for(
+    State(app): State<App>,
+    Path((id, side)): Path<(String, String)>,
+    frame: Frame,
+) -> Result<Response> {
+    page(&read(&app, &id, Namer::Organizer(of(&side)?), frame, None).await?)
+}
+
+fn of(side: &str) -> Result<Side> {
+    Side::from_word(side).ok_or(Error::NotFound)
 }
 
 async fn read(
     app: &App,
     id: &str,
-    person: &Person,
+    namer: Namer<'_>,
     frame: Frame,
     typed: Option<(BTreeMap<String, Vec<String>>, String)>,
 ) -> Result<LineUpPage> {
     let mut tx = app.db.read().await?;
-    let tie = line_up::tie(&mut tx, id, &person.id).await?;
+    let tie = line_up::tie(&mut tx, id, namer).await?;
     let event = event::queries::event(&mut tx, &tie.found.event_id).await?;
     let rubbers = queries::rubbers(&mut tx, id).await?;
     let begun = tie.found.state == MatchState::Ended
@@ -118,22 +150,48 @@ async fn hand_in(
     mut frame: Frame,
     form: Typed,
 ) -> Result<Response> {
+    frame.path = format!("/ties/{id}/line-up");
+    name(&app, &id, (Namer::Captain(&person.id), None), frame, &form).await
+}
+
+/// `POST /admin/ties/{tie}/line-up/{side}`.
+async fn hand_in_for(
+    State(app): State<App>,
+    Path((id, side)): Path<(String, String)>,
+    staff: Staff,
+    mut frame: Frame,
+    form: Typed,
+) -> Result<Response> {
+    frame.path = format!("/admin/ties/{id}/line-up/{side}");
+    name(&app, &id, (Namer::Organizer(of(&side)?), Some(&staff)), frame, &form).await
+}
+
+async fn name(
+    app: &App,
+    id: &str,
+    (namer, staff): (Namer<'_>, Option<&Staff>),
+    frame: Frame,
+    form: &Typed,
+) -> Result<Response> {
     let mut tx = app.db.write().await?;
-    let tie = line_up::tie(&mut tx, &id, &person.id).await?;
+    let tie = line_up::tie(&mut tx, id, namer).await?;
     let named: BTreeMap<String, Vec<String>> = line_up::slots(&tie.labels(), tie.side)
         .into_iter()
         .map(|slot| (slot.key.clone(), form.values(&slot.key).map(str::to_owned).collect()))
         .collect();
-    match line_up::name(&mut tx, &id, &person.id, &named, frame.now).await {
+    match line_up::name(&mut tx, id, namer, &named, frame.now).await {
         Ok(found) => {
-            done(&app, tx, &found.event_id).await?;
-            Ok(Redirect::to(&format!("/ties/{id}/line-up")).into_response())
+            if let Some(staff) = staff {
+                audit::record(&mut tx, staff, "tie.line_up", id, tie.side.word(), frame.now)
+                    .await?;
+            }
+            done(app, tx, &found.event_id).await?;
+            Ok(Redirect::to(&frame.path).into_response())
         }
         Err(Error::Refused(refused) | Error::Invalid(refused)) => {
             tx.rollback().await?;
-            frame.path = format!("/ties/{id}/line-up");
             let typed = Some((named, refused.text(frame.lang).to_owned()));
-            let again = page(&read(&app, &id, &person, frame, typed).await?)?;
+            let again = page(&read(app, id, namer, frame, typed).await?)?;
             Ok((refused.status, again).into_response())
         }
         Err(error) => Err(error),

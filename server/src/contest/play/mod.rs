@@ -6,16 +6,16 @@
 //! All writes of one contest follow one another (`queries::hold`), so what they read stays true.
 
 mod advance;
-mod api;
+pub(crate) mod api;
 mod board;
-mod call;
+pub(crate) mod call;
 mod desk;
 pub mod late;
-mod line_up;
+pub(crate) mod line_up;
 mod line_up_pages;
 mod pages;
 pub(crate) mod queries;
-mod record;
+pub(crate) mod record;
 mod schedule;
 pub(crate) mod scorer;
 pub(crate) mod table;

@@ -3,7 +3,7 @@
 use admission::Millis;
 
 use super::{
-    super::{Court, Game, Group, Match, Side, score::Score},
+    super::{Court, Game, Group, Match, Side, Sport, score::Score},
     scorer::By,
 };
 use crate::{
@@ -119,7 +119,7 @@ pub(super) async fn leave(tx: &mut Tx, match_id: &str) -> Result<()> {
 }
 
 /// Matches of an event that are ready, called or playing.
-pub(super) async fn open_matches(tx: &mut Tx, event_id: &str) -> Result<Vec<Match>> {
+pub(crate) async fn open_matches(tx: &mut Tx, event_id: &str) -> Result<Vec<Match>> {
     Ok(fetch!(
         tx,
         fetch_all,
@@ -589,21 +589,23 @@ pub(super) async fn history(tx: &mut Tx, match_id: &str) -> Result<Vec<Told>> {
     )?)
 }
 
-/// Adds courts `name1` to `nameN` behind those there are.
+/// Adds a court behind those there are, for one sport or for any; false when there is one of that name.
 pub(super) async fn add_court(
     tx: &mut Tx,
     event_id: &str,
     name: &str,
+    sport: Option<Sport>,
     now: Millis,
 ) -> Result<bool> {
     let added = execute!(
         tx,
-        "insert into court (id, event_id, name, position)
-         select $1, $2, $3, coalesce(max(position), 0) + 1 from court where event_id = $2
+        "insert into court (id, event_id, name, position, sport)
+         select $1, $2, $3, coalesce(max(position), 0) + 1, $4 from court where event_id = $2
          on conflict do nothing",
         new_id(now),
         event_id,
         name,
+        sport.map(Sport::word),
     )?;
     Ok(added == 1)
 }

@@ -97,7 +97,10 @@ impl Report {
 }
 
 /// The rule a match is counted by, and whether it needs a winner.
-pub(super) async fn rule_of(
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn rule_of(
     tx: &mut Tx,
     discipline: &Discipline,
     found: &Match,
@@ -115,7 +118,7 @@ pub(super) async fn rule_of(
 ///
 /// # Errors
 /// A refusal: the score cannot be, somebody else changed the match, or it is over.
-pub(super) async fn report(
+pub(crate) async fn report(
     tx: &mut Tx,
     by: &By,
     id: &str,

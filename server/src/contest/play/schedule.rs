@@ -70,7 +70,7 @@ pub(super) fn next<'a>(
 ) -> Option<&'a Candidate> {
     candidates
         .iter()
-        .filter(|candidate| court.sport.is_none_or(|sport| sport == candidate.sport))
+        .filter(|candidate| court.takes(candidate.sport))
         .filter(|candidate| !candidate.waits_for(hall) && candidate.rested(hall) <= now)
         .min_by_key(|candidate| candidate.rank(hall))
 }

@@ -105,7 +105,10 @@ pub(crate) async fn umpire_of(app: &App, headers: &HeaderMap) -> Result<Option<U
 }
 
 /// Makes a link; gives its secret, which is shown once.
-pub(super) async fn invite(
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn invite(
     tx: &mut Tx,
     event_id: &str,
     name: &str,

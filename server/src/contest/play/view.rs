@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use super::{
     super::{
-        Court, Discipline, Entry, Group, Match, MatchRule, MatchState, Outcome, Side, Stage, Takes,
-        group_letter, queries as contest, view::round_name,
+        Court, Discipline, Entry, Group, Match, MatchRule, MatchState, Outcome, Side, Sport, Stage,
+        Takes, group_letter, queries as contest, view::round_name,
     },
     queries,
 };
@@ -26,6 +26,8 @@ pub(crate) struct MatchView {
     pub discipline_id: String,
     /// The discipline's name.
     pub discipline: String,
+    /// What is played.
+    pub sport: Sport,
     /// Which part: 小组 A 第 2 轮, 四分之一决赛.
     pub stage: String,
     /// The court's id.
@@ -110,7 +112,12 @@ impl MatchView {
         let lines: Vec<String> = self.games.iter().map(|[a, b]| format!("{a}:{b}")).collect();
         let mut said = self.score.map(|[a, b]| format!("{a}:{b}")).unwrap_or_default();
         if lines.len() > 1 || (said.is_empty() && !lines.is_empty()) {
-            said += &format!("{}{}", if said.is_empty() { "" } else { "  " }, lines.join(" "));
+            let lines = lines.join(" ");
+            said += &match lang {
+                _ if said.is_empty() => lines,
+                Lang::Zh => format!("（{lines}）"),
+                Lang::En => format!(" ({lines})"),
+            };
         }
         if let Some([a, b]) = self.shootout {
             said += &match lang {
@@ -208,6 +215,7 @@ impl Book {
             version: found.version,
             discipline_id: discipline.id.clone(),
             discipline: discipline.name.clone(),
+            sport: discipline.sport,
             stage: self.stage(found, rounds),
             court_id: found.court_id.clone(),
             court: court.map(|court| court.name.clone()),

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::{
     Walker, chip,
     course::{State as How, clock},
+    passed,
     queries::{self, Passage, Point, Walk},
     walkers,
 };
@@ -84,6 +85,11 @@ impl WalkPage {
         self.walkers.iter().filter(|walker| states.contains(&walker.walked.state)).count()
     }
 
+    /// The points, each with how many were seen there.
+    fn passed(&self) -> Vec<(&Point, usize)> {
+        self.points.iter().zip(passed(&self.walkers, self.points.len())).collect()
+    }
+
     fn flagged(&self) -> usize {
         self.count(&[How::Missing, How::Disorder, How::Late])
     }
@@ -112,6 +118,13 @@ impl WalkPage {
 
     fn time(&self, ms: &Option<i64>) -> String {
         ms.map_or_else(|| "–".to_owned(), clock)
+    }
+
+    /// When a walker was last seen, while they walk.
+    fn seen_at(&self, walker: &Walker) -> Option<String> {
+        let seen = walker.walked.firsts.iter().rev().flatten().next()?;
+        let walks = walker.walked.state == How::Walking;
+        walks.then(|| self.frame.at(&seen.at, &self.event.time_zone))
     }
 
     fn badge(&self, walker: &Walker) -> &'static str {

@@ -32,7 +32,25 @@ pub(crate) struct Walker {
     pub(crate) rank: Option<usize>,
 }
 
-/// Everybody who may walk, the ranked first, then by bib.
+impl Walker {
+    /// How many points they have been seen at, and when at the last of them.
+    fn progress(&self) -> (usize, Millis) {
+        let last = self.walked.firsts.iter().rposition(Option::is_some);
+        let seen = last.and_then(|last| Some((last + 1, self.walked.firsts[last]?.at)));
+        seen.unwrap_or((0, Millis(0)))
+    }
+}
+
+/// How many of `walkers` were seen at each point.
+pub(crate) fn passed(walkers: &[Walker], points: usize) -> Vec<usize> {
+    let at = |point: usize| {
+        let seen = |walker: &&Walker| matches!(walker.walked.firsts.get(point), Some(Some(_)));
+        walkers.iter().filter(seen).count()
+    };
+    (0..points).map(at).collect()
+}
+
+/// Everybody who may walk, the ranked first, then who is ahead, then by bib.
 pub(crate) async fn walkers(tx: &mut Tx, discipline: &Discipline) -> Result<Vec<Walker>> {
     let walk = queries::walk(tx, &discipline.id).await?;
     let points = queries::points(tx, &discipline.id).await?.len();
@@ -62,7 +80,11 @@ pub(crate) async fn walkers(tx: &mut Tx, discipline: &Discipline) -> Result<Vec<
         .map(|((entry, walked), rank)| Walker { entry, walked, rank })
         .collect();
     walkers.sort_by(|one, other| {
-        let key = |walker: &Walker| (walker.rank.unwrap_or(usize::MAX), walker.entry.bib.clone());
+        let key = |walker: &Walker| {
+            let (points, at) = walker.progress();
+            let rank = walker.rank.unwrap_or(usize::MAX);
+            (rank, std::cmp::Reverse(points), at, walker.entry.bib.clone())
+        };
         key(one).cmp(&key(other))
     });
     Ok(walkers)

@@ -36,7 +36,7 @@ pub(crate) async fn walk(tx: &mut Tx, discipline_id: &str) -> Result<Option<Walk
 }
 
 /// Makes the walk of a discipline when there is none.
-pub(super) async fn begin(tx: &mut Tx, discipline: &Discipline) -> Result<()> {
+pub(crate) async fn begin(tx: &mut Tx, discipline: &Discipline) -> Result<()> {
     execute!(
         tx,
         "insert into walk (discipline_id, event_id, bib_prefix) values ($1, $2, 'W') on conflict do nothing",
@@ -47,7 +47,7 @@ pub(super) async fn begin(tx: &mut Tx, discipline: &Discipline) -> Result<()> {
 }
 
 /// Sets the prefix of bibs and the limit.
-pub(super) async fn set(
+pub(crate) async fn set(
     tx: &mut Tx,
     discipline_id: &str,
     prefix: &str,
@@ -64,7 +64,7 @@ pub(super) async fn set(
 }
 
 /// Gives the start signal; false when it was given.
-pub(super) async fn fire(tx: &mut Tx, discipline_id: &str, now: Millis) -> Result<bool> {
+pub(crate) async fn fire(tx: &mut Tx, discipline_id: &str, now: Millis) -> Result<bool> {
     let fired = execute!(
         tx,
         "update walk set gun_ms = $2 where discipline_id = $1 and gun_ms is null",
@@ -91,7 +91,7 @@ pub(crate) async fn points(tx: &mut Tx, discipline_id: &str) -> Result<Vec<Point
 }
 
 /// Replaces the points of a course.
-pub(super) async fn set_points(tx: &mut Tx, discipline: &Discipline, names: &[&str]) -> Result<()> {
+pub(crate) async fn set_points(tx: &mut Tx, discipline: &Discipline, names: &[&str]) -> Result<()> {
     execute!(tx, "delete from course_point where discipline_id = $1", &discipline.id)?;
     for (position, name) in (0_i64..).zip(names) {
         execute!(
@@ -107,7 +107,7 @@ pub(super) async fn set_points(tx: &mut Tx, discipline: &Discipline, names: &[&s
 }
 
 /// Gives bibs to the entries that have none, in the order they were made; gives how many.
-pub(super) async fn give_bibs(tx: &mut Tx, discipline_id: &str) -> Result<usize> {
+pub(crate) async fn give_bibs(tx: &mut Tx, discipline_id: &str) -> Result<usize> {
     let without: Vec<(String,)> = fetch!(
         tx,
         fetch_all,
