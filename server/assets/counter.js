@@ -1,82 +1,50 @@
-// A venue's page: reads vouchers by the camera or from a photograph and redeems them. Without a network it judges by the
-// list it has of the venue's vouchers, and keeps what was redeemed until the server has judged it too. Without this module
-// the page is plain forms.
+// A venue's page: looks at vouchers and redeems them. Without a network it judges by the list it has of the venue's vouchers,
+// and keeps what was redeemed until the server has judged it too (queue.js). Without this module the page is plain forms.
 
 const look = document.querySelector("#look");
 const said = document.querySelector("#said");
-const sign = document.querySelector("#queue");
-const WAITING = "venue-waiting";
+const found = document.querySelector("#found");
 
-const waiting = () => JSON.parse(localStorage.getItem(WAITING) || "[]");
-const keep = (wishes) => localStorage.setItem(WAITING, JSON.stringify(wishes));
-const made = () => `${Date.now()}-${Array.from(crypto.getRandomValues(new Uint32Array(3))).join("-")}`;
+const queue = keepUntilSent({
+  name: "venue-waiting",
+  page: "/venue",
+  path: "/api/v1/venue/redemptions",
+  most: 100,
+  body: (wishes) => ({
+    redemptions: wishes.map(({ id, said, at_ms }) => ({ id, said, at_ms, age_ms: Math.max(0, Date.now() - at_ms) })),
+  }),
+  answered({ results }, fresh, words) {
+    const done = results.map(({ id }) => id);
+    const bad = results.find(({ verdict }) => verdict !== "admitted");
+    if (!bad) return { done, words: "", look: "ok" };
+    return { done, words: `${words.refused}${bad.serial || ""} ${bad.headline} ${bad.next}`, look: "warn" };
+  },
+  async refresh() {
+    const answer = await fetch("/venue").catch(() => null);
+    if (answer && answer.ok && !answer.redirected) await queue.take(answer, ["[data-live=done]"]);
+    await renew();
+  },
+});
 
-const offline = () => document.body.classList.toggle("offline", !navigator.onLine);
-addEventListener("online", () => { offline(); send(); });
-addEventListener("offline", offline);
-offline();
-
-if ("serviceWorker" in navigator) {
-  navigator.serviceWorker.register("/sw.js").then(async () => {
-    const { active } = await navigator.serviceWorker.ready;
-    const parts = [...document.querySelectorAll("link[rel=stylesheet], link[rel=icon], script[src], .brand img")];
-    active.postMessage({ keep: ["/venue", "/assets/icons.svg", ...parts.map((part) => part.href || part.src)] });
-  }).catch(() => { /* Without a service worker the page still works while it stays open. */ });
-}
-
-function say(words, kind) {
-  sign.hidden = !words;
-  sign.className = `notice above ${kind}`;
-  sign.querySelector("strong").textContent = words;
-}
-
-function free(form) {
-  delete form.dataset.sent;
-  const busy = form.querySelector("[aria-busy]");
-  if (busy) busy.removeAttribute("aria-busy");
-}
-
-// Takes parts of a page that the server made into this one.
-async function take(answer, names) {
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const name of names) {
-    const part = fresh.querySelector(name);
-    const here = document.querySelector(name);
-    if (!part || !here) continue;
-    here.textContent = "";
-    here.append(...part.childNodes);
-  }
-}
-
-async function post(path, fields) {
-  try {
-    return await fetch(path, { method: "POST", body: new URLSearchParams(fields) });
-  } catch (fault) {
-    return null;
-  }
-}
+const post = (path, fields) => fetch(path, { method: "POST", body: new URLSearchParams(fields) }).catch(() => null);
 
 look.addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = said.value.trim();
-  if (!text) return free(look);
-  const answer = await post("/venue/look", { id: made(), said: text });
-  free(look);
+  if (!text) return queue.free(look);
+  const answer = await post("/venue/look", { id: queue.made(), said: text });
+  queue.free(look);
   if (answer && answer.redirected) return location.reload();
   if (answer && answer.ok) {
-    await take(answer, ["#found", "[data-live=done]"]);
-    document.querySelector("#found").scrollIntoView({ block: "nearest" });
+    await queue.take(answer, ["#found", "[data-live=done]"]);
+    found.scrollIntoView({ block: "nearest" });
     return;
   }
-  const found = document.querySelector("#found");
   found.textContent = "";
   found.append(await judged(text));
   found.scrollIntoView({ block: "nearest" });
   const button = found.querySelector("#note");
-  if (button) button.addEventListener("click", () => {
-    note(made(), text, button.dataset.of);
-    found.textContent = "";
-  });
+  if (button) button.addEventListener("click", () => note(queue.made(), text, button.dataset.of));
 });
 
 document.addEventListener("submit", async (event) => {
@@ -86,21 +54,19 @@ document.addEventListener("submit", async (event) => {
   const [id, text] = [typed.get("id"), typed.get("said")];
   const answer = await post("/venue/redemptions", { id, said: text });
   if (answer && (answer.ok || answer.status === 409)) {
-    await take(answer, ["#found", "[data-live=done]"]);
+    await queue.take(answer, ["#found", "[data-live=done]"]);
     said.value = "";
     if (navigator.vibrate) navigator.vibrate(answer.ok ? 60 : [60, 60, 60]);
     return;
   }
   // It may have arrived: under the same id it is the same redemption.
   note(id, text, await printOf(text));
-  document.querySelector("#found").textContent = "";
 });
 
 function note(id, text, of) {
-  keep([...waiting(), { id, said: text, at_ms: Date.now(), of }]);
+  found.textContent = "";
   said.value = "";
-  say(`${waiting().length} ${sign.dataset.waiting}`, "info");
-  send();
+  queue.add({ id, said: text, at_ms: Date.now(), of });
 }
 
 // ---------------------------------------------------------------- without a network
@@ -163,7 +129,7 @@ async function judged(text) {
     const batch = list.batches[voucher.batch];
     const now = Date.now() + list.skew;
     const today = inBeijing(now).slice(0, 10);
-    const left = voucher.left - waiting().filter(({ of }) => of === voucher.serial).length;
+    const left = voucher.left - queue.waiting().filter(({ of }) => of === voucher.serial).length;
     const next = batch.days && batch.days.find((day) => day > today);
     if (left < 1) tell("used", "warn");
     else if (now < voucher.from_ms - TOLERANCE) tell("early", "warn", inBeijing(voucher.from_ms).slice(0, 10));
@@ -186,107 +152,3 @@ async function judged(text) {
 
 renew();
 setInterval(() => { if (document.visibilityState === "visible" && navigator.onLine) renew(); }, 60000);
-
-let sending = false;
-async function send() {
-  const wishes = waiting().slice(0, 100);
-  if (!wishes.length || sending) return;
-  sending = true;
-  const redemptions = wishes.map(({ id, said, at_ms }) => ({ id, said, at_ms, age_ms: Math.max(0, Date.now() - at_ms) }));
-  let answer;
-  try {
-    answer = await fetch("/api/v1/venue/redemptions", {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify({ redemptions }),
-    });
-  } catch (fault) {
-    answer = null;
-  }
-  sending = false;
-  if (answer && answer.ok) {
-    const { results } = await answer.json();
-    const done = new Set(results.map(({ id }) => id));
-    keep(waiting().filter(({ id }) => !done.has(id)));
-    const bad = results.find(({ verdict }) => verdict !== "admitted");
-    if (bad) say(`${sign.dataset.refused}${bad.serial || ""} ${bad.headline} ${bad.next}`, "warn");
-    else say("", "ok");
-    const page = await fetch("/venue").catch(() => null);
-    if (page && page.ok && !page.redirected) await take(page, ["[data-live=done]"]);
-    await renew();
-    if (waiting().length) send();
-  } else {
-    const shut = answer && (answer.status === 401 || answer.status === 403);
-    say(`${waiting().length} ${shut ? sign.dataset.login : sign.dataset.waiting}`, "info");
-  }
-}
-
-setInterval(() => { if (document.visibilityState === "visible" && navigator.onLine && waiting().length) send(); }, 10000);
-if (waiting().length) send();
-
-function read(text) {
-  said.value = text;
-  if (navigator.vibrate) navigator.vibrate(60);
-  look.requestSubmit ? look.requestSubmit() : look.querySelector("button").click();
-}
-
-document.querySelector("#ways").hidden = false;
-const scan = document.querySelector("#scan");
-const camera = document.querySelector("#camera");
-if ("BarcodeDetector" in window && navigator.mediaDevices) {
-  scan.hidden = false;
-  scan.addEventListener("click", async () => {
-    if (camera.srcObject) return stop();
-    try {
-      camera.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    } catch (fault) {
-      return;
-    }
-    camera.hidden = false;
-    await camera.play();
-    const detector = new BarcodeDetector({ formats: ["qr_code"] });
-    while (camera.srcObject) {
-      const [code] = await detector.detect(camera).catch(() => []);
-      if (code && code.rawValue) {
-        stop();
-        read(code.rawValue);
-      }
-      await new Promise((next) => setTimeout(next, 120));
-    }
-  });
-}
-
-function stop() {
-  if (camera.srcObject) for (const track of camera.srcObject.getTracks()) track.stop();
-  camera.srcObject = null;
-  camera.hidden = true;
-}
-
-// A photograph is made smaller before it is sent; the server reads it.
-document.querySelector("#photo input").addEventListener("change", async (event) => {
-  const [file] = event.target.files;
-  event.target.value = "";
-  if (!file) return;
-  const picture = await smaller(file);
-  const answer = await fetch("/api/v1/venue/codes", { method: "POST", body: picture, headers: { "content-type": "application/octet-stream" } }).catch(() => null);
-  const codes = answer && answer.ok ? (await answer.json()).codes : [];
-  if (codes.length) read(codes[0]);
-  else say(event.target.dataset.none, "warn");
-});
-
-function smaller(file) {
-  return new Promise((done) => {
-    const image = new Image();
-    image.onload = () => {
-      const scale = Math.min(1, 1600 / Math.max(image.width, image.height));
-      const canvas = document.createElement("canvas");
-      canvas.width = image.width * scale;
-      canvas.height = image.height * scale;
-      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-      canvas.toBlob((blob) => done(blob || file), "image/jpeg", 0.85);
-      URL.revokeObjectURL(image.src);
-    };
-    image.onerror = () => done(file);
-    image.src = URL.createObjectURL(file);
-  });
-}

@@ -112,6 +112,12 @@ impl Browser {
         field.send_keys(text).await.expect("type");
     }
 
+    /// Chooses a file in the field that `css` finds, which need not be seen.
+    pub(crate) async fn choose(&self, css: &str, file: &Path) {
+        let field = self.client.find(Locator::Css(css)).await.expect(css);
+        field.send_keys(&file.display().to_string()).await.expect("choose");
+    }
+
     /// Types like a scanner: characters and Enter, into whatever has the focus.
     pub(crate) async fn types(&self, text: &str) {
         let body = self.client.find(Locator::Css("body")).await.expect("a body");

@@ -39,7 +39,7 @@ use crate::App;
 
 /// The JSON routes.
 pub(crate) fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(stand::upload))
+    OpenApiRouter::new().routes(routes!(stand::upload)).routes(routes!(stand::codes))
 }
 
 /// The HTML routes.

@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Path, Query, State},
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
@@ -23,7 +24,13 @@ use crate::{
     db::new_id,
     error::{Error, Refused, Result},
     event::Event,
-    web::{Frame, access::Staff, form::Typed, page},
+    web::{
+        Frame,
+        access::Staff,
+        form::Typed,
+        page,
+        photo::{self, Codes},
+    },
 };
 
 /// Facts of one upload at most.
@@ -208,6 +215,13 @@ pub(super) async fn upload(
         }
     }
     Ok(Json(uploaded))
+}
+
+/// Reads the codes of a photograph (JPEG, PNG, WebP), for phones whose browser cannot.
+#[utoipa::path(post, path = "/stand/codes", request_body = Vec<u8>,
+    responses((status = 200, body = Codes), (status = 422), (status = 503)))]
+pub(super) async fn codes(_: Staff, picture: Bytes) -> Result<Json<Codes>> {
+    photo::codes(picture).await
 }
 
 async fn keep(app: &App, staff: &Staff, fact: &Fact) -> Result<()> {

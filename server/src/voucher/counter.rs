@@ -1,8 +1,6 @@
 //! A venue's page on a phone: scan or type a voucher, redeem it once, take a mistake back. It works without a network: the
 //! phone keeps what was redeemed and sends it later (`counter.js`); without scripts it is plain forms.
 
-use std::time::{Duration, Instant};
-
 use admission::Verdict;
 use askama::Template;
 use axum::{
@@ -13,9 +11,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
-use qr::Luma;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Semaphore, time::timeout};
 use utoipa::ToSchema;
 
 use super::{
@@ -28,18 +24,18 @@ use crate::{
     App,
     db::new_id,
     error::{Error, Result},
-    web::{Frame, access::Staff, form::Typed, frame::zone, page},
+    web::{
+        Frame,
+        access::Staff,
+        form::Typed,
+        frame::zone,
+        page,
+        photo::{self, Codes},
+    },
 };
 
 /// Wishes of one upload at most.
 const UPLOAD_MAX: usize = 100;
-/// A photograph is looked at for so long.
-const PICTURE_TIME: Duration = Duration::from_millis(1_500);
-/// A photograph waits for so long for its turn.
-const PICTURE_WAIT: Duration = Duration::from_secs(5);
-/// So many photographs are looked at at once: it is hard work.
-static PICTURES: Semaphore = Semaphore::const_new(1);
-
 /// Why a redemption is taken back, in Chinese and English.
 const REASONS: [(&str, &str); 3] = [
     ("扫错了券", "The wrong voucher"),
@@ -331,33 +327,9 @@ pub(super) async fn upload(
     Ok(Json(Uploaded { results }))
 }
 
-/// The codes of a photograph.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Codes {
-    /// The largest first.
-    codes: Vec<String>,
-}
-
 /// Reads the codes of a photograph (JPEG, PNG, WebP), for phones whose browser cannot.
 #[utoipa::path(post, path = "/venue/codes", request_body = Vec<u8>,
     responses((status = 200, body = Codes), (status = 422), (status = 503)))]
 pub(super) async fn codes(_: Staff, picture: Bytes) -> Result<Json<Codes>> {
-    let turn = timeout(PICTURE_WAIT, PICTURES.acquire()).await.map_err(|_| Error::Busy)?;
-    let permit = turn.map_err(anyhow::Error::from)?;
-    let looking = tokio::task::spawn_blocking(move || -> Result<Vec<String>> {
-        let picture = Luma::read(&picture).map_err(|_| unreadable())?;
-        let seen = qr::read_still(&picture, Instant::now() + PICTURE_TIME);
-        drop(permit);
-        Ok(seen.into_iter().map(|code| code.text.to_string()).collect())
-    });
-    let codes = looking.await.map_err(anyhow::Error::from)?;
-    codes.map(|codes| Json(Codes { codes }))
-}
-
-fn unreadable() -> Error {
-    Error::invalid(
-        "picture",
-        "这不是图片，或图片太大。请直接拍二维码。",
-        "This is no picture, or too large a one. Please take a photograph of the code.",
-    )
+    photo::codes(picture).await
 }

@@ -8,6 +8,7 @@ pub mod frame;
 mod icon;
 pub mod limits;
 pub(crate) mod local_time;
+pub(crate) mod photo;
 pub(crate) mod problem;
 mod reader;
 pub mod session;
