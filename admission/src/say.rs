@@ -91,6 +91,27 @@ pub const fn passed(kind: StationKind, lang: Lang) -> &'static str {
     }
 }
 
+/// How long somebody waits at a desk who has `before` people before them: `wait` in minutes, from and to, or not known.
+#[must_use]
+pub fn queue(before: u32, wait: Option<(u32, u32)>, lang: Lang) -> String {
+    let ahead = match (before, lang) {
+        (0, _) => lang.pick("前面没有人等", "nobody waits before you").to_owned(),
+        (n, Lang::Zh) => format!("前面 {n} 人在等"),
+        (n, Lang::En) => format!("{n} wait before you"),
+    };
+    let told = match (wait, lang) {
+        (None, _) => {
+            lang.pick("刚开始，还说不准要等多久", "too early to tell how long it takes").to_owned()
+        }
+        (Some((_, 0)), _) => lang.pick("现在就可以过去", "you can go now").to_owned(),
+        (Some((from, to)), Lang::Zh) if from == to => format!("大约要等 {to} 分钟"),
+        (Some((from, to)), Lang::En) if from == to => format!("about {to} min"),
+        (Some((from, to)), Lang::Zh) => format!("大约要等 {from}–{to} 分钟"),
+        (Some((from, to)), Lang::En) => format!("about {from}–{to} min"),
+    };
+    format!("{ahead}{}{told}", lang.pick("，", ", "))
+}
+
 /// What a visitor of a fair agrees to, word for word the same on their phone and on a stand's kiosk.
 pub const CONSENT: (&str, &str) = (
     "同意把我的姓名、手机号，以及我填写的学历和求职意向，给这家单位用于招聘联系。我随时可以撤回。",

@@ -388,6 +388,26 @@ pub struct Checked {
     pub server_now: Millis,
 }
 
+/// `POST /kiosk/numbers`: somebody whose scan was just journaled at a desk wants its next call number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NumberWanted {
+    /// Whose.
+    pub ticket: TicketId,
+}
+
+/// A call number at a desk. Asking again gives the same one until it was served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallNumber {
+    /// A12.
+    pub label: String,
+    /// It is its turn.
+    pub called: bool,
+    /// How many wait before it.
+    pub before: u32,
+    /// How many minutes it will take, from and to, as the last visits took; none when they are too few to tell.
+    pub wait: Option<(u32, u32)>,
+}
+
 /// What `GET /kiosk/people?after=REVISION` answers: who holds tickets, for the list at a staffed kiosk. Kept sealed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct People {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use admission::sync::{
-    CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, KIOSK_HEADER, People, Receipt,
-    SIGNATURE_HEADER, Upload, sign_request,
+    CallNumber, CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, KIOSK_HEADER,
+    NumberWanted, People, Receipt, SIGNATURE_HEADER, Upload, sign_request,
 };
 use ed25519_dalek::SigningKey;
 use reqwest::{Method, Response, StatusCode, header::CONTENT_TYPE};
@@ -108,6 +108,14 @@ impl Api {
     /// When it says nothing.
     pub async fn check(&self, check: &Check) -> Result<Checked, Failure> {
         self.send(Method::POST, "/api/v1/kiosk/check", json(check)?).await
+    }
+
+    /// `POST /kiosk/numbers`: the next call number of the desk; none where scans are no numbers.
+    ///
+    /// # Errors
+    /// When the server gives no answer.
+    pub async fn number(&self, wanted: &NumberWanted) -> Result<Option<CallNumber>, Failure> {
+        self.send(Method::POST, "/api/v1/kiosk/numbers", json(wanted)?).await
     }
 
     /// `GET /kiosk/card-key`.

@@ -9,8 +9,9 @@ use admission::{
     Clock, Millis, Verdict,
     card::CardKey,
     decide::StationKind,
+    say::Lang,
     scan::Skew,
-    sync::{CHECK_TIMEOUT_MS, Post},
+    sync::{CHECK_TIMEOUT_MS, NumberWanted, Post},
     ticket::{self, TicketId},
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
@@ -23,13 +24,15 @@ use crate::{
     door::{Cannot, Door, Effect, Found, Input, Line, Lookup, Order, Trigger, What},
     identity::Folder,
     mesh::net::Line as MeshLine,
-    shown::{Outcome, Shown, Unread},
+    shown::{Outcome, Shown, Unread, wait},
     status::{Phase, Status, Trouble},
     store::{Store, StoreError, Wipe},
 };
 
 /// How long the first sync may keep a kiosk "starting" that could decide already.
 const START_AT_MOST: Duration = Duration::from_millis(1_500);
+/// A number is waited for so long; the verdict stands by then.
+const NUMBER_TIMEOUT: Duration = Duration::from_secs(1);
 /// A clock further off than this is told to staff.
 const CLOCK_OFF_MS: u64 = 120_000;
 
@@ -270,7 +273,8 @@ impl Doorkeeper {
     async fn scan(&mut self, text: Zeroizing<String>, trigger: Trigger) -> Option<Shown> {
         let code =
             (self.printer.is_some() && ticket::looks_like_code(&text)).then(|| text.to_string());
-        let shown = self.drive(Input::Scanned(text, trigger)).await?.ok()?;
+        let mut shown = self.drive(Input::Scanned(text, trigger)).await?.ok()?;
+        self.number(&mut shown).await;
         // No screen need be open.
         drop(self.shown.send(shown.clone()));
         self.print(&shown, code);
@@ -345,6 +349,22 @@ impl Doorkeeper {
         standings
     }
 
+    /// Takes a call number for whoever was noted at a desk. Without the server there is none, and the scan is a visit.
+    async fn number(&self, shown: &mut Shown) {
+        let noted = matches!(shown.outcome, Outcome::Decided(Verdict::Admitted, None));
+        let (StationKind::Desk, true, Some(api), Some(ticket)) =
+            (shown.kind, noted, self.api.as_ref(), self.door.visitor())
+        else {
+            return;
+        };
+        let wanted = NumberWanted { ticket };
+        match tokio::time::timeout(NUMBER_TIMEOUT, api.number(&wanted)).await {
+            Ok(Ok(number)) => shown.number = number,
+            Ok(Err(failure)) => tracing::warn!(%failure, "no call number"),
+            Err(_) => tracing::warn!("no call number in time"),
+        }
+    }
+
     /// Gives who was let in a slip, if there is a printer.
     fn print(&self, shown: &Shown, code: Option<String>) {
         let (Some(printer), Some(post), Some(scan)) =
@@ -353,14 +373,15 @@ impl Doorkeeper {
             return;
         };
         let goes_in = post.station_kind != StationKind::Exit;
+        let number = shown.number.as_ref();
         if goes_in && matches!(shown.outcome, Outcome::Decided(Verdict::Admitted, _)) {
             printer.print(Slip {
                 scan: scan.clone(),
                 event: post.event.title.clone(),
                 station: post.station.clone(),
                 holder: shown.holder.clone(),
-                place: shown.place.clone(),
-                offer: shown.offer.clone(),
+                place: number.map(|number| number.label.clone()).or_else(|| shown.place.clone()),
+                offer: number.map(|number| wait(number, Lang::Zh)).or_else(|| shown.offer.clone()),
                 code,
                 at: shown.at,
                 time_zone: post.event.time_zone.clone(),

@@ -5,6 +5,7 @@ use admission::{
     decide::{Reason, StationKind},
     say::{self, Lang, Words},
     scan::Trust,
+    sync::CallNumber,
     ticket::TicketId,
     time::{Millis, SECOND},
 };
@@ -32,6 +33,8 @@ pub struct Shown {
     pub left: Option<u8>,
     /// Which tickets the holder may choose from.
     pub choices: Vec<Choice>,
+    /// The number that the holder took at a desk.
+    pub number: Option<CallNumber>,
     /// Whether the holder is asked to let the stand have their name and phone.
     pub asks_consent: bool,
     /// The kiosk's clock at the scan.
@@ -221,6 +224,13 @@ impl Shown {
                     .pick("您有几张可用的票，请点要用的那张。", "Please tap the ticket to use.")
                     .to_owned(),
             },
+            Outcome::Decided(Verdict::Admitted, None) if self.number.is_some() => {
+                let number = self.number.as_ref();
+                Words {
+                    headline: number.map(|number| number.label.clone()).unwrap_or_default(),
+                    next: number.map(|number| wait(number, lang)).unwrap_or_default(),
+                }
+            }
             Outcome::Decided(Verdict::Admitted, None) => Words {
                 headline: say::passed(self.kind, lang).to_owned(),
                 next: self.left.map_or(String::new(), |left| match lang {
@@ -275,6 +285,14 @@ impl Shown {
             decide_us: self.decide_us,
         })
         .expect("a line is plain data")
+    }
+}
+
+/// What somebody with a call number is told.
+pub(crate) fn wait(number: &CallNumber, lang: Lang) -> String {
+    match number.called {
+        true => lang.pick("轮到您了，请过去", "It is your turn: please go").to_owned(),
+        false => say::queue(number.before, number.wait, lang),
     }
 }
 
@@ -345,6 +363,7 @@ mod tests {
             offer: None,
             left: None,
             choices: Vec::new(),
+            number: None,
             asks_consent: false,
             at: Millis(1_000),
             decide_us: 840,
@@ -357,6 +376,22 @@ mod tests {
             shown(Outcome::Decided(Verdict::Admitted, None)).line(),
             r#"{"scan":"k-7","verdict":"admitted","reason":null,"trust":"live","holder":"王*明","at_ms":1000,"decide_us":840}"#
         );
+    }
+
+    #[test]
+    fn a_call_number_is_the_headline_and_the_wait_is_told_as_it_is() {
+        let told = |called, before, wait| {
+            let number = CallNumber { label: "A12".to_owned(), called, before, wait };
+            let admitted = Outcome::Decided(Verdict::Admitted, None);
+            let shown = Shown { kind: StationKind::Desk, number: Some(number), ..shown(admitted) };
+            let words = shown.words(Lang::Zh, Millis(1_000), &TimeZone::UTC);
+            assert_eq!(words.headline, "A12");
+            words.next
+        };
+        assert_eq!(told(false, 4, Some((20, 32))), "前面 4 人在等，大约要等 20–32 分钟");
+        assert_eq!(told(false, 1, None), "前面 1 人在等，刚开始，还说不准要等多久");
+        assert_eq!(told(false, 0, Some((0, 0))), "前面没有人等，现在就可以过去");
+        assert_eq!(told(true, 0, None), "轮到您了，请过去");
     }
 
     #[test]

@@ -189,6 +189,7 @@ pub fn router(app: App) -> Router {
         .merge(contest::play::api())
         .merge(contest::walk::api())
         .merge(fair::api())
+        .merge(desk::api())
         .merge(voucher::api())
         .split_for_parts();
     let openapi = Arc::new(described(openapi));

@@ -1,10 +1,15 @@
 //! Desks: numbers from the phone, calling, waiting told honestly, consultations counted once; and the capacity line.
 
 use admission::Verdict;
+use serde_json::json;
+use tempfile::TempDir;
 use turnout_server::{fetch, web::access::Role};
 
 use super::{between, fair, page, send, stand::visitor};
-use crate::support::{TestApp, on_both};
+use crate::{
+    end_to_end::await_copy,
+    support::{TestApp, on_both, programs::KioskProgram},
+};
 
 async fn desk(app: &TestApp, event: &str) -> String {
     let mut tx = app.app.db.read().await.expect("read");
@@ -71,6 +76,69 @@ on_both! {
         let organizer = app.staff(Role::Organizer).await;
         let report = page(&app, &format!("/admin/events/{event}/fair/report"), &organizer).await;
         assert!(report.contains("接受咨询 4 人次"), "{report}");
+    }
+
+    async fn a_scan_at_the_desks_kiosk_takes_a_number(app) {
+        let (event, offer) = fair(&app).await;
+        let desk = desk(&app, &event).await;
+        let organizer = app.staff(Role::Organizer).await;
+        let staff_page = format!("/admin/events/{event}/desks/{desk}");
+        send(&app, &staff_page, (&organizer, ""), &[("act", "kiosk"), ("numbers", "yes")]).await.leads_to("/desks/");
+        let name = between(&page(&app, &staff_page, &organizer).await, "<h1>", "</h1>").to_owned();
+        let new = json!({ "name": "取号机", "event": event, "station": "desk", "station_name": name });
+        let made = app.post("/api/v1/kiosks", &organizer, new).await.expect(201);
+        let folder = TempDir::new().expect("a folder");
+        KioskProgram::enroll(&app.url, made["code"].as_str().expect("a code"), folder.path()).await;
+        let (first, ..) = visitor(&app, "王小明", &offer).await;
+        let take = format!("/events/{event}/desks/{desk}/turns");
+        send(&app, &take, (&first.token, ""), &[]).await.leads_to("/desks");
+
+        // Another visitor has no phone at hand: they scan their ticket, twice, and have one number.
+        let second = app.member("李华").await;
+        let booked = app.booked(&second, &offer).await;
+        let ticket = |what: &str| booked["tickets"][0][what].as_str().expect("of a ticket").to_owned();
+        let mut kiosk = KioskProgram::run(folder.path()).await;
+        await_copy(folder.path(), &ticket("id")).await;
+        for _ in 0..2 {
+            let told = kiosk.scan(&ticket("code")).await;
+            assert_eq!(told["verdict"], "admitted", "{told}");
+        }
+        let list = page(&app, &format!("/events/{event}/desks"), &second.token).await;
+        assert!(list.contains("A2") && !list.contains("A3") && list.contains("前面 1 人在等"), "{list}");
+        let report = format!("/admin/events/{event}/fair/report");
+        assert!(page(&app, &report, &organizer).await.contains("接受咨询 0 人次"), "a number is no visit yet");
+        for _ in 0..2 {
+            let shown = page(&app, &staff_page, &organizer).await;
+            let turn = shown.split("name=\"turn\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            send(&app, &staff_page, (&organizer, ""), &[("act", "next"), ("turn", turn)]).await.leads_to("/desks/");
+        }
+        let called = page(&app, &format!("/events/{event}/desks"), &second.token).await;
+        assert!(called.contains("轮到您了"), "{called}");
+        let shown = page(&app, &staff_page, &organizer).await;
+        let turn = between(&shown, "name=\"turn\" value=\"", "\"");
+        send(&app, &staff_page, (&organizer, ""), &[("act", "done"), ("turn", turn)]).await.leads_to("/desks/");
+        assert!(kiosk.stop().await.success());
+        let told = page(&app, &report, &organizer).await;
+        assert!(told.contains("接受咨询 2 人次"), "two visits, however often was scanned: {told}");
+
+        // Without the server there is no number, and the scan is a visit by itself.
+        let third = app.member("张伟").await;
+        let booked = app.booked(&third, &offer).await;
+        let (id, code) = (&booked["tickets"][0]["id"], &booked["tickets"][0]["code"]);
+        let kiosk = KioskProgram::run(folder.path()).await;
+        await_copy(folder.path(), id.as_str().expect("an id")).await;
+        assert!(kiosk.stop().await.success());
+        let mut kiosk = KioskProgram::run_with(folder.path(), &["--offline"]).await;
+        assert_eq!(kiosk.scan(code.as_str().expect("a code")).await["verdict"], "admitted");
+        assert!(kiosk.stop().await.success());
+        let kiosk = KioskProgram::run(folder.path()).await;
+        let counting = async {
+            while !page(&app, &report, &organizer).await.contains("接受咨询 3 人次") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), counting).await.expect("it is counted");
+        assert!(kiosk.stop().await.success());
     }
 
     async fn a_number_is_its_holders_to_give_up(app) {

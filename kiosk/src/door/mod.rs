@@ -440,6 +440,12 @@ impl Door {
         }
     }
 
+    /// The ticket of whoever was just noted at a stand or a desk.
+    #[must_use]
+    pub fn visitor(&self) -> Option<TicketId> {
+        self.pending.visit.map(|(_, ticket)| ticket)
+    }
+
     fn undecided(&self, outcome: Outcome, now: Millis) -> Shown {
         Shown {
             scan: None,
@@ -455,6 +461,7 @@ impl Door {
             offer: None,
             left: None,
             choices: Vec::new(),
+            number: None,
             asks_consent: false,
             at: now,
             decide_us: 0,

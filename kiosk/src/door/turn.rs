@@ -327,6 +327,7 @@ impl Door {
             offer: offer.map(|offer| offer.name.clone()),
             left: draft.left,
             choices: draft.choices,
+            number: None,
             asks_consent: visit.is_some(),
             at: draft.at,
             decide_us: 0,

@@ -1,7 +1,9 @@
-//! Consultation desks: people take a number on their phone and are called; one visit is one consultation.
+//! Consultation desks: people take a number on their phone or at the desk's kiosk and are called; one visit is one
+//! consultation.
 //!
 //! How long it will take is told from how long the last visits took, or not at all: a made-up figure is worse than none.
 
+mod kiosk;
 mod pages;
 pub(crate) mod queries;
 mod staff;
@@ -9,8 +11,14 @@ mod wait;
 
 use admission::Millis;
 use axum::Router;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{App, web::Frame};
+
+/// The JSON route.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(kiosk::number))
+}
 
 /// The HTML routes.
 pub(crate) fn routes() -> Router<App> {
@@ -27,6 +35,8 @@ pub(crate) struct Desk {
     pub(crate) letter: String,
     /// How many people it serves at once.
     pub(crate) seats: i64,
+    /// A scan at its kiosk takes a number; else it counts as one visit.
+    pub(crate) kiosk_numbers: bool,
 }
 
 /// One person's place in a desk's queue.

@@ -75,26 +75,17 @@ impl Queue {
         wait::wait(&self.visits, self.before(turn), served, self.desk.seats)
     }
 
-    /// 前面 4 人，大约还要 20–32 分钟.
+    /// 前面 4 人在等，大约要等 20–32 分钟.
     fn told(&self, frame: &Frame, turn: Option<&Turn>) -> String {
-        let before = self.before(turn);
-        let ahead = match before {
-            0 => frame.t("前面没有人等", "nobody waits before you").to_owned(),
-            n => frame.say(format!("前面 {n} 人在等"), format!("{n} wait before you")),
-        };
-        let wait = match self.wait(turn) {
-            None => frame
-                .t("刚开始，还说不准要等多久", "too early to tell how long it takes")
-                .to_owned(),
-            Some(Wait { to: 0, .. }) => frame.t("现在就可以过去", "you can go now").to_owned(),
-            Some(Wait { from, to }) if from == to => {
-                frame.say(format!("大约要等 {to} 分钟"), format!("about {to} min"))
-            }
-            Some(Wait { from, to }) => {
-                frame.say(format!("大约要等 {from}–{to} 分钟"), format!("about {from}–{to} min"))
-            }
-        };
-        format!("{ahead}{}{wait}", frame.t("，", ", "))
+        let (before, wait) = self.ahead(turn);
+        admission::say::queue(before, wait, frame.lang)
+    }
+
+    /// How many wait before that turn, and how many minutes that takes, if it can be told.
+    pub(super) fn ahead(&self, turn: Option<&Turn>) -> (u32, Option<(u32, u32)>) {
+        let few = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+        let wait = self.wait(turn).map(|Wait { from, to }| (few(from), few(to)));
+        (few(self.before(turn)), wait)
     }
 }
 

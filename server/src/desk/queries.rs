@@ -62,6 +62,23 @@ pub(super) async fn desk(tx: &mut Tx, event_id: &str, id: &str) -> Result<Desk> 
     row.ok_or(Error::NotFound)
 }
 
+/// The desk that a kiosk stands at and gives numbers of.
+pub(super) async fn of_kiosk(tx: &mut Tx, kiosk_id: &str) -> Result<Option<Desk>> {
+    Ok(fetch!(
+        tx,
+        fetch_optional,
+        "select d.* from desk d join kiosk k on k.event_id = d.event_id and k.station = d.name
+         where k.id = $1 and k.station_kind = 'desk' and d.kiosk_numbers",
+        kiosk_id,
+    )?)
+}
+
+/// Changes what a scan at a desk's kiosk means.
+pub(crate) async fn number_by_kiosk(tx: &mut Tx, desk: &Desk, numbers: bool) -> Result<()> {
+    execute!(tx, "update desk set kiosk_numbers = $2 where id = $1", &desk.id, numbers)?;
+    Ok(())
+}
+
 /// Changes how many people a desk serves at once.
 pub(super) async fn seat(tx: &mut Tx, desk: &Desk, seats: i64) -> Result<()> {
     execute!(tx, "update desk set seats = $2 where id = $1", &desk.id, seats)?;

@@ -138,6 +138,10 @@ async fn act(
             let seats = form.number("seats").unwrap_or(1).clamp(1, 20);
             queries::seat(&mut tx, &desk, seats).await?;
         }
+        "kiosk" => {
+            let numbers = form.has("numbers", "yes");
+            queries::number_by_kiosk(&mut tx, &desk, numbers).await?;
+        }
         _ => {}
     }
     tx.notify(&id).await?;

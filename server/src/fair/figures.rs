@@ -165,7 +165,13 @@ async fn desks(tx: &mut Tx, event_id: &str) -> Result<Vec<DeskFigure>> {
                      and s.verdict = 'admitted' and s.undone_ms is null and s.ticket_id is not null
                      and not exists (select 1 from desk_turn t where t.desk_id = d.id and t.ticket_id = s.ticket_id
                                          and t.state = 'done' and s.true_ms >= t.called_ms - $2
-                                         and s.true_ms <= t.ended_ms + $2)) as consultations
+                                         and s.true_ms <= t.ended_ms + $2)
+                     -- A scan that took a number is no visit yet.
+                     and not (d.kiosk_numbers and exists
+                             (select 1 from desk_turn t where t.desk_id = d.id and t.ticket_id = s.ticket_id
+                                 and s.true_ms >= t.taken_ms - $2
+                                 and s.true_ms <= coalesce(t.ended_ms, t.called_ms, t.taken_ms) + $2)))
+                    as consultations
          from desk d where d.event_id = $1 order by d.letter",
         event_id,
         SAME_VISIT_MS,

@@ -205,6 +205,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/stand/encounters/{encounter}/undo", Access::Exhibitor),
     ("GET", "/stand/people.xlsx", Access::Exhibitor),
     ("POST", "/api/v1/stand/encounters", Access::Exhibitor),
+    ("POST", "/api/v1/stand/codes", Access::Exhibitor),
     // Vouchers: the partner venues.
     ("GET", "/api/v1/venues", Access::Public),
     ("POST", "/api/v1/venues", Access::Organizer),
@@ -323,6 +324,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/kiosk/feed", Access::Kiosk),
     ("POST", "/api/v1/kiosk/scans", Access::Kiosk),
     ("POST", "/api/v1/kiosk/check", Access::Kiosk),
+    ("POST", "/api/v1/kiosk/numbers", Access::Kiosk),
     ("GET", "/api/v1/kiosk/card-key", Access::Kiosk),
     ("GET", "/api/v1/kiosk/people", Access::Kiosk),
     // Attendance.
@@ -371,6 +373,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/v1/matches/{match}/report", Access::Umpire),
     ("POST", "/api/v1/matches/{match}/arrival", Access::Umpire),
     ("POST", "/api/v1/matches/{match}/late", Access::Umpire),
+    ("GET", "/admin/ties/{tie}/line-up/{side}", Access::Organizer),
+    ("POST", "/admin/ties/{tie}/line-up/{side}", Access::Organizer),
     ("GET", "/ties/{tie}/line-up", Access::Person),
     ("POST", "/ties/{tie}/line-up", Access::Person),
     ("POST", "/api/v1/matches/{match}/call", Access::Volunteer),
