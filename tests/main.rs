@@ -16,6 +16,7 @@ mod contest;
 mod contest_play;
 mod contrast;
 mod decode;
+mod demo;
 mod desk;
 mod devices;
 mod end_to_end;

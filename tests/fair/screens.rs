@@ -78,7 +78,7 @@ async fn a_fair_on_real_screens() {
     // The organizer's board is open.
     let laptop = staff(&url, &notes).await;
     laptop.go(&format!("{url}/admin/events/{fair}/fair")).await;
-    laptop.sees("#intentions", "0").await;
+    laptop.sees("#intentions", "58").await;
     laptop.script("window.neverReloaded = true").await;
 
     // At a stand: the link, the PIN, the visitor's number typed.
@@ -87,13 +87,19 @@ async fn a_fair_on_real_screens() {
     stand.fill("#pin", text(&notes["stand"]["pin"])).await;
     stand.click("form.form button").await;
     stand.sees("#record", "记下来").await;
+    // A photograph of the visitor's phone does as well as typing: their code is read from it.
+    phone.go(&format!("{url}/tickets/{ticket}")).await;
+    phone.sees(".ticket .holder", "赵大力").await;
+    stand.choose("#photo input", &phone.picture("fair-ticket", &folder).await).await;
+    stand.until("document.querySelector('#card').value.startsWith('T1')").await;
+    phone.go(&format!("{url}/events/{fair}/fair/me")).await;
     stand.fill("#card", &ticket[..8]).await;
     stand.click("input[value=intention]").await;
     stand.click("#record .act button").await;
     stand.sees("#queue", "已记录").await;
     stand.sees("[data-live=people]", "达成意向").await;
     stand.picture("fair-stand", &folder).await;
-    laptop.sees("#intentions", "1").await;
+    laptop.sees("#intentions", "59").await;
     assert_eq!(laptop.script("return window.neverReloaded === true").await, true);
     laptop.picture("fair-board", &folder).await;
 
@@ -115,19 +121,24 @@ async fn a_fair_on_real_screens() {
     offline(&stand, false).await;
     stand.sees("[data-live=people]", "已录用").await;
 
-    // A number at a desk, called on the big board and on the phone.
+    // A number at the desk where two wait, called on the big board and on the phone.
     phone.go(&format!("{url}/events/{fair}/desks")).await;
-    phone.click("form.bare button").await;
-    phone.sees(".offer output", "A1").await;
+    phone.click(".offer:nth-of-type(2) form.bare button").await;
+    phone.sees(".offer output", "B17").await;
+    phone.sees(".offer:nth-of-type(2)", "前面 2 人在等").await;
     phone.picture("fair-desks", &folder).await;
     let board = Browser::laptop().await;
     board.go(&format!("{url}/events/{fair}/desks/board")).await;
     laptop.go(&format!("{url}/admin/events/{fair}/desks")).await;
-    laptop.click("a.card").await;
-    laptop.click("form.act button").await;
-    board.sees(".board .now", "A1").await;
+    laptop.click(".cards li:nth-child(2) a.card").await;
+    for called in ["B15", "B16", "B17"] {
+        laptop.sees("form.act button", called).await;
+        laptop.click("form.act button").await;
+        laptop.sees(".offer .countdown", called).await;
+    }
+    board.sees(".boards", "B17").await;
     board.picture("fair-numbers", &folder).await;
-    phone.sees(".offer", "轮到您了").await;
+    phone.sees(".offer:nth-of-type(2)", "轮到您了").await;
 
     // Last year's fair came to what was reported for 2017.
     let last_year = notes["events"]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, Locator};
+use fantoccini::{Client, ClientBuilder, Locator, error::CmdError};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -126,16 +126,21 @@ impl Browser {
 
     /// Clicks what `css` finds.
     pub(crate) async fn click(&self, css: &str) {
-        let thing =
-            self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.expect(css);
-        self.client
-            .execute(
-                "arguments[0].scrollIntoView({block: 'center'})",
-                vec![serde_json::to_value(&thing).expect("element")],
-            )
-            .await
-            .expect("scroll");
-        thing.click().await.expect("click");
+        loop {
+            match self.try_click(css).await {
+                // A page that is live may put another in its place meanwhile.
+                Err(error) if error.is_stale_element_reference() => {}
+                done => return done.expect(css),
+            }
+        }
+    }
+
+    async fn try_click(&self, css: &str) -> Result<(), CmdError> {
+        let thing = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await?;
+        let element = serde_json::to_value(&thing).expect("element");
+        let scroll = "arguments[0].scrollIntoView({block: 'center'})";
+        self.client.execute(scroll, vec![element]).await?;
+        thing.click().await
     }
 
     /// Waits until `css` finds something that shows `text`.

@@ -1,4 +1,4 @@
-//! The demo's fairs: one that is on, with its lists and a stand to try, and last year's, which came to what the
+//! The demo's fairs: one in the middle of its day, with its lists and a stand to try, and last year's, which came to what the
 //! federation reported for 2017: 27 employers, 768 places, 115 trades, nearly 1,000 entries, 316 people with an
 //! intention, about 200 consultations. The report computes them from the rows that are made here.
 
@@ -19,6 +19,7 @@ use crate::{
     event::{EventDraft, OfferDraft},
     execute_rows,
     fair::{self, exhibitor, import, queries},
+    kiosk,
     people::import::sheet::Limits,
     web::access::Person,
 };
@@ -29,11 +30,24 @@ const LISTS: &[u8] = include_bytes!("../../../tests/data/fair.xlsx");
 pub(super) const VISITORS: usize = 941;
 /// Of these, who went out and came in again.
 const CAME_AGAIN: usize = 47;
-/// Of these, who reached an intention; the first of them with two employers.
-const AGREED: usize = 316;
-const AGREED_TWICE: usize = 52;
-const HIRED: usize = 61;
 const CONSULTATIONS: usize = 198;
+const LAST_YEAR: Reached = Reached { agreed: 316, agreed_twice: 52, hired: 61 };
+
+/// Of those who have a ticket for today's fair: who came so far, who left, and who of these came in again.
+const CAME: usize = 372;
+const LEFT: usize = 96;
+const BACK: usize = 28;
+const TODAY: Reached = Reached { agreed: 58, agreed_twice: 9, hired: 0 };
+/// Who waits at each desk now, and how many each has served.
+const WAITING: [i64; 4] = [6, 2, 4, 3];
+const SERVED: i64 = 12;
+
+/// How many visitors reached what: an intention, one with two employers, a job.
+struct Reached {
+    agreed: usize,
+    agreed_twice: usize,
+    hired: usize,
+}
 
 /// Brings the lists into a fair; the approved size is a little above its places.
 pub(super) async fn fill(app: &App, event_id: &str, now: Millis) -> anyhow::Result<()> {
@@ -79,11 +93,89 @@ pub(super) async fn last_year(
         tickets.extend(book_all(&before, some, &note.offers[0], 0).await?);
     }
     doors(app, &note.id, &tickets, (begins, now)).await?;
+    let at = |n: usize, k: usize| begins.plus((minute(n % 314, 314) + 12 + 9 * k as i64) * MINUTE);
     let mut tx = app.db.write().await?;
-    encounters(&mut tx, &note.id, &tickets, begins).await?;
+    let hired_at = begins.plus(9 * 24 * HOUR);
+    encounters(&mut tx, &note.id, &tickets, &LAST_YEAR, hired_at, at).await?;
     consultations(&mut tx, &note.id, &tickets, begins).await?;
     tx.commit().await?;
     Ok(note)
+}
+
+/// What today's fair has seen since it began.
+pub(super) async fn today(
+    app: &App,
+    event_id: &str,
+    tickets: &[String],
+    (begins, now): (Millis, Millis),
+) -> anyhow::Result<()> {
+    let came = &tickets[..CAME.min(tickets.len())];
+    // Many come at once, then fewer and fewer.
+    let lasted = now.since(begins) - 10 * MINUTE;
+    let arrived = |n: usize| {
+        let share = n as f64 / came.len() as f64;
+        begins.plus((share.powf(1.6) * lasted as f64) as i64)
+    };
+    let mut doors = Vec::new();
+    let (west, north) = came.split_at(came.len() * 2 / 3);
+    for (station, tickets, first) in [("西门", west, 0), ("北门", north, west.len())] {
+        let mut door = Door::at(app, event_id, station, StationKind::Gate).await?;
+        for (n, ticket) in tickets.iter().enumerate() {
+            door.saw(ticket, Verdict::Admitted, arrived(first + n));
+        }
+        doors.push(door.upload(app, event_id, now).await?);
+    }
+    for (station, kind, tickets, before) in [
+        ("出口", StationKind::Exit, &came[..LEFT], 70 * MINUTE),
+        ("南门", StationKind::Gate, &came[..BACK], 40 * MINUTE),
+    ] {
+        let mut door = Door::at(app, event_id, station, kind).await?;
+        for (n, ticket) in tickets.iter().enumerate() {
+            door.saw(ticket, Verdict::Admitted, now.plus(n as i64 * 20 * SECOND - before));
+        }
+        doors.push(door.upload(app, event_id, now).await?);
+    }
+    // What they counted stays. A kiosk that is set up now looks for neighbours, and these would never answer.
+    let mut tx = app.db.write().await?;
+    for door in doors {
+        kiosk::queries::revoke(&mut tx, &door, event_id, now).await?;
+    }
+    tx.commit().await?;
+    // Between coming and now.
+    let at = |n: usize, k: usize| {
+        let since = now.since(arrived(n));
+        arrived(n).plus(since * (k as i64 + 1) / 8)
+    };
+    let mut tx = app.db.write().await?;
+    encounters(&mut tx, event_id, came, &TODAY, now, at).await?;
+    wishes(&mut tx, event_id, came, begins).await?;
+    queues(&mut tx, event_id, &came[LEFT..], now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// What every other visitor said of themselves when they took their ticket.
+async fn wishes(tx: &mut Tx, event_id: &str, tickets: &[String], at: Millis) -> anyhow::Result<()> {
+    const WISHES: [(&str, &str); 5] = [
+        ("college", "会计或出纳"),
+        ("senior", "保安、物业"),
+        ("bachelor", "行政文员"),
+        ("senior", "司机"),
+        ("junior", "保洁，能上早班"),
+    ];
+    for (n, ticket) in tickets.iter().enumerate().step_by(2) {
+        let (education, wish) = WISHES[n / 2 % WISHES.len()];
+        crate::execute!(
+            tx,
+            "insert into seeker (person_id, event_id, education, wish, updated_ms)
+             select person_id, event_id, $3, $4, $5 from ticket where id = $1 and event_id = $2",
+            ticket,
+            event_id,
+            education,
+            wish,
+            at.0,
+        )?;
+    }
+    Ok(())
 }
 
 fn drafted(begins: Millis) -> EventDraft {
@@ -145,11 +237,14 @@ struct Talk<'a> {
     at: Millis,
 }
 
+/// What stands recorded. `at` says when the n-th visitor met an employer for the k-th time.
 async fn encounters(
     tx: &mut Tx,
     event_id: &str,
     tickets: &[String],
-    begins: Millis,
+    reached: &Reached,
+    hired_at: Millis,
+    at: impl Fn(usize, usize) -> Millis,
 ) -> anyhow::Result<()> {
     let employers = queries::employers(tx, event_id).await?;
     let posts = queries::posts(tx, event_id).await?;
@@ -160,7 +255,7 @@ async fn encounters(
             let share = ((n * 37 + k * 151) % 997) as f64 / 997.0;
             ((share * share) * employers.len() as f64) as usize % employers.len()
         };
-        let at = |k: usize| begins.plus((minute(n % 314, 314) + 12 + 9 * k as i64) * MINUTE);
+        let at = |k: usize| at(n, k);
         let mut talk = |k: usize, outcome, at| {
             let employer = &employers[stand(k)];
             let theirs: Vec<_> =
@@ -172,19 +267,22 @@ async fn encounters(
         for k in 0..n % 4 {
             talk(k, "talked", at(k));
         }
-        // Spread over the whole list: every visitor in three agrees.
-        let rank = n * AGREED / tickets.len();
-        let agrees = rank < AGREED && (n == 0 || (n - 1) * AGREED / tickets.len() != rank);
+        // Spread over the whole list.
+        let rank = n * reached.agreed / tickets.len();
+        let agrees =
+            rank < reached.agreed && (n == 0 || (n - 1) * reached.agreed / tickets.len() != rank);
         if agrees {
             talk(4, "cv", at(4));
             talk(4, "intention", at(4).plus(4 * MINUTE));
-            if rank < AGREED_TWICE {
+            if rank < reached.agreed_twice {
                 talk(5, "interview", at(5));
                 talk(5, "intention", at(5).plus(3 * MINUTE));
             }
-            if rank >= AGREED - HIRED {
-                talk(4, "hired", begins.plus(9 * 24 * HOUR));
+            if rank >= reached.agreed - reached.hired {
+                talk(4, "hired", hired_at);
             }
+        } else if n % 5 == 2 {
+            talk(4, "cv", at(4));
         }
     }
     for some in talks.chunks(500) {
@@ -226,6 +324,17 @@ async fn encounters(
     Ok(())
 }
 
+/// A number that somebody took.
+struct Number<'a> {
+    desk: &'a str,
+    number: i64,
+    ticket: &'a str,
+    state: &'static str,
+    taken: Millis,
+    called: Option<Millis>,
+    ended: Option<Millis>,
+}
+
 async fn consultations(
     tx: &mut Tx,
     event_id: &str,
@@ -233,34 +342,78 @@ async fn consultations(
     begins: Millis,
 ) -> anyhow::Result<()> {
     let desks = crate::desk::queries::desks(tx, event_id).await?;
-    let turns = (0..CONSULTATIONS).map(|n| {
-        let (desk, number) = (&desks[n % desks.len()], n / desks.len() + 1);
-        let called = begins.plus((20 + number as i64 * 6) * MINUTE + n as i64 % 7 * 20 * SECOND);
-        (desk, number as i64, &tickets[(n * 17) % tickets.len()], called)
+    let numbers = (0..CONSULTATIONS).map(|n| {
+        let (desk, number) = (&desks[n % desks.len()], (n / desks.len() + 1) as i64);
+        let called = begins.plus((20 + number * 6) * MINUTE + n as i64 % 7 * 20 * SECOND);
+        Number {
+            desk: &desk.id,
+            number,
+            ticket: &tickets[(n * 17) % tickets.len()],
+            state: "done",
+            taken: called.plus(-12 * MINUTE),
+            called: Some(called),
+            ended: Some(called.plus((3 + number % 5) * MINUTE)),
+        }
     });
+    take_numbers(tx, event_id, numbers).await
+}
+
+/// Desks as they stand now: some were served, one missed their call, one is there, others wait.
+async fn queues(
+    tx: &mut Tx,
+    event_id: &str,
+    tickets: &[String],
+    now: Millis,
+) -> anyhow::Result<()> {
+    let desks = crate::desk::queries::desks(tx, event_id).await?;
+    let mut visitors = tickets.iter().cycle().step_by(7);
+    let mut numbers = Vec::new();
+    for (desk, waiting) in desks.iter().zip(WAITING) {
+        crate::desk::queries::number_by_kiosk(tx, desk, true).await?;
+        let last = SERVED + 2 + waiting;
+        for (number, ticket) in (1..=last).zip(visitors.by_ref()) {
+            let taken = now.plus((number - last - 1) * 11 * MINUTE / 2);
+            let called = now.plus((number - SERVED - 2) * 10 * MINUTE - 4 * MINUTE);
+            let (state, called, ended) = match number - SERVED {
+                ..=0 => ("done", Some(called), Some(called.plus((4 + number % 5) * MINUTE))),
+                1 => ("skipped", Some(called), Some(called.plus(3 * MINUTE))),
+                2 => ("called", Some(called), None),
+                _ => ("waiting", None, None),
+            };
+            let taken = called.map_or(taken, |called| called.plus(-(6 + number % 4) * MINUTE));
+            numbers.push(Number { desk: &desk.id, number, ticket, state, taken, called, ended });
+        }
+    }
+    take_numbers(tx, event_id, numbers.into_iter()).await
+}
+
+async fn take_numbers(
+    tx: &mut Tx,
+    event_id: &str,
+    numbers: impl Iterator<Item = Number<'_>>,
+) -> anyhow::Result<()> {
     execute_rows!(
         tx,
         "insert into desk_turn (id, event_id, desk_id, number, ticket_id, state, taken_ms, called_ms, calls, ended_ms) ",
-        turns,
-        |(desk, number, ticket, called)| [
-            new_id(called),
+        numbers,
+        |one| [
+            new_id(one.taken),
             event_id,
-            &desk.id,
-            number,
-            ticket,
-            "done",
-            called.0 - 12 * MINUTE,
-            called.0,
-            1_i64,
-            called.0 + (3 + number % 5) * MINUTE,
+            one.desk,
+            one.number,
+            one.ticket,
+            one.state,
+            one.taken.0,
+            one.called.map(|at| at.0),
+            i64::from(one.called.is_some()),
+            one.ended.map(|at| at.0),
         ],
     )?;
-    for desk in &desks {
-        crate::execute!(
-            tx,
-            "update desk set last_number = (select coalesce(max(number), 0) from desk_turn where desk_id = $1) where id = $1",
-            &desk.id,
-        )?;
-    }
+    crate::execute!(
+        tx,
+        "update desk set last_number = (select coalesce(max(number), 0) from desk_turn where desk_id = desk.id)
+         where event_id = $1",
+        event_id,
+    )?;
     Ok(())
 }

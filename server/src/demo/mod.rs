@@ -1,6 +1,7 @@
 //! `turnout-server demo`: a fresh world of the federation's size, and a page that lists how to get into it.
 
 mod books;
+mod contest;
 mod fair;
 mod goods;
 pub(crate) mod page;
@@ -73,6 +74,8 @@ pub struct Notes {
     pub stand: StandNote,
     /// The page of a partner venue, where vouchers are redeemed.
     pub venue: StandNote,
+    /// The page where an umpire of the contest scores; there is no PIN.
+    pub umpire: StandNote,
     /// Where the kiosk's screen will be.
     #[serde(skip)]
     pub kiosk_url: String,

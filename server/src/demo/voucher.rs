@@ -156,5 +156,5 @@ async fn redeem(
     for (at, ticket) in seen {
         door.saw(ticket, Verdict::Admitted, at);
     }
-    door.upload(app, event_id, now).await
+    door.upload(app, event_id, now).await.map(drop)
 }

@@ -1,9 +1,9 @@
-//! The demo world: the federation's organisations and members, events, and a contest in the middle of its day.
+//! The demo world: the federation's organisations and members, and events of all kinds in the middle of their day.
 
 use std::sync::Arc;
 
 use admission::{
-    Clock, Millis, Refusal, Verdict,
+    Clock, Millis, Verdict,
     decide::StationKind,
     scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::Upload,
@@ -15,7 +15,7 @@ use super::{EventNote, MemberNote, Notes, OfferNote, Session, StaffNote};
 use crate::{
     App,
     booking::rules::{self as booking, Request},
-    contest, draw,
+    draw,
     event::{self, EventDraft, OfferDraft},
     fetch, kiosk,
     people::import::{
@@ -33,7 +33,6 @@ use crate::{
 };
 
 const ORGANISATIONS: &[u8] = include_bytes!("../../../tests/data/organisations.xlsx");
-const CONTESTS: &[u8] = include_bytes!("../../../tests/data/contests.xlsx");
 const MEMBERS: &[u8] = include_bytes!("../../../tests/data/members.xlsx");
 
 /// Members whose sessions are handed out; they hold no tickets.
@@ -60,7 +59,8 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     notes.members = sessions(app, listed, now).await?;
 
     let fair = add(app, &fair(now), now).await?;
-    let contest = add(app, &contest(now), now).await?;
+    let (contest, umpire) = super::contest::make(app, &others[600..], now).await?;
+    notes.umpire = umpire;
     let springs = add(app, &springs(now), now).await?;
     let lecture = add(app, &lecture(now), now).await?;
 
@@ -68,19 +68,17 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     let before = app.with_clock(Arc::new(Stands(long_ago)));
     let manor = add(&before, &manor(now), long_ago).await?;
     let orchard = add(&before, &orchard(now), long_ago).await?;
-    let players = book_all(&before, &others[..76], &contest.offers[0], 0).await?;
-    book_all(&before, &others[76..226], &fair.offers[0], 0).await?;
+    let visitors = book_all(&before, &others[76..506], &fair.offers[0], 0).await?;
     super::fair::fill(app, &fair.id, now).await?;
+    let begun = on_the_hour(now.plus(-3 * HOUR));
+    super::fair::today(app, &fair.id, &visitors, (begun, now)).await?;
     notes.stand = super::fair::open_stand(app, &fair.id, now).await?;
     let last_year = super::fair::last_year(app, others, now).await?;
     book_all(&before, &others[226..251], &lecture.offers[0], 1).await?;
-    hold_contest(app, &contest.id, &players, now).await?;
     // Entries of two days ago, drawn an hour ago; and more people than places.
     book_all(&before, &others[100..196], &manor.offers[0], 1).await?;
     draw::sweep(app).await?;
     book_all(&before, &others[226..254], &orchard.offers[0], 1).await?;
-    let games = add(app, &games(now), now).await?;
-    draw_games(app, &games.id, now).await?;
     let grain = super::goods::grain(app, &others[260..410], now).await?;
     let summer = super::goods::summer(app, now).await?;
     super::goods::past(app, &others[420..520], now).await?;
@@ -98,9 +96,8 @@ pub(super) async fn make(app: &App) -> anyhow::Result<Notes> {
     };
     (_, notes.kiosk_code) = kiosk::rules::add(&mut tx, &gate, now).await?;
     tx.commit().await?;
-    notes.events = vec![
-        fair, contest, springs, lecture, manor, orchard, last_year, games, grain, summer, vouchers,
-    ];
+    notes.events =
+        vec![fair, contest, springs, lecture, manor, orchard, last_year, grain, summer, vouchers];
     Ok(notes)
 }
 
@@ -196,65 +193,6 @@ pub(super) async fn book_all(
     Ok(booked.into_iter().flat_map(|booked| booked.tickets).map(|ticket| ticket.id).collect())
 }
 
-/// What two doors of the contest saw since it began, uploaded as kiosks do.
-async fn hold_contest(
-    app: &App,
-    event_id: &str,
-    tickets: &[String],
-    now: Millis,
-) -> anyhow::Result<()> {
-    let mut tx = app.db.read().await?;
-    let event = event::queries::event(&mut tx, event_id).await?;
-    drop(tx);
-    let number = u32::try_from(event.number)?;
-    let begun = event.starts_ms.plus(-40 * MINUTE);
-    let (east, west) = tickets.split_at(tickets.len() * 3 / 5);
-    for (station, tickets, stay_away) in [("东门", east, 7), ("西门", west, 9)] {
-        let mut door = Door { station, kind: StationKind::Gate, number, entries: Vec::new() };
-        for (at, ticket) in tickets.iter().enumerate() {
-            // People come slowly, then in a crowd, then late; a few do not come.
-            let share = at as f64 / tickets.len() as f64;
-            let moment = begun.plus((share.sqrt() * 70.0 * MINUTE as f64) as i64);
-            if at % stay_away == stay_away - 1 {
-                continue;
-            }
-            door.saw(ticket, Verdict::Admitted, moment);
-            if at % 11 == 4 {
-                let used = Refusal::AlreadyUsed { at: moment, station: station.to_owned() };
-                door.saw(ticket, Verdict::Refused(used), moment.plus(20_000));
-            }
-        }
-        door.upload(app, event_id, now).await?;
-    }
-    Ok(())
-}
-
-/// The disciplines of the federation's games from its own file: nearly everybody came, lists are closed, and what has
-/// matches is drawn.
-async fn draw_games(app: &App, event_id: &str, now: Millis) -> anyhow::Result<()> {
-    let before = now.plus(-2 * DAY);
-    let mut tx = app.db.write().await?;
-    contest::import::carry_out(&mut tx, &app.keys, event_id, CONTESTS, before).await?;
-    tx.commit().await?;
-    let mut tx = app.db.write().await?;
-    event::queries::hold(&mut tx, event_id).await?;
-    for discipline in contest::queries::disciplines(&mut tx, event_id).await? {
-        let entries = contest::queries::entries(&mut tx, &discipline.id).await?;
-        for (at, entry) in entries.iter().enumerate() {
-            // Seeds come; of the others one in seventeen does not.
-            if entry.seed.is_some() || at % 17 != 16 {
-                contest::drawing::see(&mut tx, &entry.id, now).await?;
-            }
-        }
-        if discipline.format != contest::Format::Walk {
-            contest::drawing::close_list(&mut tx, &discipline.id, now).await?;
-            contest::drawing::draw(&mut tx, app, &discipline.id, now).await?;
-        }
-    }
-    tx.commit().await?;
-    Ok(())
-}
-
 /// A door of the past.
 pub(super) struct Door {
     station: &'static str,
@@ -291,7 +229,13 @@ impl Door {
         }));
     }
 
-    pub(super) async fn upload(self, app: &App, event_id: &str, now: Millis) -> anyhow::Result<()> {
+    /// Uploads what it saw; gives the kiosk.
+    pub(super) async fn upload(
+        self,
+        app: &App,
+        event_id: &str,
+        now: Millis,
+    ) -> anyhow::Result<String> {
         let new = kiosk::rules::NewKiosk {
             name: format!("{}一号", self.station),
             event_id: event_id.to_owned(),
@@ -312,7 +256,7 @@ impl Door {
             skew_ms: Some(4),
         };
         kiosk::receive(app, &id, upload).await?;
-        Ok(())
+        Ok(id)
     }
 }
 
@@ -345,12 +289,13 @@ pub(super) fn offer(
     }
 }
 
-/// Happening now; anybody may come in.
+/// In the middle of its day; anybody may come in.
 fn fair(now: Millis) -> EventDraft {
-    let starts = on_the_hour(now.plus(-HOUR));
+    let starts = on_the_hour(now.plus(-3 * HOUR));
     let offer = OfferDraft {
-        cancel_until_ms: Some(starts.plus(7 * HOUR).0),
-        ..offer("入场", 1_000, now.plus(-10 * DAY), starts.plus(7 * HOUR), "anyone")
+        cancel_until_ms: Some(starts.plus(8 * HOUR).0),
+        reentry: true,
+        ..offer("入场", 1_000, now.plus(-10 * DAY), starts.plus(8 * HOUR), "anyone")
     };
     EventDraft {
         place: "王佐镇文化体育中心 一层展厅".to_owned(),
@@ -359,26 +304,6 @@ fn fair(now: Millis) -> EventDraft {
             .to_owned(),
         offers: vec![offer],
         ..draft("fair", "春风行动 · 春季招聘会", starts, 9)
-    }
-}
-
-/// In the middle of its day.
-fn contest(now: Millis) -> EventDraft {
-    let starts = on_the_hour(now.plus(-2 * HOUR));
-    EventDraft {
-        place: "王佐镇职工体育馆".to_owned(),
-        poster: "男子单打，先小组循环后淘汰。请自带球拍，穿运动鞋入场。".to_owned(),
-        offers: vec![offer("男子单打", 80, now.plus(-10 * DAY), starts, "members")],
-        ..draft("contest", "「五一杯」职工乒乓球赛", starts, 8)
-    }
-}
-
-/// Today, with four disciplines, for those on the list.
-fn games(now: Millis) -> EventDraft {
-    EventDraft {
-        place: "王佐镇职工体育馆和足球场".to_owned(),
-        poster: "乒乓球、羽毛球、五人制足球和健步走。到场扫码检录，名单确定后公开抽签。".to_owned(),
-        ..draft("contest", "「王佐杯」职工球类联赛", on_the_hour(now.plus(-HOUR)), 9)
     }
 }
 
@@ -461,6 +386,6 @@ pub(super) fn at_hour(now: Millis, days: i64, hour: i64) -> Millis {
     Millis(midnight + days * DAY + hour * HOUR)
 }
 
-fn on_the_hour(moment: Millis) -> Millis {
+pub(super) fn on_the_hour(moment: Millis) -> Millis {
     Millis(moment.0 / HOUR * HOUR)
 }
