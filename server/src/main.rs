@@ -19,6 +19,9 @@ use turnout_server::{
     web::access::Role,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Event registration and check-in.
 #[derive(Debug, Parser)]
 #[command(version, about)]
