@@ -43,7 +43,7 @@ use axum::{
     Json, Router,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -194,7 +194,7 @@ pub fn router(app: App) -> Router {
         .split_for_parts();
     let openapi = Arc::new(described(openapi));
     let api = api.route("/openapi.json", get(move || async move { Json((*openapi).clone()) }));
-    Router::new()
+    let routes = Router::new()
         .nest("/api/v1", api)
         .merge(web::routes())
         .merge(account::pages::routes())
@@ -224,12 +224,12 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(metrics))
         .route_layer(from_fn_with_state(app.clone(), web::access::check))
         .fallback(|| async { Error::NotFound })
-        .layer(from_fn(survive))
-        .layer(from_fn_with_state(app.clone(), web::problem::write))
-        .layer(from_fn(run_to_end))
-        .layer(from_fn_with_state(app.clone(), guard))
+        .with_state(app.clone());
+    // Layers of a router are copied with each of its routes at each request; around a router that has one route they are not.
+    Router::new()
+        .fallback_service(routes)
+        .layer(from_fn_with_state(app, around))
         .layer(CompressionLayer::new().compress_when(worth_compressing()))
-        .with_state(app)
 }
 
 /// What fits into one packet is sent as it is: the JSON of a booking, above all.
@@ -246,23 +246,28 @@ fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
     openapi
 }
 
-/// Runs the handler to its end even when the client hangs up, so that no transaction stays half done
-/// (design.md, decision 5).
-async fn run_to_end(request: Request, next: Next) -> Response {
-    let answer = tokio::spawn(next.run(request)).await;
-    answer.unwrap_or_else(|_| Error::Internal(anyhow::anyhow!("a layer panicked")).into_response())
-}
-
-/// Makes a handler's panic an error like any other. Its message is on the console.
-async fn survive(request: Request, next: Next) -> Response {
-    AssertUnwindSafe(next.run(request))
-        .catch_unwind()
+/// What is around every handler. It runs to its end even when the client hangs up, so that no transaction stays half
+/// done (design.md, decision 5); its panic is an error like any other, with the message on the console; a failure is
+/// told to whoever asked; and every answer carries certain headers.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let asked = web::problem::Asked::of(&app, &request);
+    let answering = app.clone();
+    let answer = tokio::spawn(async move {
+        let ran = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        let answer = ran.unwrap_or_else(|_| {
+            Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
+        });
+        asked.told(&answering, answer).await
+    });
+    let mut answer = answer
         .await
-        .unwrap_or_else(|_| Error::Internal(anyhow::anyhow!("a handler panicked")).into_response())
+        .unwrap_or_else(|_| Error::Internal(anyhow::anyhow!("a layer panicked")).into_response());
+    guard(&app, &mut answer);
+    answer
 }
 
 /// Headers that every answer carries.
-async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+fn guard(app: &App, response: &mut Response) {
     const HEADERS: [(HeaderName, &str); 4] = [
         (
             header::CONTENT_SECURITY_POLICY,
@@ -272,21 +277,17 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ];
-    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if app.is_https() {
         const TWO_YEARS: HeaderValue =
             HeaderValue::from_static("max-age=63072000; includeSubDomains");
-        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
     }
     // What people see is theirs alone unless a handler says otherwise.
-    response
-        .headers_mut()
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    response
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 /// `GET /readyz`: whether the database answers, and at once.

@@ -466,8 +466,8 @@ pub async fn check(State(app): State<App>, mut request: Request, next: Next) -> 
 async fn admit(app: &App, request: &mut Request) -> Result<(), (Error, Access)> {
     let method =
         if *request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let line = path.as_deref().and_then(|path| LINES.get(&(method.as_str(), path)));
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let line = path.as_ref().and_then(|path| LINES.get(&(method.as_str(), path.as_str())));
     let Some(access) = line else {
         tracing::error!(%method, ?path, "a route is missing in the access table");
         return Err((Error::Forbidden, Access::Admin));

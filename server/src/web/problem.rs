@@ -4,9 +4,8 @@ use admission::say::Lang;
 use askama::Template;
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::Request,
     http::{StatusCode, header},
-    middleware::Next,
     response::{Html, IntoResponse, Response},
 };
 use serde::Serialize;
@@ -37,50 +36,73 @@ struct ProblemPage {
     title: String,
 }
 
-/// The layer that writes a [`Problem`] for whoever asked.
-pub(crate) async fn write(State(app): State<App>, request: Request, next: Next) -> Response {
-    let api = request.uri().path().starts_with("/api/");
-    let path = request.uri().path().to_owned();
-    let lang = lang_of(request.headers());
-    // A program is not told who it is.
-    let mut token = if api { None } else { session::cookie(&app, request.headers()) };
-    let mut response = next.run(request).await;
-    let status = response.status();
-    let problem = match response.extensions_mut().remove::<Problem>() {
-        Some(problem) => problem,
-        // axum's own rejections (a bad form, an unknown route) have a body that is not for people.
-        None if status.is_client_error() && !is_page(&response) => {
-            let mut problem = crate::error::Error::invalid(
-                "bad_request",
-                "提交的内容无法识别，请返回上一页检查后再试。",
-                "What was sent could not be read. Please go back, check it and try again.",
-            )
-            .problem();
-            problem.refused.status = status;
-            problem
-        }
-        None => return response,
-    };
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        // Who it is is in the database.
-        token = None;
+/// Who asked, as far as it matters when the answer is a [`Problem`].
+pub(crate) struct Asked {
+    lang: Lang,
+    /// The page that was asked for; none under `/api`.
+    page: Option<Page>,
+}
+
+struct Page {
+    path: String,
+    /// The session's token.
+    token: Option<String>,
+}
+
+impl Asked {
+    /// Who sent `request`.
+    pub(crate) fn of(app: &App, request: &Request) -> Self {
+        let path = request.uri().path();
+        // A program is not told who it is.
+        let page = (!path.starts_with("/api/")).then(|| Page {
+            path: path.to_owned(),
+            token: session::cookie(app, request.headers()),
+        });
+        Self { lang: lang_of(request.headers()), page }
     }
-    let (mut parts, _) = response.into_parts();
-    parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.remove(header::CONTENT_TYPE);
-    let title = problem.refused.text(lang).to_owned();
-    let body = if api {
-        json(&problem, title, lang)
-    } else {
-        let frame = Frame { lang, caller: caller(&app, token).await, now: app.clock.now(), path };
-        match (ProblemPage { frame, status: status.as_u16(), title: title.clone() }).render() {
-            Ok(html) => Html(html).into_response(),
-            Err(_) => title.into_response(),
-        }
-    };
-    let (written, body) = body.into_parts();
-    parts.headers.extend(written.headers);
-    Response::from_parts(parts, body)
+
+    /// The answer with its [`Problem`], if it has one, written for whoever asked.
+    pub(crate) async fn told(self, app: &App, mut response: Response) -> Response {
+        let Self { lang, page } = self;
+        let status = response.status();
+        let problem = match response.extensions_mut().remove::<Problem>() {
+            Some(problem) => problem,
+            // axum's own rejections (a bad form, an unknown route) have a body that is not for people.
+            None if status.is_client_error() && !is_page(&response) => {
+                let mut problem = crate::error::Error::invalid(
+                    "bad_request",
+                    "提交的内容无法识别，请返回上一页检查后再试。",
+                    "What was sent could not be read. Please go back, check it and try again.",
+                )
+                .problem();
+                problem.refused.status = status;
+                problem
+            }
+            None => return response,
+        };
+        let (mut parts, _) = response.into_parts();
+        parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.remove(header::CONTENT_TYPE);
+        let title = problem.refused.text(lang).to_owned();
+        let body = match page {
+            None => json(&problem, title, lang),
+            Some(Page { path, token }) => {
+                // Who it is is in the database.
+                let token = token.filter(|_| status != StatusCode::SERVICE_UNAVAILABLE);
+                let frame =
+                    Frame { lang, caller: caller(app, token).await, now: app.clock.now(), path };
+                match (ProblemPage { frame, status: status.as_u16(), title: title.clone() })
+                    .render()
+                {
+                    Ok(html) => Html(html).into_response(),
+                    Err(_) => title.into_response(),
+                }
+            }
+        };
+        let (written, body) = body.into_parts();
+        parts.headers.extend(written.headers);
+        Response::from_parts(parts, body)
+    }
 }
 
 /// A handler has drawn a page of its own, as for a form with a fault in it.
