@@ -12,7 +12,10 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
     str::FromStr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -43,6 +46,12 @@ pub fn statements() -> u64 {
 const SILENCE: Duration = Duration::from_secs(12);
 /// The longest that PostgreSQL works on one statement.
 const STATEMENT: &str = "10s";
+
+/// Each foreign key of each row is checked by a query, and under `force_custom_plan` each of those would be planned again:
+/// two thirds of what PostgreSQL did for a booking. In a transaction that writes, plans are kept; that one made while a
+/// table was small must not read all of it when it is large is seen to by taking an index wherever there is one.
+const POSTGRES_BEGIN: &str =
+    "begin; set local plan_cache_mode = auto; set local enable_seqscan = off";
 
 /// So many statements stay prepared on each connection.
 const STATEMENTS_KEPT: usize = 400;
@@ -95,12 +104,12 @@ impl Db {
             .pragma("trusted_schema", "off")
             .pragma("cell_size_check", "on")
             .pragma("journal_size_limit", "67108864")
-            // A rush dirties a thousand pages with each commit: many commits share one checkpoint.
-            .pragma("wal_autocheckpoint", "8000")
+            // A rush dirties hundreds of pages with each commit: as many commits share one checkpoint as fit into the log.
+            .pragma("wal_autocheckpoint", "16000")
             .pragma("temp_store", "memory");
         make_private(options.get_filename())?;
         // The pages that a rush writes to, in KiB; those who read have SQLite's two MiB each.
-        let writing = options.clone().pragma("cache_size", "-8192");
+        let writing = options.clone().pragma("cache_size", "-16384");
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
         assert_sqlite_keeps_promises(&writer).await?;
         MIGRATIONS.run(&writer).await?;
@@ -155,7 +164,7 @@ impl Db {
             Self::Sqlite { writer, .. } => {
                 (Conn::Sqlite(writer.acquire().await?), "begin immediate")
             }
-            Self::Postgres(pool) => (Conn::Postgres(pool.acquire().await?), "begin"),
+            Self::Postgres(pool) => (Conn::Postgres(pool.acquire().await?), POSTGRES_BEGIN),
         };
         // Open before the statement is sent: dropped halfway, the connection is closed.
         let mut tx = Tx { conn, open: true, spoilt: false, event: None, is_last: false };
@@ -434,8 +443,8 @@ macro_rules! fetch {
 }
 
 /// Runs one statement with many rows on a [`Tx`]: `execute_rows!(tx, "insert into … ", rows, |row| [row.a, row.b])`
-/// puts the rows behind the text as `values (…), (…)` would, and a last argument behind those. Without rows it does
-/// nothing. An argument is whatever a [`Cell`] is made from; `column1`, `column2` are the rows' names.
+/// puts the rows behind the text as `values (…), (…)` would, and a last argument behind those; gives the number of rows it
+/// touched. Without rows it does nothing. An argument is whatever a [`Cell`] is made from; `column1`, `column2` are the rows' names.
 #[macro_export]
 macro_rules! execute_rows {
     ($tx:expr, $sql:expr, $rows:expr, |$row:pat_param| [$($arg:expr),+ $(,)?] $(,)?) => {
@@ -501,11 +510,11 @@ cells! {
 
 /// What is put behind this is a list, in which something is looked for.
 const IN_LIST: &str = "in (";
-/// Rows of one SQLite statement at most; a power of two.
-const ROWS_AT_ONCE: usize = 128;
+/// For so many rows there is a SQLite statement; for a number between them the next larger one is taken.
+const SIZES: [usize; 12] = [1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256];
 
 /// Statements of many rows are prepared once and kept, and so must be few: on PostgreSQL one text, each column an array;
-/// on SQLite one text for 128 rows, 64, 32 and so on, and as many of them as make up the rows.
+/// on SQLite one text for each of certain numbers of rows, of which a statement may use fewer.
 impl Tx {
     /// For [`execute_rows!`](crate::execute_rows).
     ///
@@ -516,24 +525,24 @@ impl Tx {
         sql: &str,
         rows: Vec<[Cell<'_>; N]>,
         tail: &str,
-    ) -> sqlx::Result<()> {
-        let mut left = rows.as_slice();
+    ) -> sqlx::Result<u64> {
+        let (mut left, mut touched) = (rows.as_slice(), 0);
         while !left.is_empty() {
             let done = match self.conn() {
                 Conn::Sqlite(conn) => {
                     let (text, arguments) = sqlite_rows(sql, &mut left, tail);
                     let query = sqlx::query_with(AssertSqlSafe(text), arguments);
-                    query.execute(&mut **conn).await.map(drop)
+                    query.execute(&mut **conn).await.map(|done| done.rows_affected())
                 }
                 Conn::Postgres(conn) => {
                     let (text, arguments) = postgres_rows(sql, std::mem::take(&mut left), tail);
                     let query = sqlx::query_with(AssertSqlSafe(text), arguments);
-                    bounded(query.execute(&mut **conn)).await.map(drop)
+                    bounded(query.execute(&mut **conn)).await.map(|done| done.rows_affected())
                 }
             };
-            self.checked(done)?;
+            touched += self.checked(done)?;
         }
-        Ok(())
+        Ok(touched)
     }
 
     /// For [`fetch_rows!`](crate::fetch_rows).
@@ -569,32 +578,64 @@ impl Tx {
     }
 }
 
-/// A statement for as many of the rows as one takes; those are taken away. In a list (`in (`) one may stand several times,
-/// so that one statement takes more of them.
+/// A statement for as many of the rows as one takes; those are taken away. Where there are fewer than it has room for, the
+/// last one stands in a list (`in (`) several times; elsewhere a limit leaves out what was not filled in.
 fn sqlite_rows<const N: usize>(
     sql: &str,
     rows: &mut &[[Cell<'_>; N]],
     tail: &str,
 ) -> (String, SqliteArguments) {
-    let is_list = sql.ends_with(IN_LIST);
-    let next = if is_list { rows.len().next_power_of_two() } else { 1 << rows.len().ilog2() };
-    let count = next.min(ROWS_AT_ONCE);
-    let (now, later) = rows.split_at(count.min(rows.len()));
+    let room = SIZES.into_iter().find(|size| *size >= rows.len()).unwrap_or(SIZES[SIZES.len() - 1]);
+    let (now, later) = rows.split_at(room.min(rows.len()));
     *rows = later;
-    let again = now.iter().rev().cycle().take(count - now.len());
     let row = format!("({})", ["?"; N].join(","));
-    let text = format!("{sql}values {}{tail}", vec![row.as_str(); count].join(","));
+    let places = vec![row.as_str(); room].join(",");
     let mut arguments = SqliteArguments::default();
-    for cell in now.iter().chain(again).flatten() {
+    arguments.reserve(room * N + 1, 0);
+    let mut texts = Texts::<N>::default();
+    if sql.ends_with(IN_LIST) {
+        let again = now.iter().rev().take(1).cycle().take(room - now.len());
+        now.iter().chain(again).for_each(|row| bind(&mut arguments, row, &mut texts));
+        return (format!("{sql}values {places}{tail}"), arguments);
+    }
+    now.iter().for_each(|row| bind(&mut arguments, row, &mut texts));
+    for _ in now.len() * N..room * N {
+        arguments.add(None::<i64>).expect("a null can be written");
+    }
+    arguments.add(i64::try_from(now.len()).unwrap_or(i64::MAX)).expect("a number can be written");
+    (format!("{sql}select * from (values {places}) limit ?{tail}"), arguments)
+}
+
+/// The last text of each column: often the next row has the same.
+struct Texts<const N: usize>([Option<Arc<str>>; N]);
+
+impl<const N: usize> Default for Texts<N> {
+    fn default() -> Self {
+        Self([const { None }; N])
+    }
+}
+
+fn bind<const N: usize>(
+    arguments: &mut SqliteArguments,
+    row: &[Cell<'_>; N],
+    texts: &mut Texts<N>,
+) {
+    for (cell, last) in row.iter().zip(&mut texts.0) {
         let added = match cell {
-            Cell::Text(text) => arguments.add(text.as_deref().map(str::to_owned)),
+            Cell::Text(Some(text)) => {
+                let shared = match last {
+                    Some(last) if **last == **text => Arc::clone(last),
+                    _ => Arc::clone(last.insert(Arc::from(&**text))),
+                };
+                arguments.add(shared)
+            }
+            Cell::Text(None) => arguments.add(None::<Arc<str>>),
             Cell::Number(number) => arguments.add(*number),
             Cell::Truth(truth) => arguments.add(*truth),
             Cell::Bytes(bytes) => arguments.add(bytes.as_deref().map(<[u8]>::to_vec)),
         };
         added.expect("texts, numbers and bytes can be written");
     }
-    (text, arguments)
 }
 
 /// A statement for all the rows.

@@ -92,8 +92,9 @@ pub async fn tell_holders(tx: &mut Tx, event: &Event, now: Millis) -> Result<()>
         tx,
         fetch_all,
         "select p.phone, cast(coalesce(sum(case when y.kind = 'refunded' then -y.cents else y.cents end), 0) as bigint)
-         from booking b join person p on p.id = b.person_id left join payment y on y.booking_id = b.id
-         where b.event_id = $1 and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested') and p.phone is not null
+         from offer o join booking b on b.offer_id = o.id join person p on p.id = b.person_id
+         left join payment y on y.booking_id = b.id
+         where o.event_id = $1 and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested') and p.phone is not null
          group by p.phone",
         &event.id,
     )?;

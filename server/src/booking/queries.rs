@@ -190,14 +190,21 @@ pub(crate) async fn release(tx: &mut Tx, offer_id: &str, places: i64) -> Result<
 
 /// Those of `people` who are on the roster, and not moved away or expelled.
 pub(super) async fn active_members(tx: &mut Tx, people: Vec<&str>) -> Result<HashSet<String>> {
-    let rows: Vec<(String,)> = fetch_rows!(
+    // Nearly all are, so it is the others that are asked for. Each is looked up for itself: joined, PostgreSQL would read
+    // the whole roster.
+    let others: Vec<(String,)> = fetch_rows!(
         tx,
-        "select id from person where kind = 'member' and status in ('active', 'retained') and id in (",
-        people,
-        |id| [id],
-        ")",
+        "select v.column1 from (",
+        &people,
+        |id| [*id],
+        ") v where coalesce((select p.kind = 'member' and p.status in ('active', 'retained') from person p
+                             where p.id = v.column1), false) = false",
     )?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    let mut active: HashSet<String> = people.into_iter().map(str::to_owned).collect();
+    for (other,) in others {
+        active.remove(&other);
+    }
+    Ok(active)
 }
 
 /// The same, and of one of the offer's unions.
@@ -395,7 +402,9 @@ pub(crate) async fn tickets_of_cards(
 ) -> Result<HashMap<String, Vec<Ticket>>> {
     let rows: Vec<Ticket> = fetch_rows!(
         tx,
-        ticket_select!("where (t.person_id, t.event_id) in ("),
+        ticket_select!(
+            "join booking b on b.id = t.booking_id and b.person_id = t.person_id where (b.person_id, b.event_id) in ("
+        ),
         people,
         |id| [id, event_id],
         ") order by t.valid_to_ms, t.id",

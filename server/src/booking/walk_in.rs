@@ -111,8 +111,9 @@ pub(crate) async fn ticket_of(
     let row: Option<(String,)> = fetch!(
         tx,
         fetch_optional,
-        "select id from ticket where person_id = $1 and event_id = $2 and state <> 'cancelled'
-         order by case when used_ms is null then 1 else 0 end, id limit 1",
+        "select t.id from booking b join ticket t on t.booking_id = b.id
+         where b.person_id = $1 and b.event_id = $2 and t.person_id = $1 and t.state <> 'cancelled'
+         order by case when t.used_ms is null then 1 else 0 end, t.id limit 1",
         person_id,
         event_id,
     )?;

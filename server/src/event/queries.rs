@@ -98,7 +98,8 @@ pub(crate) async fn holders(tx: &mut Tx, event_id: &str) -> Result<i64> {
     let (holders,): (i64,) = fetch!(
         tx,
         fetch_one,
-        "select count(distinct person_id) from booking where event_id = $1 and status = 'confirmed'",
+        "select count(distinct b.person_id) from offer o join booking b on b.offer_id = o.id
+         where o.event_id = $1 and b.status = 'confirmed'",
         event_id,
     )?;
     Ok(holders)

@@ -66,7 +66,7 @@ pub(super) async fn rows(
         tx,
         fetch_all,
         row_select!(
-            "where b.event_id = $1 and b.status = $2 order by o.class, b.line, b.held_until_ms, b.id limit $3"
+            "where o.event_id = $1 and b.status = $2 order by o.class, b.line, b.held_until_ms, b.id limit $3"
         ),
         event_id,
         status,
@@ -79,7 +79,7 @@ pub(super) async fn count(tx: &mut Tx, event_id: &str, status: Status) -> Result
     let (count,): (i64,) = fetch!(
         tx,
         fetch_one,
-        "select count(*) from booking where event_id = $1 and status = $2",
+        "select count(*) from offer o join booking b on b.offer_id = o.id where o.event_id = $1 and b.status = $2",
         event_id,
         status,
     )?;
@@ -95,7 +95,7 @@ pub(super) async fn find(tx: &mut Tx, event_id: &str, sought: &str, most: i64) -
         tx,
         fetch_all,
         row_select!(
-            "where b.event_id = $1 and (p.name_search like $2 or p.phone like $3) order by b.created_ms desc, b.id desc limit $4"
+            "where o.event_id = $1 and (p.name_search like $2 or p.phone like $3) order by b.created_ms desc, b.id desc limit $4"
         ),
         event_id,
         format!("%{plain}%"),
