@@ -4,7 +4,7 @@ use admission::Millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::outcome::Outcome;
+use super::{outcome::Outcome, record::Counted};
 use crate::{db::Tx, error::Result, fetch};
 
 /// Admissions are drawn as a curve in steps of this long.
@@ -97,6 +97,13 @@ pub(crate) async fn inside(tx: &mut Tx, event_id: &str, but: Option<&str>) -> Re
         but.unwrap_or_default(),
     )?;
     Ok(inside)
+}
+
+/// The same of one ticket, by what is counted of it: whether its holder is inside.
+pub(super) fn is_inside(rows: &[Counted]) -> bool {
+    let last =
+        |kind| rows.iter().filter(|row| row.station_kind == kind).map(|row| row.true_ms).max();
+    last("gate").unwrap_or(0) > last("exit").unwrap_or(0)
 }
 
 /// The attendance of an event, as of what is committed.

@@ -135,8 +135,8 @@ async fn decide(tx: &mut Tx, asked: &[Arc<Asked>]) -> Result<Vec<Answer>> {
     let mut waiting: VecDeque<(usize, &Asked)> =
         asked.iter().map(Arc::as_ref).enumerate().collect();
     while !waiting.is_empty() {
-        // How many are inside, and what is left at a counter, depends on everybody who was let pass before.
-        let together = if event.capacity.is_some() || hands_out { 1 } else { waiting.len() };
+        // What is left at a counter depends on everybody who was let pass before.
+        let together = if hands_out { 1 } else { waiting.len() };
         let round: Vec<_> = waiting.drain(..together).collect();
         let found = find(tx, &event, &round).await?;
         let (mut tickets, mut places) = (HashSet::new(), HashSet::new());
@@ -222,7 +222,15 @@ async fn find(tx: &mut Tx, event: &Event, round: &[(usize, &Asked)]) -> Result<V
 
 /// Decides cases about different tickets.
 async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Result<Vec<Answer>> {
-    let mut histories = histories(tx, &cases).await?;
+    let tickets = cases.iter().flat_map(|case| case.found.tickets());
+    let ids: Vec<&str> = tickets.map(|ticket| ticket.id.as_str()).collect();
+    let counted = Counted::by_ticket(record::counted(tx, ids).await?);
+    let rows_of = |ticket: &Ticket| counted.get(&ticket.id).map_or(&[][..], Vec::as_slice);
+    let has_gate = cases.iter().any(|case| case.kiosk.station_kind == "gate");
+    let mut room = match event.capacity.filter(|_| has_gate) {
+        Some(capacity) => Some(capacity - attendance::inside(tx, &event.id, None).await?),
+        None => None,
+    };
     let mut answers = Vec::with_capacity(cases.len());
     let mut admitted = Vec::new();
     for Case { asked, kiosk, found } in cases {
@@ -237,15 +245,18 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
         };
         let mut known = Vec::with_capacity(tickets.len());
         for ticket in &tickets {
-            known.push((decided(ticket)?, histories.remove(&ticket.id).unwrap_or_default()));
+            let rows = rows_of(ticket).iter().filter(|row| asked.is_told(row));
+            known.push((decided(ticket)?, rows.map(Counted::to_use).collect()));
         }
         let station = station(tx, event, kiosk).await?;
         let (mut verdict, at) = decide::decide_for_card(&known, &station, asked.now);
         let ticket = at.and_then(|at| tickets.into_iter().nth(at));
         let uses = at.map(|at| known.swap_remove(at).1).unwrap_or_default();
-        if let (Verdict::Admitted, StationKind::Gate, Some(ticket)) =
-            (&verdict, station.kind, &ticket)
-            && is_full(tx, event, &ticket.id).await?
+        let is_inside =
+            ticket.as_ref().is_some_and(|ticket| attendance::is_inside(rows_of(ticket)));
+        if let (Verdict::Admitted, StationKind::Gate, Some(room)) = (&verdict, station.kind, room)
+            // Apart from the ticket that asks: a retry finds its own claim.
+            && room + i64::from(is_inside) <= 0
         {
             verdict = decide::when_full(verdict, station.kind);
         }
@@ -257,7 +268,13 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
             verdict = refusal.map_or(verdict, Verdict::Refused);
         }
         if let (Verdict::Admitted, Some(ticket)) = (&verdict, &ticket) {
-            admitted.push((asked, kiosk, ticket.id.clone()));
+            match (&mut room, station.kind) {
+                (Some(room), StationKind::Gate) => *room -= i64::from(!is_inside),
+                (Some(room), StationKind::Exit) => *room += i64::from(is_inside),
+                _ => {}
+            }
+            let rows = rows_of(ticket);
+            admitted.push(Claim { asked, kiosk, ticket: ticket.id.clone(), rows, station });
         }
         answers.push(Answer { verdict, ticket, uses, have_through });
     }
@@ -265,29 +282,73 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
     Ok(answers)
 }
 
-/// Whether the event holds as many as were approved, apart from the ticket that asks: a retry finds its own claim.
-async fn is_full(tx: &mut Tx, event: &Event, ticket_id: &str) -> Result<bool> {
-    match event.capacity {
-        None => Ok(false),
-        Some(capacity) => Ok(attendance::inside(tx, &event.id, Some(ticket_id)).await? >= capacity),
+impl Asked {
+    /// Whether a use of a ticket matters to the decision: not what only a check claimed for the kiosk that asks. It knows
+    /// itself what it did, and a retry is recognised before any rule.
+    fn is_told(&self, row: &Counted) -> bool {
+        row.kiosk_id.as_deref() != Some(&self.kiosk_id)
+            || (row.seq != Some(self.seq) && !row.provisional)
+    }
+}
+
+/// An admission that is to be counted.
+struct Claim<'a> {
+    asked: &'a Asked,
+    kiosk: &'a Kiosk,
+    /// The ticket's id.
+    ticket: String,
+    /// What is counted of the ticket before it.
+    rows: &'a [Counted],
+    station: Station,
+}
+
+impl Claim<'_> {
+    /// The uses of the ticket with this one, when it is the latest.
+    fn uses(&self) -> Option<Vec<Use>> {
+        let now = self.asked.now;
+        let mut uses: Vec<Use> = self.rows.iter().map(Counted::to_use).collect();
+        if uses.last().is_some_and(|last| last.at >= now) {
+            return None;
+        }
+        uses.push(Use { at: now, station: self.station.name.clone(), kind: self.station.kind });
+        Some(uses)
     }
 }
 
 /// Counts admissions of different tickets until the kiosks' journals say what the doors did. A repeated question finds
 /// its own claim.
-async fn claim(tx: &mut Tx, event: &Event, admitted: &[(&Asked, &Kiosk, String)]) -> Result<()> {
+async fn claim(tx: &mut Tx, event: &Event, admitted: &[Claim<'_>]) -> Result<()> {
     if admitted.is_empty() {
         return Ok(());
     }
-    let places = admitted.iter().map(|(asked, kiosk, _)| (kiosk.id.as_str(), asked.seq));
-    let before = record::take_provisional(tx, &places.collect::<Vec<_>>()).await?;
-    // Under a place that is journaled already nothing is claimed: the door has decided.
-    execute_rows!(
+    let tickets: Vec<&str> = admitted.iter().map(|claim| claim.ticket.as_str()).collect();
+    let uses: Option<Vec<Vec<Use>>> = admitted.iter().map(Claim::uses).collect();
+    match (write_claims(tx, event, admitted).await? == admitted.len() as u64, uses) {
+        // Nothing was under those places before, and nothing happened later: what the tickets come to is known.
+        (true, Some(uses)) => {
+            record::used(tx, &event.id, tickets.into_iter().zip(uses).collect()).await?;
+        }
+        _ => {
+            let places = admitted.iter().map(|claim| (claim.kiosk.id.as_str(), claim.asked.seq));
+            let before = record::take_provisional(tx, &places.collect::<Vec<_>>()).await?;
+            write_claims(tx, event, admitted).await?;
+            let mut changed: HashSet<&str> = tickets.into_iter().collect();
+            changed.extend(before.values().filter_map(|before| before.ticket_id.as_deref()));
+            record::recount(tx, &event.id, &changed.into_iter().collect::<Vec<_>>()).await?;
+        }
+    }
+    Ok(tx.notify(&event.id).await?)
+}
+
+/// Writes claims; gives how many. Where something stands in their place nothing is written: what was claimed before goes
+/// first, and under a place that is journaled already nothing is claimed, for the door has decided.
+async fn write_claims(tx: &mut Tx, event: &Event, admitted: &[Claim<'_>]) -> Result<u64> {
+    Ok(execute_rows!(
         tx,
         "insert into scan (id, event_id, kiosk_id, seq, kind, station_kind, station, medium, ticket_id, verdict, trust,
                            at_ms, true_ms, received_ms, provisional) ",
         admitted,
-        |(asked, kiosk, ticket)| [
+        |Claim { asked, kiosk, ticket, .. }| [
             format!("{}-{}", kiosk.id, asked.seq),
             &event.id,
             &kiosk.id,
@@ -304,12 +365,8 @@ async fn claim(tx: &mut Tx, event: &Event, admitted: &[(&Asked, &Kiosk, String)]
             asked.now.0,
             true,
         ],
-        " on conflict (kiosk_id, seq) do nothing",
-    )?;
-    let mut changed: HashSet<&str> = admitted.iter().map(|(.., ticket)| ticket.as_str()).collect();
-    changed.extend(before.values().filter_map(|before| before.ticket_id.as_deref()));
-    record::recount(tx, &event.id, &changed.into_iter().collect::<Vec<_>>()).await?;
-    Ok(tx.notify(&event.id).await?)
+        " on conflict do nothing",
+    )?)
 }
 
 async fn station(tx: &mut Tx, event: &Event, kiosk: &Kiosk) -> Result<Station> {
@@ -331,20 +388,4 @@ pub(crate) fn decided(ticket: &Ticket) -> Result<decide::Ticket> {
         terms: ticket.terms(),
         fact,
     })
-}
-
-/// Uses of each ticket, apart from what only a check claimed for the kiosk that asks: it knows itself what it did, and a
-/// retry is recognised before any rule.
-async fn histories(tx: &mut Tx, cases: &[Case<'_>]) -> Result<HashMap<String, Vec<Use>>> {
-    let asked: HashMap<&str, &Asked> = cases
-        .iter()
-        .flat_map(|case| case.found.tickets().iter().map(|ticket| (ticket.id.as_str(), case.asked)))
-        .collect();
-    let mut rows = record::counted(tx, asked.keys().copied()).await?;
-    rows.retain(|row| {
-        let asked = asked[row.ticket_id.as_str()];
-        row.kiosk_id.as_deref() != Some(&asked.kiosk_id)
-            || (row.seq != Some(asked.seq) && !row.provisional)
-    });
-    Ok(Counted::by_ticket(rows))
 }

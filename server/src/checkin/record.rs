@@ -35,25 +35,25 @@ pub(super) struct Counted {
     pub(super) seq: Option<i64>,
     /// Only a check has counted it.
     pub(super) provisional: bool,
-    true_ms: i64,
+    pub(super) true_ms: i64,
     station: String,
-    station_kind: String,
+    pub(super) station_kind: String,
 }
 
 impl Counted {
-    fn into_use(self) -> Use {
+    /// The use.
+    pub(super) fn to_use(&self) -> Use {
         let kind = StationKind::from_word(&self.station_kind).unwrap_or(StationKind::Gate);
-        Use { at: Millis(self.true_ms), station: self.station, kind }
+        Use { at: Millis(self.true_ms), station: self.station.clone(), kind }
     }
 
-    /// The uses of each ticket, in the order of the rows.
-    pub(super) fn by_ticket(rows: Vec<Self>) -> HashMap<String, Vec<Use>> {
-        let mut uses = HashMap::<String, Vec<Use>>::new();
-        for mut row in rows {
-            let ticket = std::mem::take(&mut row.ticket_id);
-            uses.entry(ticket).or_default().push(row.into_use());
+    /// The rows of each ticket, in their order.
+    pub(super) fn by_ticket(rows: Vec<Self>) -> HashMap<String, Vec<Self>> {
+        let mut tickets = HashMap::<String, Vec<Self>>::new();
+        for row in rows {
+            tickets.entry(row.ticket_id.clone()).or_default().push(row);
         }
-        uses
+        tickets
     }
 }
 
@@ -428,7 +428,7 @@ impl Sum {
 /// Computes uses and first admission of each of these different tickets from its scans; the event's counter is held
 /// already. Each ticket of which they changed takes a revision, so that the kiosks hear of it.
 pub(crate) async fn recount(tx: &mut Tx, event_id: &str, tickets: &[&str]) -> Result<()> {
-    let mut uses = Counted::by_ticket(counted(tx, tickets.iter().copied()).await?);
+    let counted = Counted::by_ticket(counted(tx, tickets.iter().copied()).await?);
     let before: Vec<Sum> = fetch_rows!(
         tx,
         "select id, used_ms, used_station, history from ticket where id in (",
@@ -441,11 +441,28 @@ pub(crate) async fn recount(tx: &mut Tx, event_id: &str, tickets: &[&str]) -> Re
     }
     let mut changed = Vec::new();
     for before in before {
-        let sum = Sum::of(before.id.clone(), &uses.remove(&before.id).unwrap_or_default())?;
+        let rows = counted.get(&before.id).map_or(&[][..], Vec::as_slice);
+        let uses: Vec<Use> = rows.iter().map(Counted::to_use).collect();
+        let sum = Sum::of(before.id.clone(), &uses)?;
         if sum != before {
             changed.push(sum);
         }
     }
+    write_sums(tx, event_id, &changed).await
+}
+
+/// Writes what each of these different tickets was used for, the first use first. It is more than before, and the caller
+/// knows it from the scans; the event's counter is held.
+pub(super) async fn used(
+    tx: &mut Tx,
+    event_id: &str,
+    tickets: Vec<(&str, Vec<Use>)>,
+) -> Result<()> {
+    let sums = tickets.into_iter().map(|(id, uses)| Sum::of(id.to_owned(), &uses));
+    write_sums(tx, event_id, &sums.collect::<Result<Vec<_>>>()?).await
+}
+
+async fn write_sums(tx: &mut Tx, event_id: &str, changed: &[Sum]) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
     }
