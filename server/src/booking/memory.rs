@@ -7,7 +7,7 @@
 //! whatever happens to the news.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -50,10 +50,12 @@ struct Known {
     news: News,
 }
 
-/// An offer as it was seen when it refused somebody.
-#[derive(Debug, Default)]
+/// An offer as it was seen when it refused people. All of it is forgotten at once, so that those who try again and again are
+/// decided together then, and not each at a time of their own.
+#[derive(Debug)]
 struct Seen {
     event_id: String,
+    until: Instant,
     shut: Option<Shut>,
     /// What people were told, by their ids.
     told: HashMap<String, Told>,
@@ -66,7 +68,6 @@ struct Shut {
     opens_ms: Millis,
     /// Everybody who ever booked it.
     people: HashSet<String>,
-    until: Instant,
 }
 
 /// A person's own refusal: they hold as much as they may.
@@ -77,7 +78,6 @@ struct Told {
     places: i64,
     /// Keys under which they got a booking.
     keys: HashSet<String>,
-    until: Instant,
 }
 
 impl Memory {
@@ -132,7 +132,7 @@ impl Memory {
             Standing::SoldOut | Standing::NotOpen | Standing::Closed | Standing::Cancelled => {
                 // Read after the offer: who has got a place since then is among them.
                 let people = queries::bookers(&mut tx, &offer.id).await?;
-                Some(Shut { standing, opens_ms: offer.opens_ms, people, until })
+                Some(Shut { standing, opens_ms: offer.opens_ms, people })
             }
         };
         let own: Vec<_> = refused.into_iter().filter(|(_, refused)| is_own(refused)).collect();
@@ -141,9 +141,9 @@ impl Memory {
         let told = own.into_iter().map(|(attempt, refused)| {
             let id = attempt.person.id.clone();
             let keys = keys.remove(&id).unwrap_or_default();
-            (id, Told { refused: (*refused).clone(), places: attempt.places(), keys, until })
+            (id, Told { refused: (*refused).clone(), places: attempt.places(), keys })
         });
-        let seen = Seen { event_id: event.id, shut, told: told.collect() };
+        let seen = Seen { event_id: event.id, until, shut, told: told.collect() };
         lock(&self.known).keep(offer.id, seen, mark);
         Ok(())
     }
@@ -164,36 +164,38 @@ impl Known {
     /// Keeps what was seen since `mark`, unless the event has changed since then.
     fn keep(&mut self, offer_id: String, seen: Seen, mark: u64) {
         let now = Instant::now();
-        for before in self.offers.values_mut() {
-            before.forget(now);
-        }
-        self.offers.retain(|_, before| before.shut.is_some() || !before.told.is_empty());
+        self.offers.retain(|_, before| now < before.until);
         if self.news.since(mark, &seen.event_id) {
             return;
         }
-        let before = self.offers.entry(offer_id).or_default();
-        before.event_id = seen.event_id;
-        before.shut = seen.shut.or(before.shut.take());
-        before.told.extend(seen.told);
+        match self.offers.entry(offer_id) {
+            Entry::Vacant(entry) => {
+                entry.insert(seen);
+            }
+            Entry::Occupied(mut before) => before.get_mut().add(seen),
+        }
     }
 }
 
 impl Seen {
     fn refusal(&self, person: &str, key: &str, attempt: &Attempt) -> Option<Refused> {
+        if Instant::now() >= self.until {
+            return None;
+        }
         let shut = self.shut.as_ref().and_then(|shut| shut.refusal(person, attempt.now));
         shut.or_else(|| self.told.get(person)?.refusal(key, attempt.places()))
     }
 
-    fn forget(&mut self, now: Instant) {
-        self.shut = self.shut.take().filter(|shut| now < shut.until);
-        self.told.retain(|_, told| now < told.until);
+    /// Adds what was seen later; it is forgotten with the rest.
+    fn add(&mut self, later: Self) {
+        self.shut = later.shut.or(self.shut.take());
+        self.told.extend(later.told);
     }
 }
 
 impl Shut {
     fn refusal(&self, person: &str, now: Millis) -> Option<Refused> {
-        let holds = Instant::now() < self.until
-            && !self.people.contains(person)
+        let holds = !self.people.contains(person)
             && (self.standing != Standing::NotOpen || now < self.opens_ms);
         holds.then(|| rules::refusal_of(self.standing)).flatten()
     }
@@ -201,8 +203,7 @@ impl Shut {
 
 impl Told {
     fn refusal(&self, key: &str, places: i64) -> Option<Refused> {
-        let holds =
-            Instant::now() < self.until && places >= self.places && !self.keys.contains(key);
+        let holds = places >= self.places && !self.keys.contains(key);
         holds.then(|| self.refused.clone())
     }
 }
@@ -229,8 +230,8 @@ mod tests {
     fn full(people: &[&str]) -> Seen {
         let people = people.iter().map(|id| (*id).to_owned()).collect();
         let until = Instant::now() + KEPT;
-        let shut = Shut { standing: Standing::SoldOut, opens_ms: Millis(0), people, until };
-        Seen { event_id: "event".to_owned(), shut: Some(shut), told: HashMap::new() }
+        let shut = Shut { standing: Standing::SoldOut, opens_ms: Millis(0), people };
+        Seen { event_id: "event".to_owned(), until, shut: Some(shut), told: HashMap::new() }
     }
 
     #[test]
@@ -257,7 +258,6 @@ mod tests {
             refused: rules::sold_out(),
             places: 2,
             keys: HashSet::from(["winning tap".to_owned()]),
-            until: Instant::now() + KEPT,
         };
         assert!(told.refusal("another tap", 2).is_some());
         assert!(told.refusal("another tap", 1).is_none(), "one place may be left for them");
