@@ -1,11 +1,11 @@
-//! Booking against a model of a few lines: whatever people do in whatever order, the server and the model say the same,
-//! and what must never happen has not happened. `TURNOUT_STEPS` makes the walks longer, `TURNOUT_SEED` replays one.
+//! Booking against a model of a few lines: whatever people and staff do in whatever order, the server and the model say the
+//! same, and what must never happen has not happened. `TURNOUT_STEPS` makes the walks longer, `TURNOUT_SEED` replays one.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use turnout_server::{archive::verify, booking::held, draw, fetch};
+use turnout_server::{archive::verify, booking::held, draw, fetch, web::access::Role};
 
 use crate::support::{Engine, TestApp, kiosk::TestKiosk, people::Member, random::Random};
 
@@ -16,11 +16,22 @@ const PER_PERSON: i64 = 4;
 /// Who is promoted has so long to accept.
 const ACCEPT: i64 = 2 * HOUR;
 
+/// How places are given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    FirstCome,
+    /// The same, with a line.
+    Line,
+    /// An organizer approves; who is approved when it is full stands in line.
+    Approval,
+}
+
 /// The model: who asked for how many places in what order, and what became of it.
-#[derive(Default)]
 struct Model {
+    mode: Mode,
     bookings: Vec<Row>,
-    waits: bool,
+    /// The last place in the line that was ever given.
+    last: i64,
 }
 
 struct Row {
@@ -28,9 +39,21 @@ struct Row {
     places: i64,
     status: &'static str,
     until: i64,
+    /// Its place in the line.
+    line: i64,
+}
+
+impl Row {
+    fn is_open(&self) -> bool {
+        matches!(self.status, "requested" | "confirmed" | "held" | "waiting")
+    }
 }
 
 impl Model {
+    fn new(mode: Mode) -> Self {
+        Self { mode, bookings: Vec::new(), last: 0 }
+    }
+
     fn taken(&self) -> i64 {
         self.sum(|row| matches!(row.status, "confirmed" | "held"))
     }
@@ -39,33 +62,53 @@ impl Model {
         self.bookings.iter().filter(|row| counts(row)).map(|row| row.places).sum()
     }
 
+    fn fits(&self, places: i64) -> bool {
+        self.taken() + places <= QUOTA
+    }
+
+    /// The first in the line.
+    fn head(&self) -> Option<usize> {
+        let waiting = self.bookings.iter().enumerate().filter(|(_, row)| row.status == "waiting");
+        waiting.min_by_key(|(_, row)| row.line).map(|(at, _)| at)
+    }
+
+    fn place_in_line(&mut self) -> i64 {
+        self.last += 1;
+        self.last
+    }
+
     fn book(&mut self, person: usize, places: i64) -> &'static str {
-        if !self.waits && self.taken() == QUOTA {
+        if self.mode == Mode::FirstCome && self.taken() == QUOTA {
             return "sold_out";
         }
-        let active = |row: &Row| matches!(row.status, "confirmed" | "held" | "waiting");
-        if self.sum(|row| row.person == person && active(row)) + places > PER_PERSON {
+        let held = self.sum(|row| row.person == person && row.is_open());
+        if held + places > PER_PERSON || (self.mode == Mode::Approval && held > 0) {
             return "limit_reached";
         }
-        let line = self.bookings.iter().any(|row| row.status == "waiting");
-        let fits = self.taken() + places <= QUOTA && !line;
-        let status = match (fits, self.waits) {
-            (true, _) => "confirmed",
-            (false, true) => "waiting",
-            (false, false) => return "sold_out",
+        let fits = self.fits(places) && self.head().is_none();
+        let (status, line) = match (self.mode, fits) {
+            (Mode::Approval, _) => ("requested", 0),
+            (_, true) => ("confirmed", 0),
+            (Mode::Line, false) => ("waiting", self.place_in_line()),
+            (Mode::FirstCome, false) => return "sold_out",
         };
-        self.bookings.push(Row { person, places, status, until: 0 });
+        self.bookings.push(Row { person, places, status, until: 0, line });
         status
     }
 
     fn end(&mut self, at: usize, status: &'static str, now: i64) {
         self.bookings[at].status = status;
-        while let Some(head) = self.bookings.iter().position(|row| row.status == "waiting") {
-            if self.taken() + self.bookings[head].places > QUOTA {
-                break;
-            }
-            (self.bookings[head].status, self.bookings[head].until) = ("held", now + ACCEPT);
+        self.advance(now);
+    }
+
+    fn advance(&mut self, now: i64) {
+        while let Some(head) = self.head().filter(|head| self.fits(self.bookings[*head].places)) {
+            self.hold(head, now);
         }
+    }
+
+    fn hold(&mut self, at: usize, now: i64) {
+        (self.bookings[at].status, self.bookings[at].until) = ("held", now + ACCEPT);
     }
 
     fn lapse(&mut self, now: i64) {
@@ -74,11 +117,65 @@ impl Model {
         }
     }
 
-    /// The held booking that lapses first: the earliest hour, then as it was promoted.
+    /// The held booking that lapses first: the earliest hour, then as they were made.
     fn due(&self, now: i64) -> Option<usize> {
         let late = |row: &Row| row.status == "held" && row.until < now;
         let due = self.bookings.iter().enumerate().filter(|(_, row)| late(row));
         due.min_by_key(|(_, row)| row.until).map(|(at, _)| at)
+    }
+
+    /// What staff do to a booking; false when it cannot be done.
+    fn staff(&mut self, at: usize, deed: Deed, now: i64) -> bool {
+        let Row { status, places, .. } = self.bookings[at];
+        match (deed, status) {
+            (Deed::Remove, "requested" | "confirmed" | "held" | "waiting") => {
+                self.end(at, "cancelled", now);
+            }
+            (Deed::Remove, _) | (Deed::Call, "held" | "confirmed") => {}
+            (Deed::Call, "waiting") if self.fits(places) => self.hold(at, now),
+            (Deed::PutLast, "waiting") => {
+                self.bookings[at].line = self.place_in_line();
+                self.advance(now);
+            }
+            (Deed::Approve, "confirmed" | "held" | "waiting") | (Deed::Decline, "declined") => {}
+            (Deed::Approve, "requested") => {
+                let fits = self.fits(places) && self.head().is_none();
+                if fits {
+                    self.bookings[at].status = "confirmed";
+                } else {
+                    (self.bookings[at].status, self.bookings[at].line) =
+                        ("waiting", self.place_in_line());
+                }
+            }
+            (Deed::Decline, "requested") => self.end(at, "declined", now),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// What staff do at the desk.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Remove,
+    Call,
+    PutLast,
+    Approve,
+    Decline,
+}
+
+impl Deed {
+    const ALL: [Self; 5] = [Self::Remove, Self::Call, Self::PutLast, Self::Approve, Self::Decline];
+
+    /// The last part of the path of its form, and what is filled in.
+    const fn form(self) -> (&'static str, &'static [(&'static str, &'static str)]) {
+        match self {
+            Self::Remove => ("removal", &[("reason", "重复报名")]),
+            Self::Call => ("turn", &[("what", "now"), ("reason", "轮椅")]),
+            Self::PutLast => ("turn", &[("what", "last"), ("reason", "联系不上")]),
+            Self::Approve => ("decision", &[("what", "approve")]),
+            Self::Decline => ("decision", &[("what", "decline")]),
+        }
     }
 }
 
@@ -130,6 +227,7 @@ struct World {
     event: String,
     offer: String,
     members: Vec<Member>,
+    organizer: String,
     /// Ids by the model's order.
     ids: Vec<String>,
     keys: u64,
@@ -154,7 +252,8 @@ impl World {
         for n in 0..PEOPLE {
             members.push(app.member(&format!("会员{n}")).await);
         }
-        Self { servers: vec![app], event, offer, members, ids: Vec::new(), keys: 0 }
+        let organizer = app.staff(Role::Organizer).await;
+        Self { servers: vec![app], event, offer, members, organizer, ids: Vec::new(), keys: 0 }
     }
 
     fn app(&self) -> &TestApp {
@@ -180,6 +279,15 @@ impl World {
         let path = format!("/api/v1/bookings/{booking}/{what}");
         let answer = self.app().post(&path, &self.members[person].token, json!({})).await;
         answer.status.as_u16()
+    }
+
+    /// Sends the desk's form.
+    async fn staff(&self, booking: &str, deed: Deed) -> u16 {
+        let (what, fields) = deed.form();
+        let app = self.app();
+        let url = format!("{}/admin/events/{}/line/{booking}/{what}", app.url, self.event);
+        let request = app.http.post(url).bearer_auth(&self.organizer).form(fields);
+        request.send().await.expect("answer").status().as_u16()
     }
 
     /// The statuses of the bookings that were made, in that order.
@@ -210,18 +318,23 @@ fn steps() -> usize {
     std::env::var("TURNOUT_STEPS").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
 }
 
-/// Books, cancels, accepts, lets lapse and crashes at random; after each step server and model agree.
-async fn walk(engine: Engine, waits: bool) {
+/// Books, cancels, accepts, lets lapse and crashes at random, and staff remove, call, put last, approve and decline; after
+/// each step server and model agree.
+async fn walk(engine: Engine, mode: Mode) {
     let mut random = Random::seeded();
-    let mut model = Model { waits, ..Model::default() };
-    let mut world =
-        World::make(engine, |draft| draft["offers"][0]["waiting_list"] = waits.into()).await;
+    let mut model = Model::new(mode);
+    let mut world = World::make(engine, |draft| {
+        let offer = &mut draft["offers"][0];
+        offer["waiting_list"] = (mode != Mode::FirstCome).into();
+        offer["mode"] = if mode == Mode::Approval { "approval" } else { "first_come" }.into();
+    })
+    .await;
     let mut reader = Reader::default();
     let watcher = world.app().twin().await;
     let kiosk = watcher.kiosk(&world.event, "东门").await;
     for step in 0..steps() {
         let now = world.app().now().0;
-        match random.below(10) {
+        match random.below(14) {
             0..=4 => {
                 let (person, places) = (random.index(PEOPLE), 1 + random.below(3) as i64);
                 let said = world.book(person, places).await;
@@ -236,7 +349,7 @@ async fn walk(engine: Engine, waits: bool) {
                 let answer = world.act(person, &world.ids[at].clone(), what).await;
                 match (accept, status) {
                     (true, "held") if until >= now => model.bookings[at].status = "confirmed",
-                    (false, "confirmed" | "held" | "waiting") => model.end(at, "cancelled", now),
+                    (false, _) if model.bookings[at].is_open() => model.end(at, "cancelled", now),
                     _ => {}
                 }
                 assert!(matches!(answer, 200 | 409), "step {step}: {what} {status}: {answer}");
@@ -246,11 +359,28 @@ async fn walk(engine: Engine, waits: bool) {
                 world.app().advance(HOUR);
                 held::sweep(&world.app().app).await.expect("the sweep");
                 model.lapse(world.app().now().0);
+                // Staff who sit idle for two hours are signed out.
+                world.organizer = world.app().staff(Role::Organizer).await;
             }
             // The server dies and is started again: what it had in memory is gone.
             9 if random.below(4) == 0 => {
                 let next = world.app().twin().await;
                 world.servers.push(next);
+            }
+            // Staff do something to a booking, whether it makes sense or not; what awaits approval soon has it.
+            10.. if !model.bookings.is_empty() => {
+                let open = model.bookings.iter().position(|row| row.status == "requested");
+                let any = random.index(model.bookings.len());
+                let (at, deed) = match open.filter(|_| random.below(2) == 0) {
+                    Some(asked) => {
+                        (asked, [Deed::Approve, Deed::Approve, Deed::Decline][random.index(3)])
+                    }
+                    None => (any, Deed::ALL[random.index(Deed::ALL.len())]),
+                };
+                let before = model.bookings[at].status;
+                let expected = if model.staff(at, deed, now) { 303 } else { 409 };
+                let answer = world.staff(&world.ids[at], deed).await;
+                assert_eq!(answer, expected, "step {step}: {deed:?} of {before}");
             }
             _ => {}
         }
@@ -269,14 +399,20 @@ async fn walk(engine: Engine, waits: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_come_does_what_the_model_does_on_sqlite() {
-    walk(Engine::Sqlite, false).await;
-    walk(Engine::Sqlite, true).await;
+    walk(Engine::Sqlite, Mode::FirstCome).await;
+    walk(Engine::Sqlite, Mode::Line).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_come_does_what_the_model_does_on_postgres() {
-    walk(Engine::Postgres, false).await;
-    walk(Engine::Postgres, true).await;
+    walk(Engine::Postgres, Mode::FirstCome).await;
+    walk(Engine::Postgres, Mode::Line).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn approval_with_a_line_does_what_the_model_does() {
+    walk(Engine::Sqlite, Mode::Approval).await;
+    walk(Engine::Postgres, Mode::Approval).await;
 }
 
 /// Entries, leavings and a draw on two servers at once: the draw sees exactly those who had entered and not left, its
