@@ -437,11 +437,15 @@ impl Store {
     pub async fn look(&self, lookup: Lookup) -> Result<Found> {
         match lookup {
             Lookup::Ticket(id) => {
-                let row = sqlx::query("select body, settled from ticket where id = $1")
-                    .bind(String::from(id))
-                    .fetch_optional(&self.readers)
-                    .await?;
-                Ok(Found::Ticket(self.known(id, row.as_ref()).await?))
+                // Most tickets were never let in here: then one question is enough.
+                let row = sqlx::query(
+                    "select t.body, t.settled, exists (select 1 from journal where admitted = $1) as used_here
+                     from (select 1) left join ticket t on t.id = $1",
+                )
+                .bind(String::from(id))
+                .fetch_one(&self.readers)
+                .await?;
+                Ok(Found::Ticket(self.known(id, &row).await?))
             }
             Lookup::Card(fingerprint) => self.holder(fingerprint).await,
             Lookup::Admission(id) => {
@@ -489,26 +493,29 @@ impl Store {
             .await?;
         let Some(card) = card else { return Ok(Found::NoCard) };
         let person: String = card.try_get("person")?;
-        let rows =
-            sqlx::query("select id, body, settled from ticket where person = $1 order by id")
-                .bind(&person)
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = sqlx::query(
+            "select id, body, settled, exists (select 1 from journal where admitted = t.id) as used_here
+             from ticket t where person = $1 order by id",
+        )
+        .bind(&person)
+        .fetch_all(&self.readers)
+        .await?;
         let mut tickets = Vec::with_capacity(rows.len());
         for row in &rows {
-            tickets.push(self.known(id_of(row.try_get("id")?)?, Some(row)).await?);
+            tickets.push(self.known(id_of(row.try_get("id")?)?, row).await?);
         }
         let mut given = Vec::new();
         if tickets.is_empty() {
             // A place given here a moment ago, of which the server has not told yet.
             let rows = sqlx::query(
-                "select admitted from journal where person = $1 and admitted is not null",
+                "select admitted as id, null as body, null as settled, true as used_here
+                 from journal where person = $1 and admitted is not null",
             )
             .bind(&person)
             .fetch_all(&self.readers)
             .await?;
             for row in &rows {
-                tickets.push(self.known(id_of(row.try_get(0)?)?, None).await?);
+                tickets.push(self.known(id_of(row.try_get("id")?)?, row).await?);
             }
             let rows = sqlx::query(
                 "select allotment, count(*) from journal where allotment is not null group by allotment",
@@ -526,9 +533,15 @@ impl Store {
         Ok(Found::Card { blocked, person, tickets, given, fresh })
     }
 
-    async fn known(&self, id: TicketId, row: Option<&SqliteRow>) -> Result<Known> {
-        let settled: i64 = row.map_or(Ok(0), |row| row.try_get("settled"))?;
-        let row = row.map(|row| read::<TicketRow>("ticket", row.try_get("body")?)).transpose()?;
+    /// What is known of a ticket: its row, if the copy has one, and whether it was ever let in here.
+    async fn known(&self, id: TicketId, row: &SqliteRow) -> Result<Known> {
+        let settled = row.try_get::<Option<i64>, _>("settled")?.unwrap_or_default();
+        let body: Option<String> = row.try_get("body")?;
+        let used_here: bool = row.try_get("used_here")?;
+        let row = body.map(|body| read::<TicketRow>("ticket", body)).transpose()?;
+        if !used_here {
+            return Ok(Known { row, ..Known::nothing_of(id) });
+        }
         let entries = sqlx::query(
             // What the row has the last word on is not read, however often a ticket was scanned here. Taking back is rare.
             "select j.seq, j.body, (select max(u.seq) from journal u where u.undoes = j.seq) as undone
