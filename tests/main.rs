@@ -21,6 +21,7 @@ mod desk;
 mod devices;
 mod end_to_end;
 mod fair;
+mod fuzz;
 mod goods;
 mod import;
 mod kiosk_screen;

@@ -1,19 +1,7 @@
 //! A frame of the camera: the first byte is its width, the rest its pixels.
 #![no_main]
 
-use std::time::{Duration, Instant};
+#[path = "../checks/frame.rs"]
+mod frame;
 
-use libfuzzer_sys::fuzz_target;
-use qr::Luma;
-
-fuzz_target!(|bytes: &[u8]| {
-    let Some((&width, pixels)) = bytes.split_first() else { return };
-    let width = usize::from(width).max(1);
-    let height = pixels.len() / width;
-    let frame = Luma::new(width, height, pixels[..width * height].to_vec()).expect("whole rows");
-    let begun = Instant::now();
-    let until = begun + Duration::from_secs(1);
-    drop(qr::read_frame(&frame, pixels.len(), until));
-    drop(qr::read_still(&frame, until));
-    assert!(begun.elapsed() < Duration::from_secs(5), "it hangs");
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| frame::check(bytes));
