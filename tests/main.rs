@@ -12,6 +12,7 @@ mod booking_desk;
 mod camera;
 mod checkin;
 mod conflict;
+mod conformance;
 mod contest;
 mod contest_play;
 mod contrast;

@@ -80,8 +80,12 @@ impl TestKiosk<'_> {
 
     /// Asks about a ticket under the next place of the journal.
     pub(crate) async fn check(&self, ticket: &str) -> Verdict {
-        let ticket: TicketId = ticket.parse().expect("a ticket id");
-        self.ask(Some((ticket, 0)), None, Medium::Code).await.verdict
+        self.check_ticket(ticket.parse().expect("a ticket id")).await.verdict
+    }
+
+    /// The whole answer to that.
+    pub(crate) async fn check_ticket(&self, ticket: TicketId) -> Checked {
+        self.ask(Some((ticket, 0)), None, Medium::Code).await
     }
 
     /// Asks about a card.
@@ -156,15 +160,24 @@ impl TestKiosk<'_> {
 
     /// Uploads the journal from a place on, as it was when it had so many entries.
     pub(crate) async fn upload_as_of(&self, from_seq: u64, entries: usize) -> Answer {
+        self.sends(&self.as_of(from_seq, entries)).await
+    }
+
+    /// The upload of the journal from a place on, as it was when it had so many entries.
+    pub(crate) fn as_of(&self, from_seq: u64, entries: usize) -> Upload {
         let kept = usize::try_from(from_seq - 1).expect("small");
-        let upload = Upload {
+        Upload {
             from_seq,
             before: self.chain(kept),
             entries: self.journal[kept..entries].to_vec(),
             head_seq: entries as u64,
             skew_ms: Some(self.skew_ms),
-        };
-        let body = serde_json::to_string(&upload).expect("plain data");
+        }
+    }
+
+    /// Sends an upload.
+    pub(crate) async fn sends(&self, upload: &Upload) -> Answer {
+        let body = serde_json::to_string(upload).expect("plain data");
         self.send(Method::POST, "/kiosk/scans", &body).await
     }
 

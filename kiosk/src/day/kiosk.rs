@@ -10,7 +10,7 @@ use admission::{
     ticket::TicketId,
 };
 
-use super::world::Sabotage;
+use super::sabotage::Sabotage;
 use crate::{
     courier::Courier,
     door::{Door, Found, Head, Knowledge, Known, Line, Lookup},
@@ -30,6 +30,13 @@ pub(super) struct Disk {
     skew: Option<Skew>,
     told: Vec<Proven>,
     heard: BTreeMap<String, u64>,
+}
+
+impl Disk {
+    /// Takes rows that the server sent when it had the journal through `settled`.
+    pub(super) fn copy(&mut self, rows: Vec<TicketRow>, settled: u64) {
+        self.rows.extend(rows.into_iter().map(|row| (row.fact.id, (row, settled))));
+    }
 }
 
 /// What runs while there is power.
@@ -206,12 +213,11 @@ impl Kiosk {
         let Some(on) = &mut self.on else { return Vec::new() };
         let mut inputs = Vec::new();
         let disk = &mut self.disk;
-        for mut row in feed.tickets {
-            if self.sabotage == Some(Sabotage::IgnoreRevocation) {
-                row.state = admission::decide::TicketState::Valid;
-            }
-            disk.rows.insert(row.fact.id, (row, on.courier.acknowledged()));
+        let mut rows = feed.tickets;
+        if self.sabotage == Some(Sabotage::IgnoreRevocation) {
+            rows.iter_mut().for_each(|row| row.state = admission::decide::TicketState::Valid);
         }
+        disk.copy(rows, on.courier.acknowledged());
         disk.cursors = Cursors { revision: feed.revision, cards_revision: 0 };
         if disk.post.as_ref() != Some(&feed.post) {
             disk.post = Some(feed.post.clone());

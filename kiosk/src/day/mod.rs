@@ -1,15 +1,19 @@
 //! A whole event day on one thread, from a seed: several kiosks (the real door, mesh and courier, their stores in memory),
 //! a server in memory, and everything that goes wrong at a venue: no network, no power, clocks hours off, lost answers,
 //! doubled uploads, shared screenshots, cancellations meanwhile. In the evening everything is mended, and then server and
-//! kiosks must agree. The checker is tested too: each sabotage must be found out.
+//! kiosks must agree. The checker is tested too: each sabotage must be found out. And so are the models: the store against
+//! the real one in `store`, the server against the real one in `tests/conformance.rs`.
 //!
 //! `TURNOUT_SEED` replays one day, `TURNOUT_DAYS` asks for more of them.
 
 mod kiosk;
+mod sabotage;
 mod server;
+mod store;
 mod world;
 
-use world::{Sabotage, World};
+use sabotage::Sabotage;
+use world::World;
 
 /// Days of one run of the tests.
 const DAYS: u64 = 200;

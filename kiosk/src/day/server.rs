@@ -11,8 +11,7 @@ use admission::{
     ticket::TicketId,
 };
 
-use super::world::Sabotage;
-use crate::store::Cursors;
+use super::sabotage::Sabotage;
 
 /// An admission that a check counted is dropped when the journal does not confirm it within this time.
 const UNCONFIRMED_MS: i64 = 10_000;
@@ -73,7 +72,7 @@ impl Server {
     }
 
     /// The feed after `after`, a few rows at a time.
-    pub(super) fn feed(&self, kiosk: &str, post: Post, after: Cursors, now: Millis) -> Feed {
+    pub(super) fn feed(&self, kiosk: &str, post: Post, after: i64, now: Millis) -> Feed {
         const PAGE: usize = 30;
         let ahead = u64::from(self.sabotage == Some(Sabotage::HeardTooSoon));
         let others = self.kiosks.iter().filter(|(other, _)| *other != kiosk);
@@ -82,14 +81,14 @@ impl Server {
             through: journal.entries.len() as u64 + ahead,
         });
         let mut tickets: Vec<TicketRow> =
-            self.rows.values().filter(|row| row.revision > after.revision).cloned().collect();
+            self.rows.values().filter(|row| row.revision > after).cloned().collect();
         tickets.sort_by_key(|row| row.revision);
         let more = tickets.len() > PAGE;
         tickets.truncate(PAGE);
         Feed {
             server_now: now,
             post,
-            revision: tickets.last().map_or(after.revision, |row| row.revision),
+            revision: tickets.last().map_or(after, |row| row.revision),
             tickets,
             cards: Vec::new(),
             cards_revision: 0,

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{
     kiosk::{Disk, Kiosk},
+    sabotage::Sabotage,
     server::Server,
 };
 use crate::{
@@ -24,47 +25,10 @@ use crate::{
     shown::{Outcome, Shown},
 };
 
-const MORNING: Millis = Millis(1_800_000_000_000);
+pub(super) const MORNING: Millis = Millis(1_800_000_000_000);
 const MOMENTS: usize = 120;
 const TICKETS: u8 = 60;
 const EVENT: u32 = 4;
-
-/// What is done wrong on purpose, so that the checker is seen to find it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sabotage {
-    /// A line is called durable and is not.
-    SkipTheJournal,
-    /// The kiosk's copy does not take over that a ticket was cancelled.
-    IgnoreRevocation,
-    /// What the server only believed is never taken back.
-    BurnOnLostReply,
-    /// The server says that its rows tell one entry more than they do.
-    HeardTooSoon,
-    /// Two admissions of one ticket do not reach the inbox.
-    NoConflicts,
-    /// The label claims to agree with everybody.
-    BoastOfAgreement,
-    /// Whatever the answer to an upload says, the kiosk takes everything to be there.
-    ForgetUploads,
-    /// What other doors told is not looked at.
-    DeafToOthers,
-    /// An upload that was overtaken by later ones is taken for a contradiction.
-    QuarantineTheLate,
-}
-
-impl Sabotage {
-    pub(super) const ALL: [Self; 9] = [
-        Self::SkipTheJournal,
-        Self::IgnoreRevocation,
-        Self::BurnOnLostReply,
-        Self::HeardTooSoon,
-        Self::NoConflicts,
-        Self::BoastOfAgreement,
-        Self::ForgetUploads,
-        Self::DeafToOthers,
-        Self::QuarantineTheLate,
-    ];
-}
 
 /// What came of a day.
 pub(super) struct Story {
@@ -123,17 +87,22 @@ impl Counted {
 }
 
 /// Chance that can be had again (xorshift64*).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn of(seed: u64) -> Self {
+        // Nought would stay nought.
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) % end
     }
 
-    fn index(&mut self, length: usize) -> usize {
+    pub(super) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).expect("below a usize")
     }
 
@@ -141,7 +110,7 @@ impl Random {
         self.below(100) < often
     }
 
-    fn around(&mut self, most: i64) -> i64 {
+    pub(super) fn around(&mut self, most: i64) -> i64 {
         i64::try_from(self.below(2 * most.unsigned_abs())).expect("small") - most
     }
 }
@@ -180,8 +149,7 @@ fn issuer() -> IssuerKey {
 
 impl World {
     pub(super) fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
-        // Nought would stay nought.
-        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut random = Random::of(seed);
         let doors = 2 + random.index(4);
         let names: Vec<String> = (0..doors).map(|at| format!("door{at}")).collect();
         let holders: Vec<Holder> = (1..=TICKETS).map(holder).collect();
@@ -409,28 +377,9 @@ impl World {
             sync::Peer { station: name.clone(), kiosk, name, public_key: String::new() }
         };
         let others = self.kiosks.iter().enumerate().filter(|(other, _)| *other != at);
-        Post {
-            name: self.kiosks[at].name.clone(),
-            station_kind: StationKind::Gate,
-            station: self.kiosks[at].name.clone(),
-            event: EventInfo {
-                number: EVENT,
-                id: "e".into(),
-                title: "健步走".into(),
-                time_zone: "Asia/Shanghai".into(),
-                starts_at: MORNING,
-                ends_at: MORNING.plus(DAY),
-                cancelled: false,
-                offers: vec![OfferInfo::once(0, "五公里".into())],
-            },
-            keys: vec![IssuerPublicKey { id: 1, public_key: HEXLOWER.encode(&issuer().public()) }],
-            card_bins: Vec::new(),
-            lease_until: MORNING.plus(10 * DAY),
-            allotments: Vec::new(),
-            room: None,
-            venue: None,
-            peers: others.map(|(_, kiosk)| peer(kiosk)).collect(),
-        }
+        let peers = others.map(|(_, kiosk)| peer(kiosk)).collect();
+        let name = &self.kiosks[at].name;
+        Post { peers, ..post(name, name) }
     }
 
     /// One step of a kiosk's courier. With `luck`, answers get lost and requests arrive twice.
@@ -484,7 +433,7 @@ impl World {
             }
             Task::Fetch => {
                 let after = self.kiosks[at].disk.cursors;
-                let feed = self.server.feed(&self.kiosks[at].name, post, after, now);
+                let feed = self.server.feed(&self.kiosks[at].name, post, after.revision, now);
                 if lost {
                     failed(&mut self.kiosks[at]);
                     return;
@@ -757,6 +706,32 @@ struct Before {
     /// A door asked the server about it, who counted it. When that door's plug was pulled before its verdict, the others
     /// refuse the ticket until it speaks again.
     believed: bool,
+}
+
+/// A gate of the day's event, without other kiosks.
+pub(super) fn post(name: &str, station: &str) -> Post {
+    Post {
+        name: name.to_owned(),
+        station_kind: StationKind::Gate,
+        station: station.to_owned(),
+        event: EventInfo {
+            number: EVENT,
+            id: "e".into(),
+            title: "健步走".into(),
+            time_zone: "Asia/Shanghai".into(),
+            starts_at: MORNING,
+            ends_at: MORNING.plus(DAY),
+            cancelled: false,
+            offers: vec![OfferInfo::once(0, "五公里".into())],
+        },
+        keys: vec![IssuerPublicKey { id: 1, public_key: HEXLOWER.encode(&issuer().public()) }],
+        card_bins: Vec::new(),
+        lease_until: MORNING.plus(10 * DAY),
+        allotments: Vec::new(),
+        room: None,
+        venue: None,
+        peers: Vec::new(),
+    }
 }
 
 fn holder(id: u8) -> Holder {

@@ -1,0 +1,226 @@
+//! The server that the simulated days of the kiosk (`kiosk/src/day`) believe in is a model of a few hundred lines. Here it is
+//! held against the real one: whatever kiosks ask, do, take back and send in whatever order, late and twice, both say the
+//! same. `TURNOUT_STEPS` makes the walks longer, `TURNOUT_SEED` replays one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use admission::{
+    Verdict,
+    decide::{Refusal, TicketState, Use},
+    scan::{Act, Deed, Medium},
+    sync::{Check, Heard, Post, Receipt, Upload},
+    ticket::TicketId,
+};
+use serde_json::json;
+use turnout_server::web::access::Role;
+
+use crate::support::{TestApp, kiosk::TestKiosk, on_both, people::Member, random::Random};
+
+#[path = "../kiosk/src/day/sabotage.rs"]
+#[expect(dead_code, reason = "nothing is sabotaged here")]
+mod sabotage;
+#[path = "../kiosk/src/day/server.rs"]
+#[expect(dead_code, reason = "the simulated day asks it more")]
+mod server;
+
+const STEPS: u64 = 150;
+const DOORS: [&str; 3] = ["东门", "西门", "南门"];
+const TICKETS: usize = 8;
+
+/// The same venue twice: real kiosks' requests go to both servers.
+struct Walk<'a> {
+    app: &'a TestApp,
+    event: String,
+    organizer: String,
+    random: Random,
+    model: server::Server,
+    kiosks: Vec<TestKiosk<'a>>,
+    posts: Vec<Post>,
+    tickets: Vec<TicketId>,
+    /// Whose booking each ticket is.
+    bookings: Vec<(Member, String)>,
+    /// Admissions of each door that stand, with their places.
+    standing: Vec<Vec<(u64, TicketId)>>,
+}
+
+impl<'a> Walk<'a> {
+    async fn begin(app: &'a TestApp) -> Self {
+        let (event, offer) = app.event(|_| {}).await;
+        let mut kiosks = Vec::new();
+        for (door, station) in DOORS.into_iter().enumerate() {
+            let mut kiosk = app.kiosk(&event, station).await;
+            kiosk.skew_ms = [0, 90 * 60_000, -45 * 60_000][door];
+            kiosks.push(kiosk);
+        }
+        let (mut tickets, mut bookings) = (Vec::new(), Vec::new());
+        for n in 0..TICKETS {
+            let member = app.member(&format!("会员{n}")).await;
+            let booked = app.booked(&member, &offer).await;
+            let ticket = booked["tickets"][0]["id"].as_str().expect("a ticket");
+            tickets.push(ticket.parse().expect("a ticket id"));
+            bookings.push((member, booked["id"].as_str().expect("an id").to_owned()));
+        }
+        let mut posts = Vec::new();
+        for kiosk in &kiosks {
+            posts.push(kiosk.feed(0).await.post);
+        }
+        let ids: Vec<String> = kiosks.iter().map(|kiosk| kiosk.id.clone()).collect();
+        Self {
+            app,
+            organizer: app.staff(Role::Organizer).await,
+            random: Random::seeded(),
+            model: server::Server::new(kiosks[0].feed(0).await.tickets, &ids, None),
+            event,
+            standing: vec![Vec::new(); kiosks.len()],
+            kiosks,
+            posts,
+            tickets,
+            bookings,
+        }
+    }
+
+    async fn step(&mut self) {
+        // No two things happen at one moment: in which order they count then is nobody's promise.
+        self.app.advance(1 + i64::try_from(self.random.below(400)).expect("small"));
+        let door = self.random.index(DOORS.len());
+        let ticket = self.tickets[self.random.index(TICKETS)];
+        match self.random.below(16) {
+            0..=4 => self.asks(door, ticket).await,
+            5 | 6 => self.decides(door, ticket, Verdict::Admitted),
+            7 => self.decides(door, ticket, Verdict::Refused(Refusal::Cancelled)),
+            8 | 9 => self.takes_back(door),
+            10..=13 => self.sends(door).await,
+            14 => self.app.advance(i64::try_from(self.random.below(14_000)).expect("small")),
+            _ => self.cancels().await,
+        }
+    }
+
+    /// A door asks; then its plug is pulled, or it does as it was told, or otherwise.
+    async fn asks(&mut self, door: usize, ticket: TicketId) {
+        let kiosk = &self.kiosks[door];
+        let seq = kiosk.journal.len() as u64 + 1;
+        let now = self.app.now();
+        let real = kiosk.check_ticket(ticket).await;
+        let check =
+            Check { seq, ticket: Some((ticket, 0)), card: None, medium: Medium::Code, at: now };
+        let told = self.model.check(&kiosk.id, &self.posts[door], &check, now);
+        assert_eq!(
+            (&real.verdict, &real.uses, real.have_through),
+            (&told.verdict, &told.uses, told.have_through),
+            "{door} asks for {ticket:?}"
+        );
+        match self.random.below(6) {
+            0 => {}
+            1 => self.decides(door, ticket, Verdict::Refused(Refusal::Unknown)),
+            _ => self.decides(door, ticket, real.verdict),
+        }
+    }
+
+    fn decides(&mut self, door: usize, ticket: TicketId, verdict: Verdict) {
+        let kiosk = &mut self.kiosks[door];
+        if verdict.is_admitted() {
+            self.standing[door].push((kiosk.journal.len() as u64 + 1, ticket));
+        }
+        let at = self.app.now().plus(-kiosk.skew_ms);
+        kiosk.decide_at(&String::from(ticket), verdict, at);
+    }
+
+    fn takes_back(&mut self, door: usize) {
+        let standing = &mut self.standing[door];
+        if standing.is_empty() {
+            return;
+        }
+        let (about, ticket) = standing.swap_remove(self.random.index(standing.len()));
+        let why = Some("扫错了".to_owned());
+        let deed = Deed { act: Act::Undo, about: Some(about), why, ..Deed::default() };
+        let verdict = Verdict::Attention(Refusal::Unknown);
+        let kind = self.posts[door].station_kind;
+        self.kiosks[door].record(kind, ticket, verdict, deed);
+    }
+
+    /// A part of a journal goes up, as it was at some time: what is next, or what was sent before, or what cannot be taken
+    /// yet.
+    async fn sends(&mut self, door: usize) {
+        let kiosk = &self.kiosks[door];
+        let now_has = self.model.kiosks[&kiosk.id].entries.len();
+        let entries = match self.random.below(3) {
+            0 => self.random.index(kiosk.journal.len() + 1),
+            _ => kiosk.journal.len(),
+        };
+        let from = match self.random.below(3) {
+            0 => self.random.index(entries + 1),
+            _ => now_has.min(entries),
+        };
+        self.arrives(door, kiosk.as_of(from as u64 + 1, entries)).await;
+    }
+
+    async fn arrives(&mut self, door: usize, upload: Upload) {
+        let kiosk = &self.kiosks[door];
+        let told = self.model.upload(&kiosk.id, &upload, self.app.now());
+        let real = kiosk.sends(&upload).await;
+        match told {
+            Some(told) => {
+                let real: Receipt = serde_json::from_value(real.expect(200)).expect("a receipt");
+                assert_eq!(real, told, "{upload:?}");
+            }
+            None => assert_eq!(real.refused(409), "kiosk_quarantined", "{upload:?}"),
+        }
+    }
+
+    async fn cancels(&mut self) {
+        let which = self.random.index(TICKETS);
+        let (member, booking) = &self.bookings[which];
+        let path = format!("/api/v1/bookings/{booking}/cancellation");
+        let answer = self.app.post(&path, &member.token, json!({})).await;
+        let cancelled = self.model.rows[&self.tickets[which]].state == TicketState::Cancelled;
+        if answer.status.is_success() && !cancelled {
+            self.model.change(self.tickets[which], |row| row.state = TicketState::Cancelled);
+        }
+    }
+
+    /// Both tell kiosks the same of every ticket, have as much of each journal, and have as many conflicts.
+    async fn agree(&self) {
+        let feed = self.kiosks[0].feed(0).await;
+        let real: BTreeMap<TicketId, (TicketState, Vec<Use>)> =
+            feed.tickets.into_iter().map(|row| (row.fact.id, (row.state, row.uses))).collect();
+        let rows = self.model.rows.iter();
+        let told = rows.map(|(id, row)| (*id, (row.state, row.uses.clone()))).collect();
+        assert_eq!(real, told);
+        let post = self.posts[0].clone();
+        let told = self.model.feed(&self.kiosks[0].id, post, i64::MAX, self.app.now()).heard;
+        let heard = |heard: Vec<Heard>| -> BTreeSet<(String, u64)> {
+            let heard = heard.into_iter().filter(|heard| heard.through > 0);
+            heard.map(|heard| (heard.kiosk, heard.through)).collect()
+        };
+        assert_eq!(heard(feed.heard), heard(told));
+        let path = format!("/api/v1/events/{}/attendance", self.event);
+        let counted = self.app.get(&path, &self.organizer).await.expect(200);
+        assert_eq!(counted["conflicts"], self.model.conflicts.len(), "{counted}");
+    }
+}
+
+on_both! {
+    async fn the_model_of_the_simulated_day_says_what_the_real_server_says(app) {
+        let mut walk = Walk::begin(&app).await;
+        let steps = std::env::var("TURNOUT_STEPS").ok().and_then(|steps| steps.parse().ok());
+        for step in 0..steps.unwrap_or(STEPS) {
+            walk.step().await;
+            if step % 10 == 0 {
+                walk.agree().await;
+            }
+        }
+        // Everything arrives, and then a copied disk that tells the last entry of one journal otherwise.
+        for door in 0..DOORS.len() {
+            let entries = walk.kiosks[door].journal.len();
+            let upload = walk.kiosks[door].as_of(1, entries);
+            walk.arrives(door, upload).await;
+        }
+        walk.agree().await;
+        let last = walk.kiosks[0].journal.pop().and_then(|last| last.scan().ok()).expect("entries");
+        let ticket = walk.tickets[usize::from(last.ticket == Some(walk.tickets[0]))];
+        walk.decides(0, ticket, Verdict::Refused(Refusal::Forged));
+        let entries = walk.kiosks[0].journal.len();
+        let fork = walk.kiosks[0].as_of(entries as u64, entries);
+        walk.arrives(0, fork).await;
+    }
+}
