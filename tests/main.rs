@@ -34,6 +34,7 @@ mod mesh;
 mod model;
 mod no_show;
 mod nonsense;
+mod on_time;
 mod organizer;
 mod pages;
 mod power_cut;

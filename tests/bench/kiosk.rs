@@ -19,7 +19,9 @@ use tokio::{
 };
 
 use crate::{
+    browser::Browser,
     report::{Report, Row},
+    stopwatch::{self, Stopwatch},
     world::{World, free_address, program, resident_mib},
 };
 
@@ -28,6 +30,10 @@ const SCANS: usize = 3_000;
 const SYNC_AT_MOST_S: f64 = 5.0;
 const VERDICT_AT_MOST_MS: f64 = 5.0;
 const VERDICT_TO_INSERT: f64 = 2.0;
+/// Scans that are watched on the screen: typed, and held before the camera for a second each.
+const TYPED: usize = 100;
+const FILMED: usize = 20;
+const SCREEN_AT_MOST_MS: f64 = 100.0;
 
 /// Measures a kiosk.
 pub(crate) async fn measure(
@@ -62,7 +68,51 @@ pub(crate) async fn measure(
         let bytes = std::fs::metadata(&store)?.len() as f64 / f64::from(all);
         report.add(Row::size(format!("kiosk's store, of each of {all} tickets"), bytes, "bytes"));
         verdicts(&data, folder, codes, all, report).await?;
+        if times == 1 {
+            // Not those that were scanned.
+            let codes: Vec<String> =
+                codes.iter().skip(1).step_by(codes.len() / SCANS).map(|(_, c)| c.clone()).collect();
+            on_screen(&data, folder, &codes, report).await?;
+        }
     }
+    Ok(())
+}
+
+/// How long it takes from a scan to its verdict on the screen, in a browser on this machine, without a network.
+async fn on_screen(
+    data: &Path,
+    folder: &Path,
+    codes: &[String],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let mut kiosk = Kiosk::run(data, &["--offline"])?;
+    let browser = Browser::laptop().await;
+    let watch = Stopwatch::at(&browser, &kiosk.page).await;
+    let (mut typed, mut blank) = (Vec::new(), Vec::new());
+    for code in &codes[..TYPED] {
+        typed.push(watch.typed(code).await);
+        blank.push(watch.blank(code).await);
+    }
+    browser.close().await;
+    let video = folder.join("tickets.y4m");
+    stopwatch::film(&video, &codes[TYPED..TYPED + FILMED], (1280, 720));
+    let browser = Browser::with_camera(&video).await;
+    let filmed = Stopwatch::at(&browser, &kiosk.page).await.filmed(FILMED).await;
+    browser.close().await;
+    let blank = Percentiles::of_ms(&blank);
+    let what = "an empty request painted, from the last key of a scan";
+    report.add(Row::latency(what, blank.p50_ms, blank.p99_ms));
+    for (what, times) in [
+        ("kiosk's verdict painted, from the last key of a scan, 100000 tickets", typed),
+        ("kiosk's verdict painted, from a 1280×720 frame of the camera", filmed),
+    ] {
+        let Percentiles { p50_ms, p99_ms } = Percentiles::of_ms(&times);
+        report.add(
+            Row::latency(what, p50_ms, p99_ms)
+                .target(format!("p99 ≤ {SCREEN_AT_MOST_MS} ms"), p99_ms <= SCREEN_AT_MOST_MS),
+        );
+    }
+    kiosk.process.kill().await?;
     Ok(())
 }
 
@@ -143,6 +193,7 @@ async fn await_copy(data: &Path, begun: Instant) -> anyhow::Result<f64> {
 
 /// The program, scans on its standard input.
 struct Kiosk {
+    page: String,
     process: Child,
     scans: ChildStdin,
     verdicts: Lines<BufReader<ChildStdout>>,
@@ -150,8 +201,9 @@ struct Kiosk {
 
 impl Kiosk {
     fn run(data: &Path, more: &[&str]) -> anyhow::Result<Self> {
+        let address = free_address()?;
         let mut process = Command::new(program("turnout-kiosk")?)
-            .args(["run", "--scanner", "stdin", "--listen", &free_address()?, "--data"])
+            .args(["run", "--scanner", "stdin", "--listen", &address, "--data"])
             .arg(data)
             .args(more)
             .env("RUST_LOG", "warn")
@@ -161,7 +213,7 @@ impl Kiosk {
             .spawn()?;
         let scans = process.stdin.take().context("piped")?;
         let verdicts = BufReader::new(process.stdout.take().context("piped")?).lines();
-        Ok(Self { process, scans, verdicts })
+        Ok(Self { page: format!("http://{address}"), process, scans, verdicts })
     }
 
     async fn scan(&mut self, code: &str) -> anyhow::Result<Value> {
@@ -204,6 +256,10 @@ struct Percentiles {
 }
 
 impl Percentiles {
+    fn of_ms(times: &[f64]) -> Self {
+        Self::of(times.iter().map(|ms| (ms * 1e3) as u64).collect())
+    }
+
     fn of(mut micros: Vec<u64>) -> Self {
         micros.sort_unstable();
         let at = |percent: usize| micros[micros.len() * percent / 100] as f64 / 1e3;

@@ -6,6 +6,9 @@
 //! `make bench PARTS="decode server growth kiosk memory"` measures only some, with `sqlite` or `postgres` beside them on one
 //! engine; the document is written when all were measured.
 
+#[path = "../support/browser.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod browser;
 mod decode;
 mod growth;
 mod kiosk;
@@ -18,7 +21,17 @@ mod report;
 #[path = "../support/scenes.rs"]
 mod scenes;
 mod server;
+#[path = "../support/stopwatch.rs"]
+mod stopwatch;
 mod world;
+
+/// What the browser needs of the tests' programs.
+mod programs {
+    /// A client that goes straight to the address.
+    pub(crate) fn client() -> reqwest::Client {
+        reqwest::Client::builder().no_proxy().build().expect("client")
+    }
+}
 
 use std::path::Path;
 

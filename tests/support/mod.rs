@@ -11,6 +11,7 @@ pub(crate) mod programs;
 pub(crate) mod random;
 pub(crate) mod scenes;
 pub(crate) mod screen;
+pub(crate) mod stopwatch;
 
 pub(crate) use app::{Engine, TestApp};
 pub(crate) use people::data;
