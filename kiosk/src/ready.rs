@@ -275,13 +275,18 @@ fn event(post: &Post, now: Millis, say: &mut impl FnMut(&'static str, Grade, Str
     }
 }
 
+/// As people say it: in gigabytes, where there are any.
+fn of_disk(mib: u64) -> String {
+    if mib < 1024 { format!("{mib} MB") } else { format!("{} GB", mib / 1024) }
+}
+
 fn hardware(machine: &Machine, say: &mut impl FnMut(&'static str, Grade, String, String)) {
     match machine.disk_mib {
         Some(mib) => say(
             "disk",
             if mib < DISK_LOW_MIB { Grade::Bad } else { Grade::Good },
-            format!("磁盘剩余 {mib} MB"),
-            format!("{mib} MB of disk left"),
+            format!("磁盘剩余 {}", of_disk(mib)),
+            format!("{} of disk left", of_disk(mib)),
         ),
         None => {
             say("disk", Grade::Note, "磁盘空间未知".into(), "Free disk space is not known".into())
