@@ -359,7 +359,12 @@ impl Doorkeeper {
         };
         let wanted = NumberWanted { ticket };
         match tokio::time::timeout(NUMBER_TIMEOUT, api.number(&wanted)).await {
-            Ok(Ok(number)) => shown.number = number,
+            Ok(Ok(Some(number))) => {
+                shown.number = Some(number);
+                // The visit is still to come: now they read how long it takes.
+                shown.asks_consent = false;
+            }
+            Ok(Ok(None)) => {}
             Ok(Err(failure)) => tracing::warn!(%failure, "no call number"),
             Err(_) => tracing::warn!("no call number in time"),
         }

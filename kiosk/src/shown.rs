@@ -254,7 +254,7 @@ impl Shown {
         match &self.outcome {
             // Whoever has to choose needs time to read.
             _ if self.asks_consent || !self.choices.is_empty() => 20 * SECOND,
-            Outcome::Decided(Verdict::Admitted, _) => 3 * SECOND,
+            Outcome::Decided(Verdict::Admitted, _) if self.number.is_none() => 3 * SECOND,
             _ => 6 * SECOND,
         }
     }
@@ -386,6 +386,7 @@ mod tests {
             let shown = Shown { kind: StationKind::Desk, number: Some(number), ..shown(admitted) };
             let words = shown.words(Lang::Zh, Millis(1_000), &TimeZone::UTC);
             assert_eq!(words.headline, "A12");
+            assert_eq!(shown.stays_ms(), 6_000, "there is more to read");
             words.next
         };
         assert_eq!(told(false, 4, Some((20, 32))), "前面 4 人在等，大约要等 20–32 分钟");
