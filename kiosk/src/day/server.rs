@@ -177,8 +177,10 @@ impl Server {
         if verdict.is_admitted() {
             let used = Use { at: now, station: post.station.clone(), kind: post.station_kind };
             let journal = self.kiosks.get_mut(kiosk).expect("a kiosk of the day");
-            journal.provisional.insert(check.seq, (id, used, now));
+            // Whatever it had asked about under this place, it never did.
+            let before = journal.provisional.insert(check.seq, (id, used, now));
             self.believed.insert(id);
+            before.into_iter().for_each(|(before, ..)| self.recount(before));
             self.recount(id);
         }
         Checked {
