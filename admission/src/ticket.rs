@@ -33,8 +33,7 @@ const PAYLOAD_BYTES: usize = 28;
 const CODE_BYTES: usize = PAYLOAD_BYTES + 64;
 const VERSION: u8 = 1;
 
-/// Names one ticket: when it was made, roughly, and 56 random bits, written as 20 Base32 characters. Knowing it gives no
-/// right.
+/// Names one ticket: 96 random bits, written as 20 Base32 characters. Knowing it gives no right.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TicketId(pub [u8; 12]);

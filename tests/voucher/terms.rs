@@ -79,6 +79,18 @@ on_both! {
         assert!(shown.contains("周一至周五；3月8日 除外") && shown.contains("南宫温泉水世界"), "{shown}");
     }
 
+    async fn no_serial_says_anything_of_the_next(app) {
+        let springs = venue(&app, "南宫温泉水世界").await;
+        let (_, offer) = campaign(&app, &springs, |offer| offer["guests_max"] = 0.into()).await;
+        // Booked in the same moment: were the time in a serial, whoever has one could guess the others.
+        let mut beginnings = std::collections::HashSet::new();
+        for n in 0..8 {
+            let (ticket, _) = voucher(&app, &app.member(&format!("会员{n}")).await, &offer).await;
+            beginnings.insert(ticket[..4].to_owned());
+        }
+        assert!(beginnings.len() > 6, "{beginnings:?}");
+    }
+
     async fn a_voucher_of_another_venue_is_sent_there(app) {
         let (springs, lake) = (venue(&app, "南宫温泉水世界").await, venue(&app, "青龙湖公园").await);
         let (event, offer) = campaign(&app, &springs, |_| {}).await;

@@ -22,13 +22,10 @@ use crate::{
     keys::Keys,
 };
 
-/// A ticket's id: the time, in steps of 16 ms, and 56 random bits, so that nobody guesses one. Tickets that are made
-/// together stand together in the indexes: random ids would change a page each.
-pub(super) fn new_ticket_id(now: Millis) -> TicketId {
+/// A ticket's id: 96 random bits, so that nobody guesses one.
+pub(super) fn random_id() -> TicketId {
     let mut bytes = [0; 12];
-    getrandom::fill(&mut bytes[5..]).expect("the system has randomness");
-    let steps = u64::try_from(now.0).unwrap_or(0) >> 4;
-    bytes[..5].copy_from_slice(&steps.to_be_bytes()[3..]);
+    getrandom::fill(&mut bytes).expect("the system has randomness");
     TicketId(bytes)
 }
 
@@ -73,7 +70,7 @@ pub(super) async fn issue(
     let tickets: Vec<NewTicket<'_>> = holders
         .zip(first..)
         .map(|(holder, revision)| NewTicket {
-            id: new_ticket_id(now),
+            id: random_id(),
             booking_id: &booking.id,
             person_id: (revision == first).then_some(booking.person_id.as_str()),
             holder,
