@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     event::{self, Event, rules::THEMES},
     fair, fetch,
-    voucher::settlement::{self, year::VenueSpan},
+    voucher::settlement::year::{Books, VenueSpan},
     web::frame::zone,
 };
 
@@ -115,7 +115,8 @@ pub(super) fn span(year: i16) -> Result<(Millis, Millis)> {
 }
 
 /// What `year` came to. An event belongs to the year in which it begins; drafts and cancelled ones to none.
-pub(super) async fn of_year(tx: &mut Tx, year: i16, now: Millis) -> Result<Year> {
+/// `books` are what vouchers came to, whenever.
+pub(super) async fn of_year(tx: &mut Tx, books: &Books, year: i16, now: Millis) -> Result<Year> {
     let (from, to) = span(year)?;
     let events: Vec<Event> = fetch!(
         tx,
@@ -128,7 +129,8 @@ pub(super) async fn of_year(tx: &mut Tx, year: i16, now: Millis) -> Result<Year>
     )?;
     let came = came(tx, (from, to)).await?;
     let costs = costs(tx, (from, to)).await?;
-    let partners = settlement::year::of_span(tx, (from, to), now).await?;
+    let owed = books.by_event();
+    let venues = books.of_span(tx, (from, to)).await?;
     let goods: Vec<(String, Option<i64>)> = fetch!(
         tx,
         fetch_all,
@@ -138,14 +140,14 @@ pub(super) async fn of_year(tx: &mut Tx, year: i16, now: Millis) -> Result<Year>
         to.0,
     )?;
     let goods: HashMap<String, Option<i64>> = goods.into_iter().collect();
-    let mut year = Year { year, venues: partners.venues, ..Year::default() };
+    let mut year = Year { year, venues, ..Year::default() };
     let mut crowds: BTreeMap<Group, Vec<&Came>> = BTreeMap::new();
     for event in events {
         let group = Group::of(&event, goods.contains_key(&event.id));
         let there = came.get(&event.id);
         let price = goods.get(&event.id).copied().flatten();
         let goods = price.zip(there).map(|(each, came)| each * came.counters);
-        let known = [costs.get(&event.id).copied(), goods, partners.events.get(&event.id).copied()];
+        let known = [costs.get(&event.id).copied(), goods, owed.get(event.id.as_str()).copied()];
         let cents = known.into_iter().flatten().reduce(|sum, more| sum + more);
         let sum = Sum {
             events: 1,
@@ -245,11 +247,11 @@ async fn came(tx: &mut Tx, (from, to): (Millis, Millis)) -> Result<HashMap<Strin
     let walkers: Vec<(String, String)> = fetch!(
         tx,
         fetch_all,
-        "select distinct p.event_id, l.person_id from event e join passage p on p.event_id = e.id
+        "select p.event_id, l.person_id from event e join passage p on p.event_id = e.id
          join entry_player l on l.entry_id = p.entry_id and l.left_ms is null
          where e.starts_ms >= $1 and e.starts_ms < $2 and p.undone_ms is null
          union
-         select distinct s.event_id, coalesce(t.person_id, t.id) from event e join scan s on s.event_id = e.id
+         select s.event_id, coalesce(t.person_id, t.id) from event e join scan s on s.event_id = e.id
          join ticket t on t.id = s.ticket_id
          where e.starts_ms >= $1 and e.starts_ms < $2 and s.verdict = 'admitted' and s.undone_ms is null
            and s.station_kind = 'checkpoint'",

@@ -19,6 +19,7 @@ use crate::{
     checkin::sheet::{Cell, Sheet},
     error::{Error, Result},
     pdf::{Align, Column, Pdf},
+    voucher::settlement::year::Books,
     web::{Frame, access::Staff, attachment, frame::zone, page},
 };
 
@@ -51,8 +52,9 @@ async fn report(app: &App, frame: &Frame, asked: &Asked) -> Result<Report> {
         return Err(Error::NotFound);
     }
     let mut tx = app.db.read().await?;
-    let held = figures::of_year(&mut tx, year, frame.now).await?;
-    let before = figures::of_year(&mut tx, year - 1, frame.now).await?;
+    let books = Books::read(&mut tx, frame.now).await?;
+    let held = figures::of_year(&mut tx, &books, year, frame.now).await?;
+    let before = figures::of_year(&mut tx, &books, year - 1, frame.now).await?;
     let roster = figures::roster(&mut tx).await?;
     Ok(Report {
         year,

@@ -129,26 +129,26 @@ fn summary(frame: &Frame, year: &Year, before: &Year) -> Table {
         .map(|(what, group)| counted(what, &of(year, *group), &of(before, *group)))
         .collect();
     rows.insert(1, counted(frame.t("主题活动", "Themed activities"), &year.themed, &before.themed));
-    let apart = |what: &str, people: Option<(i64, i64)>, before: Option<(i64, i64)>| {
+    let apart = |what: &str, people, times, before| {
         vec![
             text(what),
             Value::Nothing,
-            Value::count(people.map(|(people, _)| people)),
-            Value::count(people.map(|(_, times)| times)),
+            Value::count(people),
+            Value::count(times),
             Value::Missing,
             Value::Nothing,
-            Value::count(before.map(|(_, times)| times)),
+            Value::count(before),
         ]
     };
     let benefits = |year: &Year| {
         let times = year.venues.iter().map(|venue| venue.benefits).sum();
         Some(times).filter(|times| *times > 0)
     };
-    let mut discounts = apart(frame.t("会员优惠", "Partner discounts"), None, None);
-    discounts[3] = Value::count(benefits(year));
-    discounts[6] = Value::count(benefits(before));
-    rows.push(discounts);
-    rows.push(apart(frame.t("图书借阅", "Book loans"), year.loans, before.loans));
+    let discounts = frame.t("会员优惠", "Partner discounts");
+    rows.push(apart(discounts, None, benefits(year), benefits(before)));
+    let (readers, loans) = year.loans.unzip();
+    let loans_before = before.loans.map(|(_, loans)| loans);
+    rows.push(apart(frame.t("图书借阅", "Book loans"), readers, loans, loans_before));
     rows.push(counted(frame.t("合计", "All together"), &year.all, &before.all));
     let note = frame.say(
         format!(
@@ -198,6 +198,17 @@ fn themes(frame: &Frame, year: &Year, before: &Year) -> Table {
     }
 }
 
+/// A row of each thing of the year, then of each of the year before, which its mark says.
+fn beside<T>(
+    frame: &Frame,
+    (year, before): (&[T], &[T]),
+    row: impl Fn(&T, &str) -> Vec<Value>,
+) -> Vec<Vec<Value>> {
+    let mark = frame.t("（上年）", " (before)");
+    let before = before.iter().map(|thing| row(thing, mark));
+    year.iter().map(|thing| row(thing, "")).chain(before).collect()
+}
+
 fn fairs(frame: &Frame, year: &Year, before: &Year) -> Table {
     let columns = words(
         frame,
@@ -212,21 +223,16 @@ fn fairs(frame: &Frame, year: &Year, before: &Year) -> Table {
             ("咨询（人次）", "Consultations"),
         ],
     );
-    let of = |year: &Year, mark: &str| {
-        let rows = year.fairs.iter().map(|(title, figures)| {
-            let listed = [figures.employers, figures.headcount, figures.trades].map(Value::Count);
-            // Where nobody was scanned, nobody knows how many came.
-            let seen = figures.entries > 0;
-            let on_the_day =
-                [figures.entries, figures.people, figures.intentions, figures.consultations]
-                    .map(|count| Value::count(Some(count).filter(|count| seen || *count > 0)));
-            let title = text(&format!("{title}{mark}"));
-            std::iter::once(title).chain(listed).chain(on_the_day).collect()
-        });
-        rows.collect::<Vec<Vec<Value>>>()
-    };
-    let mut rows = of(year, "");
-    rows.extend(of(before, frame.t("（上年）", " (before)")));
+    let rows = beside(frame, (&year.fairs, &before.fairs), |(title, figures), mark| {
+        let listed = [figures.employers, figures.headcount, figures.trades].map(Value::Count);
+        // Where nobody was scanned, nobody knows how many came.
+        let seen = figures.entries > 0;
+        let on_the_day =
+            [figures.entries, figures.people, figures.intentions, figures.consultations]
+                .map(|count| Value::count(Some(count).filter(|count| seen || *count > 0)));
+        let title = text(&format!("{title}{mark}"));
+        std::iter::once(title).chain(listed).chain(on_the_day).collect()
+    });
     Table {
         title: frame.t("招聘会", "Job fairs").to_owned(),
         columns,
@@ -251,20 +257,15 @@ fn venues(frame: &Frame, year: &Year, before: &Year) -> Table {
             ("会员优惠（次）", "Member benefits"),
         ],
     );
-    let of = |year: &Year, mark: &str| {
-        let rows = year.venues.iter().map(|venue| {
-            vec![
-                text(&format!("{}{mark}", venue.name)),
-                Value::Count(venue.redeemed),
-                Value::Yuan(venue.cents),
-                Value::Yuan(venue.closed_cents),
-                Value::Count(venue.benefits),
-            ]
-        });
-        rows.collect::<Vec<Vec<Value>>>()
-    };
-    let mut rows = of(year, "");
-    rows.extend(of(before, frame.t("（上年）", " (before)")));
+    let rows = beside(frame, (&year.venues, &before.venues), |venue, mark| {
+        vec![
+            text(&format!("{}{mark}", venue.name)),
+            Value::Count(venue.redeemed),
+            Value::Yuan(venue.cents),
+            Value::Yuan(venue.closed_cents),
+            Value::Count(venue.benefits),
+        ]
+    });
     Table {
         title: frame.t("合作场馆", "Partner venues").to_owned(),
         columns,

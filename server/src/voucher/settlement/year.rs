@@ -1,23 +1,22 @@
-//! What a year's vouchers and partner benefits came to, for the yearly report.
+//! What vouchers and partner benefits came to, for the yearly report.
 
 use std::collections::HashMap;
 
 use admission::{Millis, days};
 
-use super::{Kind, Month, all_open, clocks, queries};
+use super::{Entry, Kind, Month, all_open, clocks, queries};
 use crate::{
     db::Tx,
     error::Result,
-    voucher::{benefit, venue},
+    voucher::{benefit, venue, venue::Venue},
 };
 
-/// What a span of time came to at the partner venues.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Span {
-    /// What the federation owes for each event's vouchers, over all time, in cents. Without an entry: nothing was redeemed.
-    pub(crate) events: HashMap<String, i64>,
-    /// The venues at which something happened, in the order in which they became partners.
-    pub(crate) venues: Vec<VenueSpan>,
+/// Every line of every venue: those of closed statements as they were frozen, the others computed. Whoever wants several
+/// spans reads it once.
+#[derive(Clone, Debug)]
+pub(crate) struct Books {
+    /// In the order in which they became partners; whether a line stands on a closed statement, and the line.
+    venues: Vec<(Venue, Vec<(bool, Entry)>)>,
 }
 
 /// What a span came to at one venue.
@@ -34,39 +33,60 @@ pub(crate) struct VenueSpan {
     pub(crate) benefits: i64,
 }
 
-/// What `from..to` came to, as it is known at `now`: lines of closed statements as they were frozen, the others computed.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn of_span(
-    tx: &mut Tx,
-    (from, to): (Millis, Millis),
-    now: Millis,
-) -> Result<Span> {
-    let day = |moment| days::date_of(moment, &clocks()).to_string();
-    let benefits = benefit::by_venue(tx, (&day(from), &day(to))).await?;
-    let mut span = Span::default();
-    for venue in venue::all(tx).await? {
-        let mut at = VenueSpan { name: venue.name.clone(), ..VenueSpan::default() };
-        at.benefits = benefits.get(&venue.id).copied().unwrap_or(0);
-        let closed = queries::all_frozen_entries(tx, &venue.id).await?;
-        let open = all_open(tx, &venue, Month::of(now)).await?;
-        let closed = closed.into_iter().map(|entry| (true, entry));
-        for (closed, entry) in closed.chain(open.into_iter().map(|(_, entry)| (false, entry))) {
-            *span.events.entry(entry.event_id).or_default() += entry.amount_cents;
-            if (from..to).contains(&entry.at_ms) {
-                at.cents += entry.amount_cents;
-                at.closed_cents += if closed { entry.amount_cents } else { 0 };
-                at.redeemed += match entry.kind {
-                    Kind::Redemption => 1,
-                    Kind::Reversal => -1,
-                    Kind::Adjustment => 0,
-                };
-            }
+impl Books {
+    /// The lines as they are known at `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn read(tx: &mut Tx, now: Millis) -> Result<Self> {
+        let mut venues = Vec::new();
+        for venue in venue::all(tx).await? {
+            let closed = queries::all_frozen_entries(tx, &venue.id).await?;
+            let open = all_open(tx, &venue, Month::of(now)).await?;
+            let closed = closed.into_iter().map(|entry| (true, entry));
+            let lines = closed.chain(open.into_iter().map(|(_, entry)| (false, entry))).collect();
+            venues.push((venue, lines));
         }
-        if at != (VenueSpan { name: venue.name, ..VenueSpan::default() }) {
-            span.venues.push(at);
-        }
+        Ok(Self { venues })
     }
-    Ok(span)
+
+    /// What the federation owes for each event's vouchers, over all time, in cents. Without an entry: nothing was redeemed.
+    pub(crate) fn by_event(&self) -> HashMap<&str, i64> {
+        let mut events = HashMap::new();
+        for (_, entry) in self.venues.iter().flat_map(|(_, lines)| lines) {
+            *events.entry(entry.event_id.as_str()).or_default() += entry.amount_cents;
+        }
+        events
+    }
+
+    /// The venues at which something happened in `from..to`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn of_span(
+        &self,
+        tx: &mut Tx,
+        (from, to): (Millis, Millis),
+    ) -> Result<Vec<VenueSpan>> {
+        let day = |moment| days::date_of(moment, &clocks()).to_string();
+        let benefits = benefit::by_venue(tx, (&day(from), &day(to))).await?;
+        let of = |(venue, lines): &(Venue, Vec<(bool, Entry)>)| {
+            let benefits = benefits.get(&venue.id).copied().unwrap_or(0);
+            let nothing = VenueSpan { name: venue.name.clone(), ..VenueSpan::default() };
+            let mut at = VenueSpan { benefits, ..nothing.clone() };
+            for (closed, entry) in lines {
+                if (from..to).contains(&entry.at_ms) {
+                    at.cents += entry.amount_cents;
+                    at.closed_cents += if *closed { entry.amount_cents } else { 0 };
+                    at.redeemed += match entry.kind {
+                        Kind::Redemption => 1,
+                        Kind::Reversal => -1,
+                        Kind::Adjustment => 0,
+                    };
+                }
+            }
+            Some(at).filter(|at| *at != nothing)
+        };
+        Ok(self.venues.iter().filter_map(of).collect())
+    }
 }
