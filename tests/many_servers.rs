@@ -116,6 +116,30 @@ async fn a_page_at_one_server_hears_what_happens_at_the_other() {
     until_heard(&mut live, "\"booked\":0").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_hears_of_what_was_changed_while_its_server_heard_nothing() {
+    let app = TestApp::new(Engine::Postgres).await;
+    let twin = app.twin().await;
+    let (event, offer) = app.event(|draft| draft["offers"][0]["quota"] = 5.into()).await;
+    let member = app.member("王小明").await;
+    let request = twin.http.get(format!("{}/api/v1/events/{event}/rush/stream", twin.url));
+    let mut rush = (request.send().await.expect("a stream"), String::new());
+    until_heard(&mut rush, "\"left\":5").await;
+    // The connections on which the servers hear of each other break, and something changes before they are back.
+    let mut tx = app.app.db.read().await.expect("read");
+    let cut: Vec<(bool,)> = fetch!(
+        tx,
+        fetch_all,
+        "select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid() and query ilike 'listen%'",
+    )
+    .expect("statistics");
+    drop(tx);
+    assert_eq!(cut.len(), 2, "each listens on one");
+    app.booked(&member, &offer).await;
+    until_heard(&mut rush, "\"left\":4").await;
+}
+
 /// Reads on until the stream has said `words`; a change is told within seconds, not at the next poll.
 async fn until_heard((stream, heard): &mut (reqwest::Response, String), words: &str) {
     let listening = async {

@@ -8,6 +8,14 @@ use tokio::sync::broadcast;
 
 use crate::db::Db;
 
+/// Said instead of an event's id when what the other processes said was not heard for a while: anything may have changed.
+pub(crate) const ANYTHING: &str = "";
+
+/// Whether news that were heard may be about `event`.
+pub(crate) fn is_about(news: &str, event: &str) -> bool {
+    news == event || news == ANYTHING
+}
+
 /// The channel of changed events. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -31,7 +39,8 @@ impl Live {
         drop(self.changed.send(event.to_owned()));
     }
 
-    /// Ids of events as they change. A reader that falls behind misses ids, so it looks again at its own event.
+    /// Ids of events as they change, or [`ANYTHING`]. A reader that falls behind misses ids, so it looks again at its own
+    /// event.
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<String> {
         self.changed.subscribe()
@@ -95,9 +104,11 @@ async fn listen_until_broken(
 ) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen("turnout_event").await?;
+    drop(changed.send(ANYTHING.to_owned()));
     loop {
-        let event = listener.recv().await?.payload().to_owned();
-        drop(changed.send(event));
+        // None: the connection broke, and there is another one by now.
+        let event = listener.try_recv().await?.map(|news| news.payload().to_owned());
+        drop(changed.send(event.unwrap_or_else(|| ANYTHING.to_owned())));
     }
 }
 

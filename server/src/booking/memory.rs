@@ -29,7 +29,7 @@ use crate::{
         self,
         rules::{Standing, standing},
     },
-    live::{Live, News},
+    live::{ANYTHING, Live, News},
 };
 
 /// How long an answer may be given again.
@@ -90,6 +90,7 @@ impl Memory {
                 let changed = changes.recv().await;
                 let Some(known) = known.upgrade() else { return };
                 match changed {
+                    Ok(news) if news == ANYTHING => lock(&known).missed(),
                     Ok(event) => lock(&known).heard(&event),
                     Err(RecvError::Lagged(_)) => lock(&known).missed(),
                     Err(RecvError::Closed) => return,

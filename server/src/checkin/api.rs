@@ -11,7 +11,7 @@ use futures_util::{Stream, stream};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::attendance::{self, Attendance};
-use crate::{App, error::Result, event};
+use crate::{App, error::Result, event, live::is_about};
 
 /// Changes are gathered for this long, so that a rush at the door is one message.
 const GATHER: Duration = Duration::from_millis(150);
@@ -74,8 +74,8 @@ impl Watch {
                 () = stopping.cancelled() => return None,
             };
             match heard {
-                Ok(event) if event == self.event_id => return Some(()),
-                Ok(_) => {}
+                Ok(news) if !is_about(&news, &self.event_id) => {}
+                Ok(_) => return Some(()),
                 Err(RecvError::Lagged(_)) => return Some(()),
                 Err(RecvError::Closed) => return None,
             }

@@ -433,7 +433,7 @@ pub(super) async fn changes(
                 () = stopping.cancelled() => return None,
             };
             match heard {
-                Ok(event) if event != event_id => {}
+                Ok(news) if !crate::live::is_about(&news, &event_id) => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => {
                     // A rush of changes is one message.
                     tokio::time::sleep(std::time::Duration::from_millis(150)).await;

@@ -24,7 +24,7 @@ use crate::{
     db::Db,
     error::{Error, Result},
     execute_rows, fetch_rows,
-    live::{Live, News},
+    live::{ANYTHING, Live, News},
 };
 
 /// How long a session is believed without looking again.
@@ -87,6 +87,7 @@ impl Sessions {
                 let changed = changes.recv().await;
                 let Some(known) = known.upgrade() else { return };
                 match changed {
+                    Ok(news) if news == ANYTHING => lock(&known).missed(),
                     Ok(what) => lock(&known).heard(&what),
                     Err(RecvError::Lagged(_)) => lock(&known).missed(),
                     Err(RecvError::Closed) => return,
