@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::{Response, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use turnout_server::web::access::Role;
 
 use crate::support::{TestApp, on_both};
@@ -128,6 +128,34 @@ on_both! {
             open(&app, token, &format!("/events/{event}")).await.says(text);
         }
         open(&app, "", "/").await.says("还剩 100 个名额");
+    }
+
+    async fn pages_say_how_places_are_given_before_anybody_books(app) {
+        let now = app.now().0;
+        let member = app.member("王小明").await;
+        let mode = |mode: &'static str, opens: i64| move |draft: &mut Value| {
+            let offer = &mut draft["offers"][0];
+            (offer["mode"], offer["opens_ms"], offer["quota"]) = (mode.into(), (now + opens).into(), 30.into());
+            offer["flow_back_ms"] = (now + 2 * HOUR).into();
+        };
+        let (ballot, _) = app.event(mode("draw", -HOUR)).await;
+        open(&app, "", "/").await.says("30 个名额，抽签");
+        open(&app, &member.token, &format!("/events/{ballot}")).await.says("共 30 个名额");
+        app.event(mode("approval", HOUR)).await;
+        open(&app, "", "/").await.says("30 个名额，审核");
+        let (divided, _) = app.event(mode("allocation", HOUR)).await;
+        let home = open(&app, "", "/").await;
+        home.says("30 个名额，先分到各工会");
+        assert!(!home.html.contains("先到先得"), "nobody has to hurry");
+        let (held, _) = app.event(|draft| draft["offers"][0]["hold_ms"] = (HOUR / 4).into()).await;
+        open(&app, &member.token, &format!("/events/{held}")).await.says("名额保留 15 分钟，请在这之前确认");
+        let (paid, _) = app.event(|draft| draft["offers"][0]["contribution_cents"] = 100.into()).await;
+        open(&app, &member.token, &format!("/events/{paid}")).await.says("名额保留 3 小时，请在这之前缴");
+        // An organizer is led on to what is still to be done.
+        let organizer = app.staff(Role::Organizer).await;
+        let edit = open(&app, &organizer, &format!("/admin/events/{divided}/edit")).await;
+        edit.says("分到各工会");
+        edit.says("/allocation\">分给各工会");
     }
 
     async fn cancelling_asks_first_then_gives_the_place_back(app) {

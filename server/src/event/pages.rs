@@ -73,6 +73,27 @@ async fn home(State(app): State<App>, frame: Frame) -> Result<Response> {
     page(&HomePage { frame, next, sections })
 }
 
+/// Whether who comes first has a place.
+fn is_for_the_quick(offer: &Offer) -> bool {
+    !matches!(offer.mode.as_str(), "draw" | "approval")
+}
+
+/// How many places an offer has, and how they are given.
+fn given(frame: &Frame, offer: &Offer) -> String {
+    let quota = offer.quota;
+    match offer.mode.as_str() {
+        "draw" => frame.say(format!("{quota} 个名额，抽签"), format!("{quota} places, by draw")),
+        "approval" => {
+            frame.say(format!("{quota} 个名额，审核"), format!("{quota} places, by approval"))
+        }
+        "allocation" => frame.say(
+            format!("{quota} 个名额，先分到各工会"),
+            format!("{quota} places, by unions first"),
+        ),
+        _ => frame.say(format!("{quota} 个名额，先到先得"), format!("{quota} places, first come")),
+    }
+}
+
 impl Card {
     /// Tells how the most promising of its offers stands, or that it is `mine` already.
     fn of(frame: &Frame, event: Event, offers: &[Offer], mine: bool) -> Self {
@@ -88,16 +109,18 @@ impl Card {
         } else if mine {
             ("ok", words("您已报名", "You are in"), String::new())
         } else if left > 0 {
-            (
-                "ok",
-                words("正在报名", "Open"),
-                frame.say(format!("还剩 {left} 个名额"), format!("{left} places left")),
-            )
-        } else if let Some(Offer { opens_ms, quota, .. }) = opening {
-            let at = frame.at(opens_ms, &event.time_zone);
-            let note = frame
-                .say(format!("{quota} 个名额，先到先得"), format!("{quota} places, first come"));
-            ("info", frame.say(format!("{at} 开始报名"), format!("Opens {at}")), note)
+            // Where nobody has to hurry, how many are left says nothing.
+            let note = match at(Standing::Open).find(|offer| is_for_the_quick(offer)) {
+                Some(_) => frame.say(format!("还剩 {left} 个名额"), format!("{left} places left")),
+                None => {
+                    at(Standing::Open).next().map(|offer| given(frame, offer)).unwrap_or_default()
+                }
+            };
+            ("ok", words("正在报名", "Open"), note)
+        } else if let Some(offer) = opening {
+            let at = frame.at(&offer.opens_ms, &event.time_zone);
+            let state = frame.say(format!("{at} 开始报名"), format!("Opens {at}"));
+            ("info", state, given(frame, offer))
         } else if let Some(until) = offers
             .iter()
             .filter(|offer| offer.is_reserved(frame.now) && event.status == "published")
@@ -233,6 +256,12 @@ impl Shown {
     fn yuan(&self) -> Option<String> {
         let cents = self.offer.contribution_cents;
         (cents > 0).then(|| yuan(cents))
+    }
+
+    /// For how long a place is held that has to be confirmed or paid for.
+    fn held(&self, frame: &Frame) -> Option<String> {
+        let time = admission::say::lasting(self.offer.held_ms()?, frame.lang);
+        Some(time.trim().to_owned())
     }
 
     /// The limits that reach beyond this offer.

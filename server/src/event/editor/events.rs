@@ -98,6 +98,19 @@ pub(super) async fn change(
 }
 
 impl EditPage {
+    /// How an offer's places are given.
+    fn mode(&self, offer: &Offer) -> String {
+        let mode = match offer.mode.as_str() {
+            "draw" => self.frame.t("抽签", "Draw"),
+            "approval" => self.frame.t("审核", "Approval"),
+            "allocation" => self.frame.t("分到各工会", "Allocation"),
+            _ => self.frame.t("先到先得", "First come"),
+        };
+        let line =
+            if offer.waiting_list { self.frame.t("，可候补", ", waiting list") } else { "" };
+        format!("{mode}{line}")
+    }
+
     /// How an offer stands: the look of its badge, and its words.
     fn standing(&self, offer: &Offer) -> (&'static str, &'static str) {
         use rules::Standing::{Cancelled, Closed, Line, NotOpen, Open, Reserved, SoldOut};
