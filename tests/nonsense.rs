@@ -32,6 +32,16 @@ on_both! {
             assert_eq!((&problem["code"], &problem["status"]), (&json!("bad_request"), &json!(status)));
         }
         assert_eq!(app.book_with(&member.token, "a", json!({ "offer": "\0" })).await.refused(404), "not_found");
+        // What fails in the ledger takes others with it, so it does not get there.
+        for path in ["/api/v1/bookings/%00/cancellation", "/api/v1/bookings/%00/confirmation", "/bookings/a%00b/cancellation"] {
+            assert_eq!(app.post(path, &member.token, json!({})).await.status, 404, "{path}");
+        }
+        let form = app.http.post(format!("{}/events/x/booking", app.url)).bearer_auth(&member.token);
+        let answer = form.form(&[("offer", offer.as_str()), ("key", "a\0b")]).send().await.expect("answer");
+        assert_ne!(answer.status(), 303, "a key that cannot be kept");
+        // Nor is anything made for a crowd that no offer lets in.
+        let crowd = json!({ "offer": offer, "guests": vec!["客"; 21] });
+        assert_eq!(app.book_with(&member.token, "crowd", crowd).await.refused(422), "guests");
         let turned = json!({ "offer": offer, "guests": ["妈\0妈\u{202e}"] });
         let booked = app.book_with(&member.token, "b", turned).await.expect(201);
         assert_eq!(booked["tickets"].as_array().expect("tickets").len(), 2);

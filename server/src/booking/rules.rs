@@ -34,6 +34,8 @@ use crate::{
 const NAME_CHARS: usize = 30;
 /// Longest Idempotency-Key that is kept.
 const KEY_CHARS: usize = 100;
+/// No offer lets anybody bring more.
+const GUESTS: usize = crate::event::rules::GUESTS_MOST as usize;
 
 /// What a person asks for.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -107,6 +109,14 @@ pub(super) type Decision = std::result::Result<(Booked, String), Refused>;
 impl Attempt {
     pub(super) fn new(app: &App, person: &Person, request: Request, key: &str) -> Result<Self> {
         let now = app.clock.now();
+        // Each would have an id drawn and a code signed before the offer is looked at.
+        if request.guests.len() > GUESTS {
+            return Err(Error::invalid(
+                "guests",
+                format!("一次最多带 {GUESTS} 位随行人员。"),
+                format!("A booking may bring {GUESTS} companions at most."),
+            ));
+        }
         let guests: Vec<String> = request
             .guests
             .iter()
@@ -120,15 +130,15 @@ impl Attempt {
                 format!("A companion's name has at most {NAME_CHARS} characters."),
             ));
         }
-        if key.is_empty() || key.len() > KEY_CHARS {
+        // PostgreSQL takes no NUL in a text, and one such piece of work would undo the batch it is in.
+        if key.is_empty() || key.len() > KEY_CHARS || key.contains('\0') {
             return Err(Error::invalid(
                 "idempotency_key",
                 format!("Idempotency-Key 要有 1 到 {KEY_CHARS} 个字符。"),
                 format!("Idempotency-Key takes 1 to {KEY_CHARS} characters."),
             ));
         }
-        // PostgreSQL takes no NUL in a text, and one such piece of work would undo the batch it is in.
-        if request.offer.contains('\0') {
+        if request.offer.contains('\0') || person.id.contains('\0') {
             return Err(no_such_offer().into());
         }
         let mut hash = Sha256::new().chain_update(&request.offer);

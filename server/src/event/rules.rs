@@ -32,6 +32,9 @@ pub const THEMES: [(&str, &str, &str); 10] = [
     ("reading", "读书", "Reading"),
 ];
 
+/// No offer lets anybody bring more companions.
+pub(crate) const GUESTS_MOST: i64 = 20;
+
 /// How an offer stands at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -160,7 +163,7 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
         one_of("eligibility", "对象", &draft.eligibility, &["members", "unions", "anyone"]),
         within("quota", "名额", draft.quota, 0, 1_000_000),
         within("per_person", "每人限额", draft.per_person, 1, 50),
-        within("guests_max", "随行人数", draft.guests_max, 0, 20),
+        within("guests_max", "随行人数", draft.guests_max, 0, GUESTS_MOST),
         draft
             .floors
             .iter()
