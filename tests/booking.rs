@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use turnout_server::{db::new_id, web::access::Role};
 
-use crate::support::on_both;
+use crate::support::{on_both, people::Member};
 
 const HOUR: i64 = 3_600_000;
 
@@ -317,6 +317,28 @@ on_both! {
         assert_eq!(app.book_with(&person.token, "tap", json!({ "offer": offer })).await.refused(403), "not_open");
         app.advance(HOUR);
         app.book_with(&person.token, "again", json!({ "offer": offer })).await.expect(201);
+    }
+
+    async fn a_script_that_gives_up_and_takes_again_is_slowed_down(app) {
+        let (_, offer) = app.event(|_| {}).await;
+        let (script, person) = (app.member("脚本").await, app.member("王小明").await);
+        let give_up = async |who: &Member| {
+            let booked = app.booked(who, &offer).await;
+            let path = format!("/api/v1/bookings/{}/cancellation", booked["id"].as_str().expect("id"));
+            join_all((0..200).map(|_| app.post(&path, &who.token, json!({})))).await
+        };
+        let answers = give_up(&script).await;
+        let slowed = answers.iter().filter(|answer| answer.status == 429).count();
+        assert!(slowed > 100, "{slowed} of 200");
+        assert!(answers.iter().all(|answer| answer.status == 429 || answer.status == 200));
+        assert!(answers.iter().any(|answer| answer.status == 200));
+        // Whoever tried too often to get a place can give one back all the same, and others are not slowed down.
+        let hasty = app.booked(&person, &offer).await;
+        let keys: Vec<String> = (0..80).map(|n| format!("tap {n}")).collect();
+        let tries = join_all(keys.iter().map(|key| app.book_with(&person.token, key, json!({ "offer": offer })))).await;
+        assert!(tries.iter().any(|answer| answer.status == 429));
+        let path = format!("/api/v1/bookings/{}/cancellation", hasty["id"].as_str().expect("id"));
+        app.post(&path, &person.token, json!({})).await.expect(200);
     }
 
     async fn an_answer_is_kept_for_a_day_and_swept_after_two(app) {

@@ -3,18 +3,29 @@
 use std::sync::Arc;
 
 use admission::Millis;
+use axum::http::StatusCode;
 use futures_util::future::BoxFuture;
 
 use super::{Booking, Status, line, queries, tickets};
 use crate::{
     App, allocation,
     db::{Tx, new_id},
-    error::{Error, Result},
+    error::{Error, Refused, Result},
     event, execute, fetch,
+    web::access::Person,
 };
 
 /// What a change of a booking gives: whether anything changed, or a refusal that wrote nothing.
 pub(super) type Outcome = std::result::Result<bool, Error>;
+
+/// Counts a change that a person makes to a booking of theirs. Whoever gives a place back is not kept from it by having
+/// tried too often to get one, so these are counted for themselves.
+///
+/// # Errors
+/// [`Error::TooMany`] when there were too many of late.
+pub(super) fn pace(app: &App, person: &Person) -> Result<()> {
+    app.bookings.pace(&format!("change/{}", person.id))
+}
 
 /// Has `work` change a booking through the ledger, with its event's counter held; of `person_id` only, when one is
 /// given. Who watches the event hears of it.

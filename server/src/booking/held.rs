@@ -29,8 +29,9 @@ const ROUND: i64 = 200;
 ///
 /// # Errors
 /// [`Error::NotFound`] when it is not theirs; [`Error::Refused`] `lapsed` after the hour, `not_held` when nothing is
-/// held for them, `unpaid` when what is missing is the money.
+/// held for them, `unpaid` when what is missing is the money, `cancelled` when the event is; [`Error::TooMany`].
 pub(crate) async fn confirm(app: &App, person: &Person, booking_id: &str) -> Result<()> {
+    change::pace(app, person)?;
     let now = app.clock.now();
     change::write(app, booking_id, Some(&person.id), move |tx, app, booking| {
         Box::pin(async move { confirm_in(tx, &app, &booking, now).await })

@@ -241,8 +241,10 @@ pub(super) async fn eligible_of(
 /// Cancels a person's booking in time and gives the places back.
 ///
 /// # Errors
-/// [`Error::NotFound`] when it is not theirs; [`Error::Refused`] `too_late`, or `already_used` when somebody went in.
+/// [`Error::NotFound`] when it is not theirs; [`Error::Refused`] `too_late`, or `already_used` when somebody went in;
+/// [`Error::TooMany`].
 pub async fn cancel(app: &App, person: &Person, booking_id: &str) -> Result<()> {
+    change::pace(app, person)?;
     let now = app.clock.now();
     change::write(app, booking_id, Some(&person.id), move |tx, app, booking| {
         Box::pin(async move { cancel_in(tx, &app, &booking, now).await })
