@@ -9,6 +9,7 @@ use turnout_server::{archive::verify, draw, execute, web::access::Role};
 use crate::support::{
     Engine, TestApp,
     browser::Browser,
+    form::typed,
     on_both,
     people::{Member, bin},
 };
@@ -45,6 +46,15 @@ impl TestApp {
 
     async fn drawn(&self) -> usize {
         draw::sweep(&self.app).await.expect("the draw")
+    }
+
+    /// Our own program and one in another language that reads nothing but the published file find the draw right.
+    async fn anybody_finds_right(&self, offer: &str) -> Value {
+        let answer = self.get(&format!("/api/v1/offers/{offer}/draw"), "").await;
+        let file = self.folder.path().join("draw.json");
+        std::fs::write(&file, &answer.text).expect("write");
+        assert_eq!((checks(&file, true).await, checks(&file, false).await), (true, true));
+        answer.json()
     }
 }
 
@@ -268,6 +278,7 @@ on_both! {
             let weight = record["entries"].as_array().expect("entries").iter()
                 .find(|entry| entry["id"] == booked["id"]).expect("theirs")["weight"].clone();
             let won = record["won"][0] == booked["id"];
+            app.anybody_finds_right(&offer).await;
             (weight.as_u64().expect("a number"), won)
         };
         // However chance falls, the weight is one more than the losses since nothing was won in the last three.
@@ -310,7 +321,7 @@ on_both! {
             confirmed += usize::from(app.booking_of(teacher).await["status"] == "confirmed");
         }
         assert!(confirmed >= 2, "two places were theirs");
-        let record = app.get(&format!("/api/v1/offers/{offer}/draw"), "").await.expect(200);
+        let record = app.anybody_finds_right(&offer).await;
         for entrant in teachers.iter().chain(&others) {
             let booking = app.booking_of(entrant).await;
             let place = record["lost"].as_array().expect("ids").iter().position(|id| *id == entrant.1.as_str());
@@ -385,28 +396,4 @@ async fn checks(file: &Path, ours: bool) -> bool {
         command
     };
     command.arg(file).output().await.expect("it runs").status.success()
-}
-
-/// What the form of a page would send as it stands.
-fn typed(page: &str) -> Vec<(String, String)> {
-    let attribute = |tag: &str, name: &str| {
-        let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
-        Some(tag[start..].split('"').next()?.to_owned())
-    };
-    let mut form = Vec::new();
-    for tag in page.split('<').filter_map(|tag| tag.strip_prefix("input")) {
-        let kind = attribute(tag, "type").unwrap_or_default();
-        let off = matches!(kind.as_str(), "checkbox" | "radio") && !tag.contains(" checked");
-        if let Some(name) = attribute(tag, "name").filter(|_| !off) {
-            form.push((name, attribute(tag, "value").unwrap_or_default()));
-        }
-    }
-    for select in page.split("<select").skip(1) {
-        let select = select.split("</select>").next().unwrap_or_default();
-        let chosen = select.split("<option").skip(1).find(|option| option.contains(" selected"));
-        if let (Some(name), Some(option)) = (attribute(select, "name"), chosen) {
-            form.push((name, attribute(option, "value").unwrap_or_default()));
-        }
-    }
-    form
 }

@@ -139,8 +139,9 @@ on_both! {
     }
 
     async fn staff_call_one_before_their_turn_or_send_one_to_the_end(app) {
-        let desk = Desk::new(&app, |offer| offer["quota"] = 2.into()).await;
+        let desk = Desk::new(&app, |offer| offer["quota"] = 4.into()).await;
         let holder = desk.books("有名额", &["甲"]).await;
+        desk.books("也有名额", &["甲"]).await;
         let group = desk.books("一家四口", &["甲", "乙", "丙"]).await;
         let (alone, last) = (desk.books("单人", &[]).await, desk.books("末位", &[]).await);
         let reason = [("what", "now"), ("reason", "轮椅，家人当天陪同")];

@@ -3,9 +3,9 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use turnout_server::{archive::verify, booking::held::sweep, web::access::Role};
+use turnout_server::{archive::verify, booking::held::sweep, execute, web::access::Role};
 
-use crate::support::{Engine, TestApp, on_both, people::Member};
+use crate::support::{Engine, TestApp, form::typed, on_both, people::Member};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -141,9 +141,11 @@ on_both! {
     }
 
     async fn when_the_head_leaves_the_next_moves_up(app) {
-        let (_, offer) = app.event(with_a_line(1)).await;
-        let [one, single] = app.members().await;
+        let (_, offer) = app.event(with_a_line(3)).await;
+        let [one, two, three, single] = app.members().await;
         let won = app.joins(&one, &offer).await;
+        app.joins(&two, &offer).await;
+        app.joins(&three, &offer).await;
         let group = app.member("一家").await;
         let request = json!({ "offer": offer, "guests": ["甲", "乙"] });
         let group_booked = app.book_with(&group.token, "tap", request).await.expect(201);
@@ -153,6 +155,95 @@ on_both! {
         app.does(&group, &group_booked, "cancellation").await.expect(200);
         assert_eq!(app.how(&single, &behind).await["status"], "held");
         app.in_order().await;
+    }
+
+    async fn nobody_waits_for_more_places_than_there_are(app) {
+        let (event, offer) = app.event(with_a_line(2)).await;
+        let [one, two, three] = app.members().await;
+        let group = app.member("一大家").await;
+        let all = json!({ "offer": offer, "guests": ["甲", "乙"] });
+        // At the head of the line they would keep everybody from the places that are free.
+        assert_eq!(app.book_with(&group.token, "all", all).await.refused(409), "limit_reached");
+        let booked = [app.joins(&one, &offer).await, app.joins(&two, &offer).await];
+        assert!(booked.iter().all(|booked| booked["status"] == "confirmed"));
+        let pair = json!({ "offer": offer, "guests": ["甲"] });
+        let pair = app.book_with(&group.token, "pair", pair).await.expect(201);
+        assert_eq!(app.joins(&three, &offer).await["position"], 2);
+        // Nor is the quota lowered below what somebody waits for.
+        app.does(&two, &booked[1], "cancellation").await.expect(200);
+        let organizer = app.staff(Role::Organizer).await;
+        let edit = format!("/admin/events/{event}/offers/{offer}");
+        let quota = async |places: &str| {
+            let mut form = typed(&app.get(&edit, &organizer).await.text);
+            form.retain(|(name, _)| name != "quota");
+            form.push(("quota".to_owned(), places.to_owned()));
+            let request = app.http.post(format!("{}{edit}", app.url)).bearer_auth(&organizer).form(&form);
+            let answer = request.send().await.expect("answer");
+            (answer.status().as_u16(), answer.text().await.expect("a body"))
+        };
+        let (status, page) = quota("1").await;
+        assert!(status == 422 && page.contains("有一组 2 人"), "{page}");
+        assert_eq!(quota("3").await.0, 303);
+        assert_eq!(app.how(&group, &pair).await["status"], "held");
+        app.in_order().await;
+    }
+
+    async fn nobody_is_put_out_of_the_line_before_there_is_a_place(app) {
+        let (_, offer) = app.event(with_a_line(1)).await;
+        let [holder, moved, next] = app.members().await;
+        let won = app.joins(&holder, &offer).await;
+        let (waiting, behind) = (app.joins(&moved, &offer).await, app.joins(&next, &offer).await);
+        let roster = async |status: &str| {
+            let mut tx = app.app.db.write().await.expect("write");
+            execute!(tx, "update person set status = $2 where id = $1", &moved.id, status).expect("update");
+            tx.commit().await.expect("commit");
+        };
+        // Something changes, and no place is free: whether they may have one is not asked.
+        roster("left").await;
+        app.does(&next, &behind, "cancellation").await.expect(200);
+        assert_eq!(app.how(&moved, &waiting).await["status"], "waiting");
+        let behind = app.book_with(&next.token, "again", json!({ "offer": offer })).await.expect(201);
+        app.does(&holder, &won, "cancellation").await.expect(200);
+        assert_eq!(app.how(&moved, &waiting).await["status"], "cancelled");
+        assert_eq!(app.how(&next, &behind).await["status"], "held");
+        app.in_order().await;
+    }
+
+    async fn of_a_cancelled_event_nothing_is_given_and_nobody_is_late(app) {
+        let (event, offer) = app.event(|draft| draft["offers"][0]["hold_ms"] = (15 * MINUTE).into()).await;
+        let (asking, approved) = app.event(|draft| draft["offers"][0]["mode"] = "approval".into()).await;
+        let [holder, asker] = app.members().await;
+        let (held, asked) = (app.joins(&holder, &offer).await, app.joins(&asker, &approved).await);
+        let organizer = app.staff(Role::Organizer).await;
+        for event in [&event, &asking] {
+            let change = json!({ "status": "cancelled", "cancel_note": "因暴雨取消" });
+            app.send(reqwest::Method::PATCH, &format!("/api/v1/events/{event}"), &organizer, Some(change)).await.expect(200);
+        }
+        assert_eq!(app.does(&holder, &held, "confirmation").await.refused(409), "cancelled");
+        let decision = format!("{}/admin/events/{asking}/line/{}/decision", app.url, id(&asked));
+        let request = app.http.post(decision).bearer_auth(&organizer).form(&[("what", "approve")]);
+        assert_eq!(request.send().await.expect("answer").status(), 409);
+        app.advance(15 * MINUTE + 1);
+        assert_eq!(sweep(&app.app).await.expect("sweep"), 0);
+        let told = app.messages_to(&holder.phone).await;
+        assert!(told.len() == 1 && told[0].contains("因暴雨取消"), "{told:?}");
+        app.in_order().await;
+    }
+
+    async fn who_is_not_on_the_roster_any_more_is_not_approved(app) {
+        let (event, offer) = app.event(|draft| draft["offers"][0]["mode"] = "approval".into()).await;
+        let [asker] = app.members().await;
+        let asked = app.joins(&asker, &offer).await;
+        let mut tx = app.app.db.write().await.expect("write");
+        execute!(tx, "update person set status = 'left' where id = $1", &asker.id).expect("left");
+        tx.commit().await.expect("commit");
+        let organizer = app.staff(Role::Organizer).await;
+        let decision = format!("{}/admin/events/{event}/line/{}/decision", app.url, id(&asked));
+        let request = app.http.post(decision).bearer_auth(&organizer).form(&[("what", "approve")]);
+        let answer = request.send().await.expect("answer");
+        assert_eq!(answer.status(), 409);
+        assert!(answer.text().await.expect("a page").contains("不在可以报名的范围里"));
+        assert_eq!(app.how(&asker, &asked).await["status"], "requested");
     }
 
     async fn a_contribution_is_paid_at_the_counter_in_time(app) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod browser;
+pub(crate) mod form;
 pub(crate) mod kiosk;
 pub(crate) mod network;
 mod outage;

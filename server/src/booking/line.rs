@@ -61,7 +61,8 @@ pub(crate) async fn advance(tx: &mut Tx, app: &App, offer: &Offer, now: Millis) 
     if event.is_cancelled() || now >= offer.valid_to_ms || offer.is_reserved(now) {
         return Ok(());
     }
-    while let Some(head) = head(tx, &offer.id).await? {
+    // Who is asked whether they may have a place has one to get.
+    while let Some(head) = head_with_a_place_free(tx, &offer.id).await? {
         if put_out(tx, app, (&event, offer), &head, now).await? {
             continue;
         }
@@ -73,11 +74,13 @@ pub(crate) async fn advance(tx: &mut Tx, app: &App, offer: &Offer, now: Millis) 
     Ok(())
 }
 
-async fn head(tx: &mut Tx, offer_id: &str) -> Result<Option<Booking>> {
+/// The first in line, where a place is free at all.
+async fn head_with_a_place_free(tx: &mut Tx, offer_id: &str) -> Result<Option<Booking>> {
     Ok(fetch!(
         tx,
         fetch_optional,
-        "select * from booking where offer_id = $1 and status = 'waiting' order by line limit 1",
+        "select b.* from booking b join offer o on o.id = b.offer_id
+         where b.offer_id = $1 and b.status = 'waiting' and o.taken < o.quota order by b.line limit 1",
         offer_id,
     )?)
 }

@@ -214,6 +214,7 @@ impl Attempt {
         let too_many = i64::try_from(self.guests.len()).unwrap_or(i64::MAX) > offer.guests_max;
         refusal_of(standing(event, offer, self.now))
             .or_else(|| too_many.then(|| too_many_guests(offer)))
+            .or_else(|| (!offer.may_ever_fit(self.places())).then(|| never_fits(offer)))
     }
 }
 
@@ -351,6 +352,17 @@ fn too_many_guests(offer: &Offer) -> Refused {
         "limit_reached",
         format!("每次报名最多带 {n} 位随行人员。"),
         format!("A booking may bring {n} companions at most."),
+    )
+}
+
+/// So many at once never get places; in a line they would keep everybody behind them from theirs.
+fn never_fits(offer: &Offer) -> Refused {
+    let quota = offer.quota.max(1);
+    Refused::new(
+        StatusCode::CONFLICT,
+        "limit_reached",
+        format!("这个项目一共只有 {quota} 个名额，请减少随行人员再报。"),
+        format!("This offer has {quota} in all. Please bring fewer companions."),
     )
 }
 

@@ -186,6 +186,12 @@ impl Offer {
         self.quota - self.taken
     }
 
+    /// Whether `places` may ever be free at once. One person may stand in line where there are no places yet.
+    #[must_use]
+    pub fn may_ever_fit(&self, places: i64) -> bool {
+        places <= self.quota.max(1)
+    }
+
     /// How long a place is held for one who still has to confirm or to pay, in milliseconds; none: it is confirmed at
     /// once.
     #[must_use]

@@ -285,6 +285,18 @@ pub(crate) async fn update_offer(tx: &mut Tx, id: &str, draft: &OfferDraft) -> R
             ),
         ));
     }
+    let largest = largest_request(tx, id).await?;
+    if (1..largest).contains(&draft.quota) && draft.quota < before.quota {
+        return Err(Error::invalid(
+            "quota",
+            format!(
+                "有一组 {largest} 人在候补或等结果，名额不能少于 {largest}，否则他们永远等不到，后面的人也轮不到。"
+            ),
+            format!(
+                "A group of {largest} waits; with fewer places in all they would wait for ever, and those behind them too."
+            ),
+        ));
+    }
     if draft.no_shows_count && !before.no_shows_count && is_booked(tx, id).await? {
         return Err(Error::invalid(
             "no_shows_count",
@@ -362,6 +374,18 @@ async fn set_floors(tx: &mut Tx, offer_id: &str, draft: &OfferDraft) -> Result<(
         }
     }
     Ok(())
+}
+
+/// How many places the largest group wants that has none yet.
+async fn largest_request(tx: &mut Tx, offer_id: &str) -> Result<i64> {
+    let (places,): (i64,) = fetch!(
+        tx,
+        fetch_one,
+        "select coalesce(max(places), 0) from booking
+         where offer_id = $1 and status in ('waiting', 'entered', 'requested')",
+        offer_id,
+    )?;
+    Ok(places)
 }
 
 async fn is_booked(tx: &mut Tx, offer_id: &str) -> Result<bool> {
