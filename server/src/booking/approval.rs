@@ -6,14 +6,14 @@ use axum::http::StatusCode;
 use super::{
     Booking, Status,
     change::{self, Cause, Outcome},
-    line, queries, tickets,
+    line, queries, rules, tickets,
     together::Given,
 };
 use crate::{
     App,
     db::Tx,
     error::{Refused, Result},
-    event::{self, Event},
+    event::{self, Event, Offer},
     execute, no_show, outbox,
     web::access::Staff,
 };
@@ -23,7 +23,8 @@ use crate::{
 ///
 /// # Errors
 /// [`crate::Error::NotFound`]; [`crate::Error::Refused`] `sold_out` when there are not so many places left, `barred`
-/// while no-shows keep the person out, or `not_requested` when nothing is to be decided.
+/// while no-shows keep the person out, `not_eligible` when the offer is not for them any more, `cancelled` when the event
+/// is, or `not_requested` when nothing is to be decided.
 pub(super) async fn approve(app: &App, staff: &Staff, booking_id: &str) -> Result<()> {
     let (staff_id, now) = (staff.id.clone(), app.clock.now());
     change::write(app, booking_id, None, move |tx, app, booking| {
@@ -47,10 +48,13 @@ async fn approve_in(
         _ => return Ok(Err(not_requested().into())),
     }
     let offer = event::queries::offer(tx, &booking.offer_id).await?;
-    if no_show::rules::barred_until(tx, &offer, &booking.person_id, now).await?.is_some() {
-        return Ok(Err(barred().into()));
-    }
     let event = event::queries::event(tx, &booking.event_id).await?;
+    if event.is_cancelled() {
+        return Ok(Err(change::event_cancelled().into()));
+    }
+    if let Some(refused) = kept_out(tx, &offer, &booking.person_id, now).await? {
+        return Ok(Err(refused.into()));
+    }
     if !offer.waiting_list {
         if !queries::take_for_line(tx, &booking.offer_id, booking.places).await? {
             return Ok(Err(full().into()));
@@ -152,7 +156,28 @@ fn full() -> Refused {
     )
 }
 
-pub(super) fn barred() -> Refused {
+/// Why staff may not give a person a place of `offer` now: they are barred, or not among those whom it is for any more.
+pub(super) async fn kept_out(
+    tx: &mut Tx,
+    offer: &Offer,
+    person_id: &str,
+    now: Millis,
+) -> Result<Option<Refused>> {
+    if no_show::rules::barred_until(tx, offer, person_id, now).await?.is_some() {
+        return Ok(Some(barred()));
+    }
+    let is_eligible = !rules::eligible_of(tx, offer, vec![person_id]).await?.is_empty();
+    Ok((!is_eligible).then(|| {
+        Refused::new(
+            StatusCode::CONFLICT,
+            "not_eligible",
+            "此人现在不在可以报名的范围里，不能给。如果会员身份或所在工会有误，请先更正名册。",
+            "This person is not among those whom the offer is for now. If the roster is wrong, please correct it first.",
+        )
+    }))
+}
+
+fn barred() -> Refused {
     Refused::new(
         StatusCode::CONFLICT,
         "barred",

@@ -14,7 +14,7 @@ use crate::{
     db::Tx,
     error::{Error, Refused, Result},
     event::{self, Event, Offer},
-    execute, no_show, outbox,
+    execute, outbox,
     web::{access::Staff, form::yuan},
 };
 
@@ -141,9 +141,8 @@ impl By<'_> {
         if event.is_cancelled() || self.now >= offer.valid_to_ms || offer.is_reserved(self.now) {
             return Ok(Err(no_turns_now().into()));
         }
-        let person = &booking.person_id;
-        if no_show::rules::barred_until(tx, offer, person, self.now).await?.is_some() {
-            return Ok(Err(approval::barred().into()));
+        if let Some(refused) = approval::kept_out(tx, offer, &booking.person_id, self.now).await? {
+            return Ok(Err(refused.into()));
         }
         if !queries::take_for_line(tx, &offer.id, booking.places).await? {
             return Ok(Err(none_free(booking.places).into()));

@@ -137,6 +137,16 @@ pub(super) async fn reason_of_end(tx: &mut Tx, booking: &Booking) -> Result<Stri
     Ok(reason)
 }
 
+/// Why nothing is confirmed, paid for or approved any more.
+pub(super) fn event_cancelled() -> Refused {
+    Refused::new(
+        StatusCode::CONFLICT,
+        "cancelled",
+        "活动已取消，没有改动。",
+        "The event was cancelled; nothing was changed.",
+    )
+}
+
 /// Ends an open booking as `status`, if it still is what `booking` says and nobody went in on it: its places go to the
 /// first in line, its person's limits are given back, its tickets no longer admit. False when it was too late. The
 /// transaction holds the event's counter.

@@ -51,6 +51,9 @@ async fn confirm_in(tx: &mut Tx, app: &App, booking: &Booking, now: Millis) -> R
         return Ok(Err(lapsed().into()));
     }
     let (event, offer) = of(tx, booking).await?;
+    if event.is_cancelled() {
+        return Ok(Err(change::event_cancelled().into()));
+    }
     let issued = !queries::tickets_of(tx, &booking.id).await?.is_empty();
     if offer.contribution_cents == 0 {
         settle(tx, app, (&event, &offer), booking, Cause::of("confirmed"), now).await?;
@@ -77,7 +80,7 @@ pub(crate) const METHODS: [(&str, &str, &str); 3] = [
 /// Staff note that the contribution was paid; the booking is confirmed. Doing it again changes nothing.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Invalid`] for another method, [`Error::Refused`] `lapsed` or `not_held`.
+/// [`Error::NotFound`], [`Error::Invalid`] for another method, [`Error::Refused`] `lapsed`, `not_held` or `cancelled`.
 pub(crate) async fn pay(app: &App, staff: &Staff, booking_id: &str, method: &str) -> Result<()> {
     check_method(method)?;
     let (staff_id, method, now) = (staff.id.clone(), method.to_owned(), app.clock.now());
@@ -117,6 +120,9 @@ async fn pay_in(
         _ => return Ok(Err(not_held().into())),
     }
     let (event, offer) = of(tx, booking).await?;
+    if event.is_cancelled() {
+        return Ok(Err(change::event_cancelled().into()));
+    }
     execute!(
         tx,
         "insert into payment (id, event_id, booking_id, kind, cents, method, staff_id, at_ms)
@@ -185,7 +191,8 @@ pub async fn run(app: App) {
 }
 
 /// Ends what was held too long; the places go to the first in line, or back. Gives how many bookings lapsed. Several
-/// server processes may do it at once; each booking lapses once.
+/// server processes may do it at once; each booking lapses once. Where the event was cancelled there is nothing to be
+/// late for.
 ///
 /// # Errors
 /// When the database fails; what lapsed before that stays lapsed.
@@ -195,7 +202,8 @@ pub async fn sweep(app: &App) -> Result<usize> {
     let due: Vec<(String,)> = fetch!(
         tx,
         fetch_all,
-        "select id from booking where status = 'held' and held_until_ms < $1 order by held_until_ms limit $2",
+        "select b.id from booking b join event e on e.id = b.event_id
+         where b.status = 'held' and b.held_until_ms < $1 and e.status <> 'cancelled' order by b.held_until_ms limit $2",
         now.0,
         ROUND,
     )?;
