@@ -15,6 +15,8 @@ const QUOTA: i64 = 6;
 const PER_PERSON: i64 = 4;
 /// Who is promoted has so long to accept.
 const ACCEPT: i64 = 2 * HOUR;
+/// So long after it has begun a ballot closes.
+const ENTERING: i64 = 3 * HOUR;
 
 /// How places are given.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,8 @@ enum Mode {
     Line,
     /// An organizer approves; who is approved when it is full stands in line.
     Approval,
+    /// Everybody enters; it is drawn when it closes, and who is not drawn stands in line in the order of the draw.
+    Ballot,
 }
 
 /// The model: who asked for how many places in what order, and what became of it.
@@ -32,6 +36,8 @@ struct Model {
     bookings: Vec<Row>,
     /// The last place in the line that was ever given.
     last: i64,
+    /// It was drawn: nobody enters any more.
+    drawn: bool,
 }
 
 struct Row {
@@ -45,13 +51,13 @@ struct Row {
 
 impl Row {
     fn is_open(&self) -> bool {
-        matches!(self.status, "requested" | "confirmed" | "held" | "waiting")
+        matches!(self.status, "entered" | "requested" | "confirmed" | "held" | "waiting")
     }
 }
 
 impl Model {
     fn new(mode: Mode) -> Self {
-        Self { mode, bookings: Vec::new(), last: 0 }
+        Self { mode, bookings: Vec::new(), last: 0, drawn: false }
     }
 
     fn taken(&self) -> i64 {
@@ -81,19 +87,43 @@ impl Model {
         if self.mode == Mode::FirstCome && self.taken() == QUOTA {
             return "sold_out";
         }
+        if self.drawn {
+            return "not_open";
+        }
         let held = self.sum(|row| row.person == person && row.is_open());
-        if held + places > PER_PERSON || (self.mode == Mode::Approval && held > 0) {
+        let once = matches!(self.mode, Mode::Approval | Mode::Ballot);
+        if held + places > PER_PERSON || (once && held > 0) {
             return "limit_reached";
         }
         let fits = self.fits(places) && self.head().is_none();
         let (status, line) = match (self.mode, fits) {
             (Mode::Approval, _) => ("requested", 0),
+            (Mode::Ballot, _) => ("entered", 0),
             (_, true) => ("confirmed", 0),
             (Mode::Line, false) => ("waiting", self.place_in_line()),
             (Mode::FirstCome, false) => return "sold_out",
         };
         self.bookings.push(Row { person, places, status, until: 0, line });
         status
+    }
+
+    /// What a draw makes of the entries: of those who lost, each stands in line behind those drawn before.
+    fn draw(&mut self, won: &[usize], lost: &[usize]) {
+        let entered = self.bookings.iter().enumerate().filter(|(_, row)| row.status == "entered");
+        let entered: Vec<usize> = entered.map(|(at, _)| at).collect();
+        let mut drawn = [won, lost].concat();
+        drawn.sort_unstable();
+        assert_eq!(drawn, entered, "who entered was drawn or not, once, and nobody else");
+        for at in won {
+            self.bookings[*at].status = "confirmed";
+        }
+        let left = QUOTA - self.taken();
+        for at in lost {
+            assert!(self.bookings[*at].places > left, "a place is left, and somebody got none");
+            (self.bookings[*at].status, self.bookings[*at].line) =
+                ("waiting", self.place_in_line());
+        }
+        self.drawn = true;
     }
 
     fn end(&mut self, at: usize, status: &'static str, now: i64) {
@@ -128,7 +158,7 @@ impl Model {
     fn staff(&mut self, at: usize, deed: Deed, now: i64) -> bool {
         let Row { status, places, .. } = self.bookings[at];
         match (deed, status) {
-            (Deed::Remove, "requested" | "confirmed" | "held" | "waiting") => {
+            (Deed::Remove, "entered" | "requested" | "confirmed" | "held" | "waiting") => {
                 self.end(at, "cancelled", now);
             }
             (Deed::Remove, _) | (Deed::Call, "held" | "confirmed") => {}
@@ -305,6 +335,17 @@ impl World {
         self.ids.iter().map(|id| by_id[id].clone()).collect()
     }
 
+    /// Who won and who lost by the published record, by the model's order.
+    async fn record(&self) -> [Vec<usize>; 2] {
+        let path = format!("/api/v1/offers/{}/draw", self.offer);
+        let record = self.app().get(&path, "").await.expect(200);
+        let order = |id: &Value| self.ids.iter().position(|mine| id == mine.as_str());
+        ["won", "lost"].map(|what| {
+            let ids = record[what].as_array().expect("ids");
+            ids.iter().map(|id| order(id).expect("an entry")).collect()
+        })
+    }
+
     async fn taken(&self) -> i64 {
         let mut tx = self.app().app.db.read().await.expect("read");
         let (taken,): (i64,) =
@@ -326,7 +367,15 @@ async fn walk(engine: Engine, mode: Mode) {
     let mut world = World::make(engine, |draft| {
         let offer = &mut draft["offers"][0];
         offer["waiting_list"] = (mode != Mode::FirstCome).into();
-        offer["mode"] = if mode == Mode::Approval { "approval" } else { "first_come" }.into();
+        let word = match mode {
+            Mode::FirstCome | Mode::Line => "first_come",
+            Mode::Approval => "approval",
+            Mode::Ballot => "draw",
+        };
+        offer["mode"] = word.into();
+        if mode == Mode::Ballot {
+            offer["closes_ms"] = (crate::support::app::MORNING.0 + ENTERING).into();
+        }
     })
     .await;
     let mut reader = Reader::default();
@@ -359,6 +408,10 @@ async fn walk(engine: Engine, mode: Mode) {
                 world.app().advance(HOUR);
                 held::sweep(&world.app().app).await.expect("the sweep");
                 model.lapse(world.app().now().0);
+                if draw::sweep(&world.app().app).await.expect("the draw") > 0 {
+                    let [won, lost] = world.record().await;
+                    model.draw(&won, &lost);
+                }
                 // Staff who sit idle for two hours are signed out.
                 world.organizer = world.app().staff(Role::Organizer).await;
             }
@@ -413,6 +466,12 @@ async fn first_come_does_what_the_model_does_on_postgres() {
 async fn approval_with_a_line_does_what_the_model_does() {
     walk(Engine::Sqlite, Mode::Approval).await;
     walk(Engine::Postgres, Mode::Approval).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ballot_with_a_line_does_what_the_model_does() {
+    walk(Engine::Sqlite, Mode::Ballot).await;
+    walk(Engine::Postgres, Mode::Ballot).await;
 }
 
 /// Entries, leavings and a draw on two servers at once: the draw sees exactly those who had entered and not left, its

@@ -14,6 +14,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use futures_util::future::{join, join_all};
 use serde_json::json;
 use turnout_server::fetch;
 
@@ -129,6 +130,32 @@ async fn the_figures_on_the_page_are_those_of_the_moment() {
     laptop.click(".act button").await;
     laptop.sees("main", "报名成功").await;
     laptop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_waits_is_told_how_many_are_in_front_and_what_is_left() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    let (event, offer) = app.event(|draft| draft["offers"][0]["quota"] = 5.into()).await;
+    let (reader, first, second) =
+        (app.member("王小明").await, app.member("李华").await, app.member("赵敏").await);
+    let phone = signed_in(&app.url, &reader).await;
+    phone.go(&format!("{}/events/{event}", app.url)).await;
+    phone.sees(".act button", "报名").await;
+    // While another write goes on, whoever taps waits.
+    let busy = app.app.db.write().await.expect("the only writer");
+    let taps = join_all([&first, &second].map(|member| app.booked(member, &offer)));
+    let reads = async {
+        while app.app.bookings.waiting() < 2 {
+            tokio::task::yield_now().await;
+        }
+        phone.click(".act button").await;
+        phone.sees("[data-told]", "前面约 2 人，还剩 5 个名额").await;
+        busy.rollback().await.expect("the end");
+    };
+    join(taps, reads).await;
+    phone.sees("main", "报名成功").await;
+    assert_eq!(bookings(&app).await, 3);
+    phone.close().await;
 }
 
 async fn signed_in(url: &str, member: &Member) -> Browser {
