@@ -174,6 +174,17 @@ impl Offer {
         self.mode == GIVEN
     }
 
+    /// Whether gates may give its places to members who come without a ticket. No form allows it for others any more; an
+    /// old database may hold them.
+    #[must_use]
+    pub fn may_be_lent(&self) -> bool {
+        self.walk_ins > 0
+            && !matches!(self.mode.as_str(), "allocation" | "draw")
+            && self.eligibility != "unions"
+            && self.limit_month.is_none()
+            && self.limit_year.is_none()
+    }
+
     /// When what the unions did not give is open to everybody.
     #[must_use]
     pub fn flows_back(&self) -> Option<Millis> {

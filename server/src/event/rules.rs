@@ -172,13 +172,7 @@ pub fn offer_faults(draft: &OfferDraft) -> Vec<Refused> {
         floors_fault(draft),
         within("uses", "可兑换次数", draft.uses, 1, 255),
         within("walk_ins", "现场名额", draft.walk_ins, 0, 1_000),
-        (draft.walk_ins > 0 && draft.mode == "allocation").then(|| {
-            invalid(
-                "walk_ins",
-                "分到各工会的名额不能再设现场名额，不然会占用工会的份额。请另加一个「先到先得」的名额给现场。",
-                "Places divided among unions cannot be lent to gates too: a gate would give away a union's share. Add a first-come offer for walk-ins.",
-            )
-        }),
+        walk_ins_fault(draft),
         within("weight_drives", "加权的次数", draft.weight_drives, 0, 20),
         within("accept_ms", "确认的时间", draft.accept_ms, MINUTE, 30 * DAY),
         draft.hold_ms.and_then(|ms| within("hold_ms", "保留的时间", ms, MINUTE, 30 * DAY)),
@@ -228,6 +222,32 @@ fn floors_fault(draft: &OfferDraft) -> Option<Refused> {
             "A union with places set aside is not among those whose members may book.",
         )
     })
+}
+
+/// A gate gives its places to any member, also while it is alone: it knows nothing of unions, of draws, of what somebody
+/// holds at other events.
+fn walk_ins_fault(draft: &OfferDraft) -> Option<Refused> {
+    let (zh, en) = match draft.mode.as_str() {
+        _ if draft.walk_ins <= 0 => return None,
+        "allocation" => (
+            "分到各工会的名额不能再设现场名额，不然会占用工会的份额。请另加一个「先到先得」的名额给现场。",
+            "Places divided among unions cannot be lent to gates too: a gate would give away a union's share. Add a first-come offer for walk-ins.",
+        ),
+        "draw" => (
+            "抽签的名额不能再设现场名额，不然会从报名的人那里拿走。请另加一个「先到先得」的名额给现场。",
+            "Places that are drawn cannot be lent to gates too: a gate would take them from those who entered. Add a first-come offer for walk-ins.",
+        ),
+        _ if draft.eligibility == "unions" => (
+            "入口断网时不知道来的人属于哪个工会，所以指定工会的名额不能设现场名额。请另加一个面向会员的名额给现场。",
+            "A gate without a network does not know who belongs to which union, so places for certain unions cannot be lent to it. Add an offer for all members for walk-ins.",
+        ),
+        _ if draft.limit_month.is_some() || draft.limit_year.is_some() => (
+            "入口断网时查不到每月、每年的限额，所以有这种限额的名额不能设现场名额。请另加一个名额给现场。",
+            "A gate without a network cannot count what somebody has had this month or year, so places with such a limit cannot be lent to it. Add another offer for walk-ins.",
+        ),
+        _ => return None,
+    };
+    Some(invalid("walk_ins", zh, en))
 }
 
 /// When the unions' places flow back is said from the beginning, and lies within the time of booking.
@@ -351,10 +371,19 @@ mod tests {
             walk_ins: 3,
             ..offer()
         };
-        let codes: Vec<&str> = offer_faults(&lent).iter().map(|fault| fault.code).collect();
-        assert_eq!(codes, ["walk_ins"], "a gate would lend a union's places");
-        let floor = |union: &str, places| FloorDraft { union: union.to_owned(), places };
         let ballot = OfferDraft { mode: "draw".to_owned(), ..offer() };
+        let unions = vec!["a".to_owned()];
+        for lent in [
+            lent,
+            OfferDraft { walk_ins: 3, ..ballot.clone() },
+            OfferDraft { walk_ins: 3, eligibility: "unions".to_owned(), unions, ..offer() },
+            OfferDraft { walk_ins: 3, limit_month: Some(1), ..offer() },
+            OfferDraft { walk_ins: 3, limit_year: Some(1), ..offer() },
+        ] {
+            let codes: Vec<&str> = offer_faults(&lent).iter().map(|fault| fault.code).collect();
+            assert_eq!(codes, ["walk_ins"], "a gate would give what it must not: {lent:?}");
+        }
+        let floor = |union: &str, places| FloorDraft { union: union.to_owned(), places };
         for (floors, sound) in [
             (vec![floor("a", 50), floor("b", 2)], true),
             (vec![floor("a", 50), floor("b", 3)], false),

@@ -62,9 +62,7 @@ enum Task {
 fn task(kiosk: &Kiosk, event: &Event, offer: &Offer, open: Option<&Open>, now: Millis) -> Task {
     let gives = kiosk.station_kind == "gate"
         && kiosk.quarantined_ms.is_none()
-        && offer.walk_ins > 0
-        // Its places are the unions'. No form allows both any more; an old database may hold them.
-        && offer.mode != "allocation"
+        && offer.may_be_lent()
         && event.status == "published"
         && now >= offer.valid_from_ms.plus(-BEFORE_MS)
         && now < offer.valid_to_ms;
