@@ -225,6 +225,8 @@ on_both! {
         assert_eq!(request.send().await.expect("answer").status(), 409);
         app.advance(15 * MINUTE + 1);
         assert_eq!(sweep(&app.app).await.expect("sweep"), 0);
+        let page = app.get(&format!("/bookings/{}", id(&held)), &holder.token).await.text;
+        assert!(page.contains("活动已取消") && !page.contains("保留的时间已过"), "{page}");
         let told = app.messages_to(&holder.phone).await;
         assert!(told.len() == 1 && told[0].contains("因暴雨取消"), "{told:?}");
         app.in_order().await;
