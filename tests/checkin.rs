@@ -59,6 +59,10 @@ on_both! {
         kiosk.upload().await;
         assert_eq!(attendance(&app, &event).await["admitted"], 1, "the door may still be at it");
         app.advance(11_000);
+        // One that has not heard the server since it asked may have been under way all the time.
+        let nothing_heard = admission::sync::Upload { heard: None, ..kiosk.as_of(1, 0) };
+        kiosk.sends(&nothing_heard).await.expect(200);
+        assert_eq!(attendance(&app, &event).await["admitted"], 1);
         kiosk.upload().await;
         assert_eq!(attendance(&app, &event).await["admitted"], 0);
     }
@@ -95,11 +99,11 @@ on_both! {
             kiosk.decide(&ticket, Verdict::Admitted);
         }
         // Three uploads and a sign of life, sent one after the other.
-        let sent = [(1, 3), (4, 6), (7, 9), (10, 9)];
+        let sent = [(1, 3), (4, 6), (7, 9), (10, 9)].map(|(from, entries)| kiosk.as_of(from, entries));
         // The second overtakes the first.
-        assert_eq!(kiosk.upload_as_of(4, 6).await.expect(200)["have_through"], 0);
-        for ((from, entries), have_through) in sent.into_iter().zip([3, 6, 9, 9]) {
-            assert_eq!(kiosk.upload_as_of(from, entries).await.expect(200)["have_through"], have_through);
+        assert_eq!(kiosk.sends(&sent[1]).await.expect(200)["have_through"], 0);
+        for (upload, have_through) in sent.iter().zip([3, 6, 9, 9]) {
+            assert_eq!(kiosk.sends(upload).await.expect(200)["have_through"], have_through);
         }
         // What the kiosk asks now stands, whatever arrives of what it said before.
         let next = ticket_of(&app.booked(&app.member("后来者").await, &offer).await);
@@ -107,12 +111,10 @@ on_both! {
         app.advance(11_000);
         let revision = kiosk.feed(0).await.revision;
         let mut random = Random::seeded();
-        let mut arriving = [sent, sent].concat();
-        // The last is no news to anybody but it is not late: it says that the door never let in the tenth.
-        arriving.retain(|sent| sent.1 < 9);
+        let mut arriving = [sent.clone(), sent].concat();
         random.shuffle(&mut arriving);
-        for (from, entries) in arriving {
-            let receipt = kiosk.upload_as_of(from, entries).await.expect(200);
+        for upload in &arriving {
+            let receipt = kiosk.sends(upload).await.expect(200);
             assert_eq!((&receipt["have_through"], &receipt["chain"]), (&json!(9), &json!(kiosk.chain(9))));
         }
         assert_eq!(kiosk.feed(0).await.revision, revision);
@@ -233,6 +235,36 @@ on_both! {
         let news = kiosk.feed(feed.revision).await;
         assert_eq!(news.tickets[0].state, admission::decide::TicketState::Cancelled);
         assert_eq!(kiosk.check(&ticket_of(&booked)).await.reason(), Some(Reason::Cancelled));
+    }
+
+    async fn what_a_revoked_kiosk_had_decided_still_arrives_and_nothing_from_a_lost_one(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let mut replaced = app.kiosk(&event, "东门").await;
+        let mut lost = app.kiosk(&event, "西门").await;
+        for (n, kiosk) in [&mut replaced, &mut lost].into_iter().enumerate() {
+            let ticket = ticket_of(&app.booked(&app.member(&format!("会员{n}")).await, &offer).await);
+            kiosk.decide(&ticket, Verdict::Admitted);
+        }
+        // It had asked about somebody when its plug was pulled.
+        let next = ticket_of(&app.booked(&app.member("后来者").await, &offer).await);
+        assert_eq!(replaced.check(&next).await, Verdict::Admitted);
+        app.revoke(&replaced.id).await;
+        app.revoke_lost(&lost.id).await;
+        assert_eq!(replaced.upload().await.have_through, 1);
+        assert_eq!(attendance(&app, &event).await["admitted"], 2, "it may be about to write");
+        let last = admission::sync::Upload { heard: None, ends: true, ..replaced.as_of(2, 1) };
+        replaced.sends(&last).await.expect(200);
+        assert_eq!(replaced.upload().await.have_through, 1, "once more");
+        assert_eq!(lost.upload_from(1).await.refused(401), "kiosk_revoked");
+        assert_eq!(attendance(&app, &event).await["admitted"], 1);
+        // It may tell, and be told nothing.
+        for path in ["/kiosk/feed", "/kiosk/people", "/kiosk/card-key"] {
+            assert_eq!(replaced.send(Method::GET, path, "").await.refused(401), "kiosk_revoked", "{path}");
+        }
+        // A journal that contradicts itself is kept apart, whoever sends it.
+        let told = replaced.journal.remove(0).scan().expect("a scan");
+        replaced.decide(&told.ticket.expect("a ticket").to_string(), Verdict::Refused(Refusal::Forged));
+        assert_eq!(replaced.upload_from(1).await.refused(409), "kiosk_quarantined");
     }
 
     async fn a_revoked_kiosk_is_told_so_and_an_unknown_one_nothing(app) {

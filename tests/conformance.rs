@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use admission::{
     Verdict,
+    card::{CardNumber, Fingerprint},
     decide::{Refusal, TicketState, Use},
-    scan::{Act, Deed, Medium},
-    sync::{Check, Heard, Post, Receipt, Upload},
+    scan::{Act, Deed, Medium, WalkIn},
+    sync::{CardRow, Check, Heard, Post, Receipt, Upload},
     ticket::TicketId,
 };
 use serde_json::json;
@@ -26,6 +27,10 @@ mod server;
 const STEPS: u64 = 150;
 const DOORS: [&str; 3] = ["东门", "西门", "南门"];
 const TICKETS: usize = 8;
+/// Members with a card and no ticket, and places that are left for such, less than there are.
+const WITHOUT_TICKETS: usize = 6;
+const SPARE: usize = 9;
+const WALK_INS: u32 = 2;
 
 /// The same venue twice: real kiosks' requests go to both servers.
 struct Walk<'a> {
@@ -39,13 +44,23 @@ struct Walk<'a> {
     tickets: Vec<TicketId>,
     /// Whose booking each ticket is.
     bookings: Vec<(Member, String)>,
+    without_tickets: Vec<Member>,
+    given: u8,
     /// Admissions of each door that stand, with their places.
     standing: Vec<Vec<(u64, TicketId)>>,
+    /// Uploads that are under way.
+    under_way: Vec<(usize, Upload)>,
 }
 
 impl<'a> Walk<'a> {
     async fn begin(app: &'a TestApp) -> Self {
-        let (event, offer) = app.event(|_| {}).await;
+        let quota = TICKETS + SPARE;
+        let (event, offer) = app
+            .event(|draft| {
+                draft["offers"][0]["quota"] = quota.into();
+                draft["offers"][0]["walk_ins"] = WALK_INS.into();
+            })
+            .await;
         let mut kiosks = Vec::new();
         for (door, station) in DOORS.into_iter().enumerate() {
             let mut kiosk = app.kiosk(&event, station).await;
@@ -60,22 +75,47 @@ impl<'a> Walk<'a> {
             tickets.push(ticket.parse().expect("a ticket id"));
             bookings.push((member, booked["id"].as_str().expect("an id").to_owned()));
         }
+        let mut without_tickets = Vec::new();
+        for n in 0..WITHOUT_TICKETS {
+            without_tickets.push(app.member(&format!("散客{n}")).await);
+        }
         let mut posts = Vec::new();
         for kiosk in &kiosks {
             posts.push(kiosk.feed(0).await.post);
         }
         let ids: Vec<String> = kiosks.iter().map(|kiosk| kiosk.id.clone()).collect();
+        let small = |n| u32::try_from(n).expect("small");
+        let places =
+            server::Places { quota: small(quota), taken: small(TICKETS), walk_ins: WALK_INS };
+        let members = bookings.iter().map(|(member, _)| member).chain(&without_tickets);
+        let cards = members.map(|member| CardRow {
+            fingerprint: fingerprint(app, member),
+            person: member.id.clone(),
+            blocked: false,
+            revision: 0,
+        });
+        let feed = kiosks[0].feed(0).await;
+        let offers = feed.post.event.offers;
+        let mut model =
+            server::Server::new(feed.tickets, cards.collect(), &ids, (offers, places), None);
+        for (id, post) in ids.iter().zip(&posts) {
+            let told = model.feed(id, post.clone(), (i64::MAX, i64::MAX), app.now());
+            assert_eq!(told.post, *post);
+        }
         Self {
             app,
             organizer: app.staff(Role::Organizer).await,
             random: Random::seeded(),
-            model: server::Server::new(kiosks[0].feed(0).await.tickets, &ids, None),
+            model,
             event,
             standing: vec![Vec::new(); kiosks.len()],
             kiosks,
             posts,
             tickets,
             bookings,
+            without_tickets,
+            given: 0,
+            under_way: Vec::new(),
         }
     }
 
@@ -84,8 +124,24 @@ impl<'a> Walk<'a> {
         self.app.advance(1 + i64::try_from(self.random.below(400)).expect("small"));
         let door = self.random.index(DOORS.len());
         let ticket = self.tickets[self.random.index(TICKETS)];
-        match self.random.below(16) {
+        let revoked = self.model.kiosks[&self.kiosks[door].id].revoked;
+        match self.random.below(23) {
+            0..=4 | 16 | 17 | 20 if revoked => self.sends(door).await,
             0..=4 => self.asks(door, ticket).await,
+            16 | 17 => self.asks_for_card(door).await,
+            18 | 19 => self.gives(door),
+            20 => self.hears(door).await,
+            21 if !self.under_way.is_empty() => {
+                let which = self.random.index(self.under_way.len());
+                let (door, upload) = self.under_way.swap_remove(which);
+                self.arrives(door, upload).await;
+            }
+            22 if door == 2 && !revoked && self.random.below(10) == 0 => {
+                let kiosk = &self.kiosks[door].id;
+                self.app.revoke(kiosk).await;
+                self.model.revoke(kiosk);
+            }
+            21 | 22 => {}
             5 | 6 => self.decides(door, ticket, Verdict::Admitted),
             7 => self.decides(door, ticket, Verdict::Refused(Refusal::Cancelled)),
             8 | 9 => self.takes_back(door),
@@ -114,6 +170,54 @@ impl<'a> Walk<'a> {
             1 => self.decides(door, ticket, Verdict::Refused(Refusal::Unknown)),
             _ => self.decides(door, ticket, real.verdict),
         }
+    }
+
+    /// A door asks about somebody's card, and does as it was told.
+    async fn asks_for_card(&mut self, door: usize) {
+        let which = self.random.index(TICKETS + WITHOUT_TICKETS);
+        let member = match self.bookings.get(which) {
+            Some((member, _)) => member,
+            None => &self.without_tickets[which - TICKETS],
+        };
+        let card = fingerprint(self.app, member);
+        let kiosk = &self.kiosks[door];
+        let seq = kiosk.journal.len() as u64 + 1;
+        let now = self.app.now();
+        let real = kiosk.check_card(card).await;
+        let check = Check { seq, ticket: None, card: Some(card), medium: Medium::Card, at: now };
+        let told = self.model.check(&kiosk.id, &self.posts[door], &check, now);
+        let id =
+            |ticket: &Option<admission::sync::TicketRow>| ticket.as_ref().map(|row| row.fact.id);
+        assert_eq!(
+            (&real.verdict, &real.uses, id(&real.ticket)),
+            (&told.verdict, &told.uses, id(&told.ticket)),
+            "{door} asks for a card"
+        );
+        if let Some(ticket) = id(&real.ticket) {
+            self.decides(door, ticket, real.verdict);
+        }
+    }
+
+    /// A door gives somebody without a ticket a place, whether it has one or not.
+    fn gives(&mut self, door: usize) {
+        let member = &self.without_tickets[self.random.index(WITHOUT_TICKETS)];
+        let walk_in = WalkIn { person: member.id.clone(), allotment: 1, class: 0 };
+        let deed = Deed { act: Act::WalkIn, walk_in: Some(walk_in), ..Deed::default() };
+        self.given += 1;
+        let ticket = TicketId([self.given; 12]);
+        let kind = self.posts[door].station_kind;
+        let kiosk = &mut self.kiosks[door];
+        self.standing[door].push((kiosk.journal.len() as u64 + 1, ticket));
+        kiosk.record(kind, ticket, Verdict::Admitted, deed);
+    }
+
+    /// A door asks for news, and is lent places.
+    async fn hears(&mut self, door: usize) {
+        let kiosk = &self.kiosks[door];
+        let real = kiosk.feed(0).await;
+        let post = self.posts[door].clone();
+        let told = self.model.feed(&kiosk.id, post, (i64::MAX, i64::MAX), self.app.now());
+        assert_eq!(real.post.allotments, told.post.allotments);
     }
 
     fn decides(&mut self, door: usize, ticket: TicketId, verdict: Verdict) {
@@ -151,7 +255,11 @@ impl<'a> Walk<'a> {
             0 => self.random.index(entries + 1),
             _ => now_has.min(entries),
         };
-        self.arrives(door, kiosk.as_of(from as u64 + 1, entries)).await;
+        let upload = kiosk.as_of(from as u64 + 1, entries);
+        match self.random.below(5) {
+            0 => self.under_way.push((door, upload)),
+            _ => self.arrives(door, upload).await,
+        }
     }
 
     async fn arrives(&mut self, door: usize, upload: Upload) {
@@ -174,12 +282,12 @@ impl<'a> Walk<'a> {
         let answer = self.app.post(&path, &member.token, json!({})).await;
         let cancelled = self.model.rows[&self.tickets[which]].state == TicketState::Cancelled;
         if answer.status.is_success() && !cancelled {
-            self.model.change(self.tickets[which], |row| row.state = TicketState::Cancelled);
+            self.model.cancel(self.tickets[which]);
         }
     }
 
     /// Both tell kiosks the same of every ticket, have as much of each journal, and have as many conflicts.
-    async fn agree(&self) {
+    async fn agree(&mut self) {
         let feed = self.kiosks[0].feed(0).await;
         let real: BTreeMap<TicketId, (TicketState, Vec<Use>)> =
             feed.tickets.into_iter().map(|row| (row.fact.id, (row.state, row.uses))).collect();
@@ -187,7 +295,8 @@ impl<'a> Walk<'a> {
         let told = rows.map(|(id, row)| (*id, (row.state, row.uses.clone()))).collect();
         assert_eq!(real, told);
         let post = self.posts[0].clone();
-        let told = self.model.feed(&self.kiosks[0].id, post, i64::MAX, self.app.now()).heard;
+        let told =
+            self.model.feed(&self.kiosks[0].id, post, (i64::MAX, i64::MAX), self.app.now()).heard;
         let heard = |heard: Vec<Heard>| -> BTreeSet<(String, u64)> {
             let heard = heard.into_iter().filter(|heard| heard.through > 0);
             heard.map(|heard| (heard.kiosk, heard.through)).collect()
@@ -197,6 +306,10 @@ impl<'a> Walk<'a> {
         let counted = self.app.get(&path, &self.organizer).await.expect(200);
         assert_eq!(counted["conflicts"], self.model.conflicts.len(), "{counted}");
     }
+}
+
+fn fingerprint(app: &TestApp, member: &Member) -> Fingerprint {
+    CardNumber::read(&member.card).expect("a card").fingerprint(&app.app.keys.card)
 }
 
 on_both! {
@@ -209,10 +322,14 @@ on_both! {
                 walk.agree().await;
             }
         }
+        for (door, upload) in std::mem::take(&mut walk.under_way) {
+            walk.arrives(door, upload).await;
+        }
         // Everything arrives, and then a copied disk that tells the last entry of one journal otherwise.
         for door in 0..DOORS.len() {
             let entries = walk.kiosks[door].journal.len();
-            let upload = walk.kiosks[door].as_of(1, entries);
+            let ends = walk.model.kiosks[&walk.kiosks[door].id].revoked;
+            let upload = Upload { ends, ..walk.kiosks[door].as_of(1, entries) };
             walk.arrives(door, upload).await;
         }
         walk.agree().await;

@@ -2,7 +2,7 @@
 //! alone for how long.
 
 use admission::{
-    Verdict,
+    Refusal, Verdict,
     decide::StationKind,
     scan::{Act, Deed, WalkIn},
     ticket::TicketId,
@@ -121,6 +121,25 @@ on_both! {
         assert_eq!(taken(&app, &offer).await, 1 + 2 + 2);
         let feed = west.feed(0).await;
         assert_eq!((feed.tickets.len(), feed.tickets[0].fact.id), (1, ticket));
+        sound(&app).await;
+    }
+
+    async fn a_place_that_is_taken_back_counts_no_more_for_the_ticket_that_the_person_had(app) {
+        let (event, offer) = ten_places(&app).await;
+        let mut east = app.kiosk(&event, "东门").await;
+        lent(&east).await;
+        // Booked a moment before, which the door had not heard.
+        let member = app.member("王小明").await;
+        app.booked(&member, &offer).await;
+        let given = give(&mut east, &member, 1, 1);
+        east.upload().await;
+        assert_eq!(attendance(&app, &event).await["admitted"], 1);
+        let deed = Deed { act: Act::Undo, about: Some(1), ..Deed::default() };
+        east.record(StationKind::Gate, given, Verdict::Attention(Refusal::Unknown), deed);
+        east.upload().await;
+        assert_eq!(attendance(&app, &event).await["admitted"], 0);
+        let row = &east.feed(0).await.tickets[0];
+        assert_eq!(row.uses, [], "the ticket is good again");
         sound(&app).await;
     }
 

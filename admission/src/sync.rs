@@ -343,6 +343,13 @@ pub struct Upload {
     pub head_seq: u64,
     /// The clock skew last measured, milliseconds.
     pub skew_ms: Option<i64>,
+    /// What the server's clock showed when this kiosk last heard it in this run, before it looked where its journal ends:
+    /// so the server knows how much of what it was asked this upload speaks of, however late it arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Millis>,
+    /// The journal ends there: this kiosk was revoked, heard of it, and decides nothing any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends: bool,
 }
 
 /// The answer to [`Upload`], given after commit: "have all through m".
@@ -472,6 +479,8 @@ mod tests {
             entries: vec![Entry("{\"seq\":7}".to_owned())],
             head_seq: 7,
             skew_ms: Some(-3),
+            heard: Some(Millis(5)),
+            ends: true,
         };
         serde_json::to_string(&upload).expect("plain data")
     }

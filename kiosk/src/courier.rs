@@ -1,7 +1,8 @@
 //! The courier between kiosk and server, without I/O: says what to do next, and how long to wait after a failure.
 //!
 //! One round is: everything in the journal up (or a sign of life), everything new down, the card key if it is
-//! wanted, a rest. Up comes first, so that what comes down already counts what happened here.
+//! wanted, a rest. Up comes first, so that what comes down already counts what happened here. A revoked kiosk only sends
+//! what is in its journal, and then leaves.
 
 use admission::{scan::Chain, sync::Receipt};
 
@@ -30,6 +31,8 @@ pub enum Task {
         /// Whether the last round went well.
         well: bool,
     },
+    /// Nothing more: this kiosk was revoked, and the server has everything that it had to tell.
+    Leave,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,7 @@ enum Step {
     Fetch,
     FetchCardKey,
     Rest,
+    Leave,
 }
 
 /// The server has another journal under this kiosk's name, or more of it than there is: this disk was copied or restored.
@@ -50,13 +54,15 @@ pub struct Courier {
     acknowledged: u64,
     step: Step,
     failures: u32,
+    /// The organizer revoked the kiosk.
+    dismissed: bool,
 }
 
 impl Courier {
     /// A courier who knows that the server has all entries through `acknowledged`.
     #[must_use]
     pub const fn new(acknowledged: u64) -> Self {
-        Self { acknowledged, step: Step::Upload, failures: 0 }
+        Self { acknowledged, step: Step::Upload, failures: 0, dismissed: false }
     }
 
     /// What to do next. `chance` (random) spreads the rests of many kiosks.
@@ -67,6 +73,7 @@ impl Courier {
             Step::Fetch => Task::Fetch,
             Step::FetchCardKey => Task::FetchCardKey,
             Step::Rest => Task::Rest { ms: self.rest_ms(chance), well: self.failures == 0 },
+            Step::Leave => Task::Leave,
         }
     }
 
@@ -97,9 +104,22 @@ impl Courier {
         if !forward {
             self.failed();
         } else if have_through == head {
-            self.step = Step::Fetch;
+            self.step = if self.dismissed { Step::Leave } else { Step::Fetch };
         }
         Ok(())
+    }
+
+    /// The server says that the organizer revoked the kiosk: once, to one that goes on telling what it did until the server
+    /// has all of it; a second time, to one of which it takes nothing.
+    pub fn dismiss(&mut self) {
+        self.step = if self.dismissed { Step::Leave } else { Step::Upload };
+        self.dismissed = true;
+    }
+
+    /// Whether the organizer revoked the kiosk.
+    #[must_use]
+    pub const fn is_dismissed(&self) -> bool {
+        self.dismissed
     }
 
     /// A page was taken. Returns whether it ended the feed.
@@ -192,6 +212,26 @@ mod tests {
             assert_eq!(courier.receipt(&receipt, 5, own), Err(AnotherJournal));
             assert_eq!(courier.task(0), Task::Upload { after: 5 });
         }
+    }
+
+    #[test]
+    fn a_revoked_kiosk_tells_what_it_did_and_leaves() {
+        let mut courier = Courier::new(3);
+        receipt(&mut courier, 3, 3);
+        assert_eq!(courier.task(0), Task::Fetch);
+        courier.dismiss();
+        assert_eq!(courier.task(0), Task::Upload { after: 3 });
+        courier.failed();
+        courier.rested();
+        receipt(&mut courier, 4, 5);
+        assert_eq!(courier.task(0), Task::Upload { after: 4 });
+        receipt(&mut courier, 5, 5);
+        assert_eq!(courier.task(0), Task::Leave);
+        // Nothing is taken of one that was lost.
+        let mut lost = Courier::new(3);
+        lost.dismiss();
+        lost.dismiss();
+        assert_eq!(lost.task(0), Task::Leave);
     }
 
     #[test]

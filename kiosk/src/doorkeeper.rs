@@ -27,6 +27,7 @@ use crate::{
     shown::{Outcome, Shown, Unread, wait},
     status::{Phase, Status, Trouble},
     store::{Store, StoreError, Wipe},
+    supervisor::Supervisor,
 };
 
 /// How long the first sync may keep a kiosk "starting" that could decide already.
@@ -99,8 +100,10 @@ pub enum News {
     Acknowledged(u64),
     /// The card key.
     CardKey(CardKey),
-    /// The organizer revoked the kiosk.
-    Revoked,
+    /// The organizer revoked the kiosk; told when it decides nothing any more.
+    Revoked(oneshot::Sender<()>),
+    /// The server has all that a revoked kiosk had to tell, or takes nothing of it.
+    Left,
 }
 
 /// A line to the doorkeeper, and what it publishes.
@@ -180,6 +183,8 @@ pub(crate) struct Doorkeeper {
     out_of_order: bool,
     /// Until the first sync has ended, one way or the other.
     starting_since: Option<Instant>,
+    /// Who starts the program again when this task tells nothing any more.
+    supervisor: Option<Supervisor>,
 }
 
 /// What a doorkeeper works with.
@@ -194,13 +199,25 @@ pub(crate) struct Tools {
     pub(crate) printer: Option<Printer>,
     pub(crate) mesh: MeshLine,
     pub(crate) acknowledged: u64,
+    pub(crate) supervisor: Option<Supervisor>,
 }
 
 impl Doorkeeper {
     /// A doorkeeper, and the line to them.
     pub(crate) fn new(tools: Tools) -> (Self, Kiosk) {
-        let Tools { kiosk, door, store, folder, desk, api, clock, printer, mesh, acknowledged } =
-            tools;
+        let Tools {
+            kiosk,
+            door,
+            store,
+            folder,
+            desk,
+            api,
+            clock,
+            printer,
+            mesh,
+            acknowledged,
+            supervisor,
+        } = tools;
         let (sender, messages) = mpsc::channel(64);
         let (shown, _) = broadcast::channel(64);
         let recorded = Arc::new(Notify::new());
@@ -230,6 +247,7 @@ impl Doorkeeper {
             trouble: None,
             out_of_order: false,
             starting_since,
+            supervisor,
         };
         keeper.publish();
         (keeper, line)
@@ -238,6 +256,9 @@ impl Doorkeeper {
     /// Works until `stop` turns true. A scan that has begun is ended first.
     pub(crate) async fn work(mut self, mut stop: watch::Receiver<bool>) {
         let mut second = tokio::time::interval(Duration::from_millis(500));
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.ready();
+        }
         loop {
             tokio::select! {
                 biased;
@@ -266,6 +287,9 @@ impl Doorkeeper {
                 _ = second.tick() => self.look_around().await,
             }
             self.publish();
+            if let Some(supervisor) = &mut self.supervisor {
+                supervisor.alive();
+            }
         }
     }
 
@@ -325,6 +349,16 @@ impl Doorkeeper {
     /// What the store knows, and what other doors told of it.
     async fn look(&self, lookup: Lookup) -> Result<Found, StoreError> {
         let mut found = self.store.look(lookup).await?;
+        if let Found::Card { person, tickets, .. } = &mut found
+            && tickets.is_empty()
+        {
+            // One that was given at another door may have been used at this one since.
+            for id in self.mesh.given_to(person) {
+                if let Found::Ticket(known) = self.store.look(Lookup::Ticket(id)).await? {
+                    tickets.push(known);
+                }
+            }
+        }
         self.mesh.tell(&mut found);
         Ok(found)
     }
@@ -460,7 +494,12 @@ impl Doorkeeper {
             }
             News::Acknowledged(seq) => self.acknowledged = seq,
             News::CardKey(card_key) => self.door.take_card_key(Some(card_key)),
-            News::Revoked => self.lock().await,
+            News::Revoked(locked) => {
+                self.lock().await;
+                // Whoever told may have gone.
+                let _gone = locked.send(());
+            }
+            News::Left => self.leave(),
         }
     }
 
@@ -482,7 +521,9 @@ impl Doorkeeper {
     }
 
     async fn lock(&mut self) {
-        tracing::error!("the organizer has revoked this kiosk: tickets, cards and keys are wiped");
+        tracing::error!(
+            "the organizer has revoked this kiosk: tickets, names and cards are wiped; what it has yet to tell goes up as long as the server takes it"
+        );
         // It believes nobody any more, and says nothing.
         self.mesh.vouched(0, Vec::new());
         self.door.lock();
@@ -491,13 +532,20 @@ impl Doorkeeper {
         self.wipe(Wipe::Revoked).await;
     }
 
+    /// With the key goes the right to speak.
+    fn leave(&self) {
+        if let Err(error) = self.folder.wipe_key() {
+            tracing::error!(%error, "the key could not be wiped from disk");
+        }
+    }
+
     async fn wipe(&mut self, wipe: Wipe) {
         if let Err(error) = self.store.wipe(wipe).await {
             self.fall_out(&error);
         }
         let secrets = match wipe {
             Wipe::LeaseEnded => self.folder.wipe_card_key(),
-            Wipe::Revoked => self.folder.wipe_secrets(),
+            Wipe::Revoked => self.folder.wipe_pin(),
         };
         if let Err(error) = secrets {
             tracing::error!(%error, "the keys could not be wiped from disk");

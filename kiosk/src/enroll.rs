@@ -12,6 +12,7 @@ use crate::{
     api, desk,
     identity::{Enrolment, Folder},
     seal::Vault,
+    store::Store,
 };
 
 /// Enrols the kiosk whose files are in `data`: makes a key pair, shows `server` the code and the public half. `pin` is
@@ -37,6 +38,17 @@ pub async fn enroll(
     if let Some(before) = &before
         && folder.key().context("cannot read kiosk.key")?.is_some()
     {
+        let store = Store::open(&folder.store()).await?;
+        let memory = store.memory().await?;
+        let waiting = store.head(&before.kiosk).await?.seq.saturating_sub(memory.acknowledged);
+        store.close().await;
+        if memory.revoked {
+            bail!(
+                "“{}” was revoked and has {waiting} records to send (还有 {waiting} 条记录没有上传). Run it on the network \
+                 until it has, or give another --data folder",
+                before.name
+            );
+        }
         bail!(
             "{} is the kiosk “{}” already (此目录已登记过). Run it, or give another --data folder",
             data.display(),

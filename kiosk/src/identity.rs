@@ -113,12 +113,19 @@ impl Folder {
         builder.create(&self.0)
     }
 
-    /// Removes every secret: the private key and the sealed card key.
+    /// Removes the private key, and with it the right to speak.
     ///
     /// # Errors
-    /// When a file cannot be removed.
-    pub fn wipe_secrets(&self) -> io::Result<()> {
-        remove_if_there(&self.key_file())?;
+    /// When the file cannot be removed.
+    pub fn wipe_key(&self) -> io::Result<()> {
+        remove_if_there(&self.key_file())
+    }
+
+    /// Removes what the PIN opens: the sealed card key, and the PIN with it.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn wipe_pin(&self) -> io::Result<()> {
         remove_if_there(&self.sealed_card_key())
     }
 
@@ -222,7 +229,8 @@ mod tests {
             };
             assert_eq!((mode(""), mode("kiosk.key"), mode("kiosk.json")), (0o700, 0o600, 0o600));
         }
-        folder.wipe_secrets().expect("wiped");
+        folder.wipe_pin().expect("wiped");
+        folder.wipe_key().expect("wiped");
         assert!(folder.key().expect("read").is_none());
     }
 }

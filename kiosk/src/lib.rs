@@ -3,8 +3,8 @@
 //! In reading order: [`door`] (the decision, a state machine without I/O), [`courier`] (the sync, likewise) and [`mesh`]
 //! (what kiosks on one network tell each other);
 //! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`devices`] (the edges);
-//! [`desk`] (who holds the tickets, sealed under a PIN); [`ready`] and [`drill`] (the evening before); [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`] and
-//! [`journal`] (what the program does).
+//! [`desk`] (who holds the tickets, sealed under a PIN); [`ready`] and [`drill`] (the evening before); [`doorkeeper`] and `sync` (the tasks that join core and edges); [`run`], [`page`], [`enroll`],
+//! [`journal`] and [`supervisor`] (what the program does).
 
 pub mod api;
 pub mod courier;
@@ -29,4 +29,5 @@ pub mod seal;
 pub mod shown;
 pub mod status;
 pub mod store;
+pub mod supervisor;
 mod sync;

@@ -19,6 +19,7 @@ use turnout_kiosk::{
     mesh::net,
     ready::{self, Grade},
     run::{self, Options, SystemClock},
+    supervisor::Supervisor,
 };
 use zeroize::Zeroizing;
 
@@ -168,7 +169,9 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             let pin = pin.map(Zeroizing::new);
             let printer = printer.map(|plug| (plug, paper));
             let mesh = net::Options { listen: mesh_listen, peers };
-            run(Options { data: data.data, listen, scanners, printer, offline, pin, mesh }).await
+            let supervisor = Supervisor::of_this_program();
+            let data = data.data;
+            run(Options { data, listen, scanners, printer, offline, pin, mesh, supervisor }).await
         }
         Command::Check { data, listen } => {
             let findings = ready::check(&data.data, listen, &SystemClock).await?;

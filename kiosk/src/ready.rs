@@ -111,6 +111,16 @@ pub fn findings(known: &Knowledge, machine: &Machine, now: Millis) -> Vec<Findin
         let (zh, en) =
             fixed("本机已被主办方停用，请重新登记。", "Revoked by the organizer. Enrol it again.");
         say("server", Grade::Bad, zh, en);
+        if known.waiting > 0 {
+            let n = known.waiting;
+            let zh = format!("还有 {n} 条记录待上传，请让它连着网络开一会儿");
+            say(
+                "upload",
+                Grade::Note,
+                zh,
+                format!("{n} records to upload: leave it on the network"),
+            );
+        }
         return found;
     }
     match &known.server {
@@ -630,5 +640,28 @@ mod tests {
     fn this_machine_has_a_disk() {
         assert!(super::machine(Path::new("/")).disk_mib.is_some());
         assert_eq!(battery(Path::new("/nowhere")), None);
+    }
+
+    #[test]
+    fn a_battery_is_read_where_there_is_one() {
+        let supplies = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(supplies.path().join("AC")).expect("made");
+        assert_eq!(battery(supplies.path()), None);
+        let own = supplies.path().join("BAT0");
+        std::fs::create_dir(&own).expect("made");
+        for (status, plugged) in [("Discharging\n", false), ("Charging\n", true), ("Full\n", true)]
+        {
+            std::fs::write(own.join("capacity"), "57\n").expect("written");
+            std::fs::write(own.join("status"), status).expect("written");
+            assert_eq!(battery(supplies.path()), Some((57, plugged)));
+        }
+    }
+
+    #[test]
+    fn a_revoked_kiosk_says_what_it_has_yet_to_tell() {
+        let known = Knowledge { revoked: true, waiting: 7, ..known() };
+        let found = findings(&known, &machine(), NOON);
+        assert_eq!(found.iter().map(|f| f.what).collect::<Vec<_>>(), ["server", "upload"]);
+        assert!(found[1].words.zh.contains("7 条"));
     }
 }

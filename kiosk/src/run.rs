@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::Api,
+    courier::Courier,
     desk::{Desk, Shut},
     devices::{Devices, Paper, Plug, Scanner},
     door::{Door, Knowledge},
@@ -17,6 +18,7 @@ use crate::{
     mesh::{Mesh, net},
     page,
     store::{Memory, Store},
+    supervisor::Supervisor,
     sync::{CardKeyNews, Sync},
 };
 
@@ -37,6 +39,8 @@ pub struct Options {
     pub pin: Option<Zeroizing<String>>,
     /// How it finds the event's other kiosks.
     pub mesh: net::Options,
+    /// Who starts the program again when it hangs, if anybody.
+    pub supervisor: Option<Supervisor>,
 }
 
 /// The system's clock.
@@ -97,8 +101,8 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
              Run it once without --offline"
         );
     }
-    // After a revocation the key is gone, and with it the right to speak.
-    let key = key.filter(|_| !options.offline && !memory.revoked);
+    // A revoked kiosk has its key until it has told the server all it did.
+    let key = key.filter(|_| !options.offline);
     let api = match &key {
         Some(key) => Some(Api::new(&enrolment.server, &enrolment.kiosk, key.clone())?),
         None => None,
@@ -132,17 +136,18 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         store: store.clone(),
         folder,
         desk: desk.clone(),
-        api: api.clone(),
+        api: api.clone().filter(|_| !locked),
         clock: clock.clone(),
         printer: devices.printer().cloned(),
         mesh: mesh.clone(),
         acknowledged,
+        supervisor: options.supervisor,
     });
     tasks.extend(devices.scan(&options.scanners, &kiosk, &stopped)?);
     tasks.push(tokio::spawn(keeper.work(stopped.clone())));
     let screen = page::router(kiosk.clone(), desk.clone(), clock.clone(), devices);
     tasks.push(tokio::spawn(page::serve(listener, screen, stopped.clone())));
-    if let Some(key) = key {
+    if let Some(key) = key.filter(|_| !locked) {
         let bound = net::bind(options.mesh.listen).await?;
         let (kiosk, store) = (enrolment.kiosk.clone(), store.clone());
         let work = mesh_work.work(kiosk, key, store, options.mesh, bound, stopped.clone());
@@ -162,9 +167,14 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
             card_key: CardKeyNews::None,
             mesh: mesh.clone(),
             heard: Vec::new(),
+            server_now: None,
             complete_at_written: Millis::default(),
         };
-        tasks.push(tokio::spawn(sync.work(acknowledged, stopped)));
+        let mut courier = Courier::new(acknowledged);
+        if locked {
+            courier.dismiss();
+        }
+        tasks.push(tokio::spawn(sync.work(courier, stopped)));
     }
     tracing::info!(kiosk = %enrolment.name, journal = head.seq, "the kiosk's page is at http://{page}/");
     Ok(Running { page, kiosk, desk, mesh, stop, tasks, store })
@@ -253,6 +263,7 @@ mod tests {
             printer: None,
             offline: false,
             pin: None,
+            supervisor: None,
             mesh: net::Options { listen: net::Listen::Off, peers: Vec::new() },
         }
     }
@@ -362,6 +373,36 @@ mod tests {
         running.stop().await;
     }
 
+    /// Waits until the kiosk has given up its key.
+    async fn key_is_gone(data: &Path) {
+        while data.join("kiosk.key").exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_revoked_kiosk_tells_what_it_did_also_after_a_power_cut() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        server.state().mood = Mood::Down;
+        assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted");
+        // It hears that it is revoked, wipes itself, and its plug is pulled before it has told.
+        running.store.wipe(crate::store::Wipe::Revoked).await.expect("wiped");
+        cut(running);
+        let again = enroll::enroll(&server.url(), "GOOD", temp.path(), None).await;
+        let told = again.expect_err("it has yet to tell").to_string();
+        assert!(told.contains("1 ") && told.contains("network"), "{told}");
+        let running = begin(options(temp.path())).await;
+        assert_eq!(running.kiosk.status.borrow().phase, Phase::Locked);
+        assert_eq!(scan(&running, &code(2)).await.reason_word(), Some("locked"));
+        server.state().mood = Mood::Revoked;
+        until(&running, |status| status.waiting == 0).await;
+        assert_eq!(server.scans().len(), 1);
+        key_is_gone(temp.path()).await;
+        running.stop().await;
+        assert_eq!(crate::journal::verify(temp.path()).await.expect("whole"), (1, 1));
+    }
+
     #[tokio::test]
     async fn a_revoked_kiosk_is_wiped_and_stays_locked() {
         let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
@@ -372,12 +413,13 @@ mod tests {
         assert!(holds(&bytes_of(temp.path()), "欧**明"));
         server.state().mood = Mood::Down;
         assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted");
-        server.state().mood = Mood::Revoked;
+        // It was lost: nothing of what it has to tell is taken.
+        server.state().mood = Mood::Lost;
         until(&running, |status| status.phase == Phase::Locked).await;
         assert_eq!(scan(&running, &code(2)).await.reason_word(), Some("locked"));
+        key_is_gone(temp.path()).await;
         running.stop().await;
         assert!(!holds(&bytes_of(temp.path()), "欧**明"), "no name is left");
-        assert!(!temp.path().join("kiosk.key").exists());
         assert!(!temp.path().join("card-key.sealed").exists());
         let running = begin(options(temp.path())).await;
         assert_eq!(running.kiosk.status.borrow().phase, Phase::Locked);

@@ -9,7 +9,7 @@ use admission::{
     sync::{Heard, UPLOAD_MAX, Upload},
 };
 use data_encoding::HEXLOWER_PERMISSIVE;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -47,6 +47,8 @@ pub(crate) struct Sync {
     pub(crate) mesh: MeshLine,
     /// How far the server has the others' journals, as last told to the mesh.
     pub(crate) heard: Vec<Heard>,
+    /// What the server's clock showed when it was last heard in this run.
+    pub(crate) server_now: Option<Millis>,
 }
 
 /// What this run knows of the card key.
@@ -76,12 +78,15 @@ enum StepError {
 }
 
 impl Sync {
-    /// Carries until `stop` turns true or the organizer revokes the kiosk.
-    pub(crate) async fn work(mut self, acknowledged: u64, mut stop: watch::Receiver<bool>) {
-        let mut courier = Courier::new(acknowledged);
+    /// Carries until `stop` turns true, or the organizer revoked the kiosk and the server has all that it had to tell.
+    pub(crate) async fn work(mut self, mut courier: Courier, mut stop: watch::Receiver<bool>) {
         let mut failing = false;
         loop {
             let task = courier.task(getrandom::u32().unwrap_or_default());
+            if task == Task::Leave {
+                self.tell(News::Left).await;
+                return;
+            }
             let done = tokio::select! {
                 () = told_to(&mut stop) => return,
                 done = self.step(task, &mut courier) => done,
@@ -93,8 +98,13 @@ impl Sync {
                 }
                 Ok(()) => {}
                 Err(StepError::Server(Failure::Revoked)) => {
-                    self.tell(News::Revoked).await;
-                    return;
+                    if !courier.is_dismissed() {
+                        let (locked, done) = oneshot::channel();
+                        self.tell(News::Revoked(locked)).await;
+                        // A scan that is under way is ended first, and goes up with the rest.
+                        drop(done.await);
+                    }
+                    courier.dismiss();
                 }
                 Err(error) => {
                     // Once per outage: a kiosk may be offline for a day.
@@ -123,14 +133,19 @@ impl Sync {
                 courier.rested();
                 Ok(())
             }
+            Task::Leave => Ok(()),
         }
     }
 
     async fn upload(&mut self, after: u64, courier: &mut Courier) -> Result<(), StepError> {
+        let heard = self.server_now;
+        // Once that is written down, the door is shut for good.
+        let ends = courier.is_dismissed() && self.store.is_revoked().await?;
         let (before, entries) = self.store.entries_after(&self.kiosk, after, UPLOAD_MAX).await?;
         let head_seq = self.store.head(&self.kiosk).await?.seq;
         let skew_ms = self.skew.map(|skew| skew.ms);
-        let upload = Upload { from_seq: after + 1, before, entries, head_seq, skew_ms };
+        let upload =
+            Upload { from_seq: after + 1, before, entries, head_seq, skew_ms, heard, ends };
         let sent = self.clock.now();
         let receipt = self.api.upload(&upload).await?;
         self.measure(sent, receipt.server_now);
@@ -235,6 +250,7 @@ impl Sync {
 
     /// Keeps the sharper of two measurements, unless they contradict each other: then the clock was moved.
     fn measure(&mut self, sent: Millis, server: Millis) {
+        self.server_now = Some(server);
         let new = Skew::measured(sent, server, self.clock.now());
         self.skew = Some(match self.skew {
             Some(old) if old.error_ms < new.error_ms => {

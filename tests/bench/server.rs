@@ -206,7 +206,9 @@ async fn uploads(world: &World) -> anyhow::Result<f64> {
             chain = chain.after(seq, &entry);
             entries.push(entry);
         }
-        let upload = Upload { from_seq, before, entries, head_seq: scans as u64, skew_ms: Some(0) };
+        let (head_seq, skew_ms) = (scans as u64, Some(0));
+        let upload =
+            Upload { from_seq, before, entries, head_seq, skew_ms, heard: None, ends: false };
         posts.push(kiosk.post("/api/v1/kiosk/scans", serde_json::to_string(&upload)?));
     }
     let begun = Instant::now();

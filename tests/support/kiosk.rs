@@ -163,7 +163,7 @@ impl TestKiosk<'_> {
         self.sends(&self.as_of(from_seq, entries)).await
     }
 
-    /// The upload of the journal from a place on, as it was when it had so many entries.
+    /// The upload of the journal from a place on, as it was when it had so many entries; the server was heard just now.
     pub(crate) fn as_of(&self, from_seq: u64, entries: usize) -> Upload {
         let kept = usize::try_from(from_seq - 1).expect("small");
         Upload {
@@ -172,6 +172,8 @@ impl TestKiosk<'_> {
             entries: self.journal[kept..entries].to_vec(),
             head_seq: entries as u64,
             skew_ms: Some(self.skew_ms),
+            heard: Some(self.app.now()),
+            ends: false,
         }
     }
 

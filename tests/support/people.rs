@@ -183,6 +183,15 @@ impl TestApp {
 impl TestApp {
     /// An organizer revokes a kiosk, on its page.
     pub(crate) async fn revoke(&self, kiosk: &str) {
+        self.revoke_as(kiosk, &[]).await;
+    }
+
+    /// An organizer revokes a kiosk that was lost.
+    pub(crate) async fn revoke_lost(&self, kiosk: &str) {
+        self.revoke_as(kiosk, &[("lost", "yes")]).await;
+    }
+
+    async fn revoke_as(&self, kiosk: &str, form: &[(&str, &str)]) {
         let mut tx = self.app.db.read().await.expect("read");
         let (event,): (String,) =
             fetch!(tx, fetch_one, "select event_id from kiosk where id = $1", kiosk)
@@ -190,7 +199,8 @@ impl TestApp {
         drop(tx);
         let path = format!("{}/admin/events/{event}/kiosks/{kiosk}/revocation", self.url);
         let organizer = self.staff(Role::Organizer).await;
-        let answer = self.http.post(path).bearer_auth(&organizer).send().await.expect("answer");
+        let answer =
+            self.http.post(path).bearer_auth(&organizer).form(form).send().await.expect("answer");
         assert_eq!(answer.status().as_u16(), 303);
     }
 

@@ -19,7 +19,7 @@ use tokio::{
 use super::{Engine, NO_SYNC, network::Machine, people::bin, postgres};
 
 /// Nothing here takes longer on a slow machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// But a demo's world, on a machine that does much else.
 const WORLD_PATIENCE: Duration = Duration::from_secs(300);
 

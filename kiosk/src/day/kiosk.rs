@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use admission::{
     Millis,
-    decide::Use,
+    card::{CardKey, Fingerprint},
+    decide::{StationKind, Use},
     scan::{Act, Chain, Scan, Skew},
-    sync::{Feed, Heard, Post, Receipt, TicketRow, UPLOAD_MAX, Upload},
+    sync::{CardRow, Feed, Heard, Post, Receipt, TicketRow, UPLOAD_MAX, Upload},
     ticket::TicketId,
 };
 
@@ -22,6 +23,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Disk {
     pub(super) rows: BTreeMap<TicketId, (TicketRow, u64)>,
+    pub(super) cards: BTreeMap<[u8; 32], (String, bool)>,
     pub(super) cursors: Cursors,
     pub(super) post: Option<Post>,
     pub(super) journal: Vec<Line>,
@@ -30,12 +32,21 @@ pub(super) struct Disk {
     skew: Option<Skew>,
     told: Vec<Proven>,
     heard: BTreeMap<String, u64>,
+    /// It was revoked, and has wiped itself.
+    pub(super) revoked: bool,
+    /// It has told all it had to tell since, and given up its key.
+    pub(super) left: bool,
 }
 
 impl Disk {
     /// Takes rows that the server sent when it had the journal through `settled`.
     pub(super) fn copy(&mut self, rows: Vec<TicketRow>, settled: u64) {
         self.rows.extend(rows.into_iter().map(|row| (row.fact.id, (row, settled))));
+    }
+
+    pub(super) fn copy_cards(&mut self, cards: Vec<CardRow>) {
+        let card = |card: CardRow| (card.fingerprint.0, (card.person, card.blocked));
+        self.cards.extend(cards.into_iter().map(card));
     }
 }
 
@@ -47,6 +58,8 @@ pub(super) struct Running {
     skew: Option<Skew>,
     /// What the others told and is not written down yet.
     unwritten: Vec<Proven>,
+    /// When it last heard the server, by the server's clock.
+    server_now: Option<Millis>,
 }
 
 pub(super) struct Kiosk {
@@ -71,13 +84,18 @@ impl Kiosk {
         let vouched = disk.post.as_ref().map(|post| (post.event.number, post.peers.as_slice()));
         let mesh = Mesh::new(self.name.clone(), head, vouched, disk.told.clone(), heard.collect());
         let (post, complete_at, skew) = (disk.post.clone(), disk.complete_at, disk.skew);
-        let known = Knowledge { head, post, complete_at, skew, locked: false };
+        let known = Knowledge { head, post, complete_at, skew, locked: disk.revoked };
+        let mut courier = Courier::new(disk.acknowledged);
+        if disk.revoked {
+            courier.dismiss();
+        }
         self.on = Some(Running {
             door: Door::new(self.name.clone(), [0; 16], known),
             mesh,
-            courier: Courier::new(disk.acknowledged),
+            courier,
             skew,
             unwritten: Vec::new(),
+            server_now: None,
         });
     }
 
@@ -104,7 +122,7 @@ impl Kiosk {
     pub(super) fn look(&self, lookup: Lookup) -> Found {
         let mut found = match lookup {
             Lookup::Ticket(id) => Found::Ticket(self.known(id)),
-            Lookup::Card(_) => Found::NoCard,
+            Lookup::Card(fingerprint) => self.holder(fingerprint),
             Lookup::Admission(id) => {
                 let undone = self.undone();
                 let last =
@@ -115,9 +133,41 @@ impl Kiosk {
             }
         };
         if let Some(on) = &self.on {
+            if let Found::Card { person, tickets, .. } = &mut found
+                && tickets.is_empty()
+            {
+                tickets.extend(on.mesh.given_to(person).into_iter().map(|id| self.known(id)));
+            }
             on.mesh.tell(&mut found);
         }
         found
+    }
+
+    fn holder(&self, fingerprint: Fingerprint) -> Found {
+        let Some((person, blocked)) = self.disk.cards.get(&fingerprint.0) else {
+            return Found::NoCard;
+        };
+        let theirs = self.disk.rows.values().filter(|(row, _)| row.person.as_ref() == Some(person));
+        let mut tickets: Vec<Known> = theirs.map(|(row, _)| self.known(row.fact.id)).collect();
+        let walk_ins = || {
+            let journal = self.disk.journal.iter();
+            journal.filter_map(|line| Some((line.admitted?, line.deed.walk_in.as_ref()?)))
+        };
+        let mut given = BTreeMap::<i64, u32>::new();
+        if tickets.is_empty() {
+            let own = walk_ins().filter(|(_, walk_in)| walk_in.person == *person);
+            tickets.extend(own.map(|(ticket, _)| self.known(ticket)));
+            for (_, walk_in) in walk_ins() {
+                *given.entry(walk_in.allotment).or_default() += 1;
+            }
+        }
+        if self.sabotage == Some(Sabotage::GiveWithoutEnd) {
+            given.clear();
+        }
+        let mut fresh = TicketId([0; 12]);
+        fresh.0.copy_from_slice(&self.head().chain.0[..12]);
+        let (blocked, person) = (*blocked, person.clone());
+        Found::Card { blocked, person, tickets, given: given.into_iter().collect(), fresh }
     }
 
     fn undone(&self) -> BTreeMap<u64, u64> {
@@ -142,6 +192,11 @@ impl Kiosk {
             }
             let scan = line.entry.scan().expect("own entry");
             let used = Use { at: scan.true_at(), station: scan.station, kind: scan.station_kind };
+            if used.kind == StationKind::Counter
+                && self.sabotage == Some(Sabotage::RedeemWithoutEnd)
+            {
+                continue;
+            }
             match undone {
                 Some(_) => known.taken_back.push(used),
                 None => known.own.push((seq, used)),
@@ -180,7 +235,15 @@ impl Kiosk {
         let before = self.chain_at(after).expect("what is acknowledged was written");
         let entries = self.disk.journal[at..].iter().take(UPLOAD_MAX.min(7));
         let entries = entries.map(|line| line.entry.clone()).collect();
-        Upload { from_seq: after + 1, before, entries, head_seq: self.head().seq, skew_ms: None }
+        Upload {
+            from_seq: after + 1,
+            before,
+            entries,
+            head_seq: self.head().seq,
+            skew_ms: None,
+            heard: self.on.as_ref().and_then(|on| on.server_now),
+            ends: self.disk.revoked,
+        }
     }
 
     /// The journal's chain after so many entries.
@@ -202,6 +265,7 @@ impl Kiosk {
         if let Some(on) = &mut self.on {
             on.courier.receipt(&receipt, head.seq, own).ok()?;
             on.skew = Some(Skew::measured(clock, receipt.server_now, clock));
+            on.server_now = Some(receipt.server_now);
             self.disk.acknowledged = receipt.have_through;
         }
         Some(())
@@ -213,19 +277,25 @@ impl Kiosk {
         let Some(on) = &mut self.on else { return Vec::new() };
         let mut inputs = Vec::new();
         let disk = &mut self.disk;
+        on.server_now = Some(feed.server_now);
         let mut rows = feed.tickets;
         if self.sabotage == Some(Sabotage::IgnoreRevocation) {
             rows.iter_mut().for_each(|row| row.state = admission::decide::TicketState::Valid);
         }
         disk.copy(rows, on.courier.acknowledged());
-        disk.cursors = Cursors { revision: feed.revision, cards_revision: 0 };
+        disk.copy_cards(feed.cards);
+        disk.cursors = Cursors { revision: feed.revision, cards_revision: feed.cards_revision };
         if disk.post.as_ref() != Some(&feed.post) {
+            let peers = feed.post.peers.clone();
+            // What others told is believed no more.
+            disk.told.retain(|told| peers.iter().any(|peer| peer.kiosk == told.told().kiosk));
+            on.unwritten.retain(|told| peers.iter().any(|peer| peer.kiosk == told.told().kiosk));
             disk.post = Some(feed.post.clone());
-            inputs
-                .push(crate::mesh::Input::Vouched(feed.post.event.number, feed.post.peers.clone()));
+            inputs.push(crate::mesh::Input::Vouched(feed.post.event.number, peers));
             on.door.take_post(feed.post);
         }
-        if on.courier.page(feed.more, false) {
+        let wanted = !on.door.reads_cards();
+        if on.courier.page(feed.more, wanted) {
             for Heard { kiosk, through } in &feed.heard {
                 let settled = disk.heard.entry(kiosk.clone()).or_default();
                 *settled = (*settled).max(*through);
@@ -237,5 +307,32 @@ impl Kiosk {
             on.door.synced(clock, on.skew);
         }
         inputs
+    }
+
+    /// Takes the card key.
+    pub(super) fn take_card_key(&mut self, key: CardKey) {
+        if let Some(on) = &mut self.on {
+            on.courier.card_key();
+            on.door.take_card_key(Some(key));
+        }
+    }
+
+    /// The server said that the organizer revoked it: everything but the journal goes, as in the real doorkeeper.
+    pub(super) fn hear_of_revocation(&mut self) -> Vec<crate::mesh::Input> {
+        let Some(on) = &mut self.on else { return Vec::new() };
+        on.courier.dismiss();
+        if self.disk.revoked {
+            return Vec::new();
+        }
+        on.door.lock();
+        on.unwritten.clear();
+        let disk = &mut self.disk;
+        if self.sabotage != Some(Sabotage::KeepTheCopy) {
+            (disk.rows, disk.cards) = (BTreeMap::new(), BTreeMap::new());
+        }
+        (disk.told, disk.heard, disk.post) = (Vec::new(), BTreeMap::new(), None);
+        (disk.cursors, disk.complete_at) = (Cursors::default(), None);
+        disk.revoked = true;
+        vec![crate::mesh::Input::Vouched(0, Vec::new())]
     }
 }

@@ -21,10 +21,20 @@ pub(super) enum Sabotage {
     DeafToOthers,
     /// An upload that was overtaken by later ones is taken for a contradiction.
     QuarantineTheLate,
+    /// What an upload says of what was never decided is believed however late it arrives.
+    BelieveTheLate,
+    /// What a revoked kiosk has yet to tell is not taken.
+    DeafToTheRevoked,
+    /// A revoked kiosk keeps its copy.
+    KeepTheCopy,
+    /// A kiosk does not count the places that it gave.
+    GiveWithoutEnd,
+    /// A counter does not count how often a voucher was redeemed.
+    RedeemWithoutEnd,
 }
 
 impl Sabotage {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::SkipTheJournal,
         Self::IgnoreRevocation,
         Self::BurnOnLostReply,
@@ -34,5 +44,10 @@ impl Sabotage {
         Self::ForgetUploads,
         Self::DeafToOthers,
         Self::QuarantineTheLate,
+        Self::BelieveTheLate,
+        Self::DeafToTheRevoked,
+        Self::KeepTheCopy,
+        Self::GiveWithoutEnd,
+        Self::RedeemWithoutEnd,
     ];
 }

@@ -1,29 +1,55 @@
 //! A server in memory that keeps the rules of the real one: journals by kiosk and chain, provisional admissions, a
-//! ticket's uses as they follow from all scans, revisions.
+//! ticket's uses as they follow from all scans, places lent to kiosks, revisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use admission::{
-    Millis, Verdict,
-    decide::{self, StationKind, TicketState, Use},
-    scan::{Act, Chain, Entry, Scan},
-    sync::{Check, Checked, Feed, Heard, Post, Receipt, TicketRow, Upload},
-    ticket::TicketId,
+    Millis, Reason, Refusal, Verdict,
+    decide::{self, StationKind, Terms, TicketState, Use},
+    scan::{Act, Chain, Entry, Scan, WalkIn},
+    sync::{
+        Allotment, CardRow, Check, Checked, Feed, Heard, OfferInfo, Post, Receipt, TicketRow,
+        Upload,
+    },
+    ticket::{TicketFact, TicketId},
+    time::HOUR,
 };
 
 use super::sabotage::Sabotage;
 
-/// An admission that a check counted is dropped when the journal does not confirm it within this time.
+/// An admission that a check counted is dropped when the kiosk has heard the server so much later and knows nothing of it.
 const UNCONFIRMED_MS: i64 = 10_000;
+/// Places are lent for this long at most, and the end is moved in steps.
+const LENT_MS: i64 = 12 * HOUR;
+const STEP_MS: i64 = HOUR;
 
 /// What the server keeps of one kiosk.
 pub(super) struct Journal {
     pub(super) entries: Vec<Entry>,
-    /// Each entry's scan, by the time that counts for it.
-    scans: Vec<(Millis, Scan)>,
+    /// Each entry's scan, by the time that counts for it, and the ticket that it counts for.
+    scans: Vec<(Millis, Scan, Option<TicketId>)>,
     pub(super) chain: Chain,
     provisional: BTreeMap<u64, (TicketId, Use, Millis)>,
     undone: BTreeSet<u64>,
+    pub(super) lent: Option<Lent>,
+    pub(super) revoked: bool,
+}
+
+/// Places that one kiosk may give.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lent {
+    pub(super) places: u32,
+    pub(super) used: u32,
+    until: Millis,
+}
+
+/// The places of the event's first offer, from which kiosks are lent some.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    pub(super) quota: u32,
+    pub(super) taken: u32,
+    /// So many are kept in the hands of each gate.
+    pub(super) walk_ins: u32,
 }
 
 pub(super) struct Server {
@@ -33,25 +59,38 @@ pub(super) struct Server {
     pub(super) conflicts: BTreeSet<TicketId>,
     /// Tickets of which it ever counted an admission at a check.
     pub(super) believed: BTreeSet<TicketId>,
+    pub(super) places: Places,
+    cards: Vec<CardRow>,
+    offers: Vec<OfferInfo>,
     revision: i64,
     sabotage: Option<Sabotage>,
 }
 
 impl Server {
-    pub(super) fn new(rows: Vec<TicketRow>, kiosks: &[String], sabotage: Option<Sabotage>) -> Self {
-        let journal = |kiosk: &String| {
-            let chain = Chain::start(kiosk);
-            let (provisional, undone) = (BTreeMap::new(), BTreeSet::new());
-            (
-                kiosk.clone(),
-                Journal { entries: Vec::new(), scans: Vec::new(), chain, provisional, undone },
-            )
+    pub(super) fn new(
+        rows: Vec<TicketRow>,
+        cards: Vec<CardRow>,
+        kiosks: &[String],
+        (offers, places): (Vec<OfferInfo>, Places),
+        sabotage: Option<Sabotage>,
+    ) -> Self {
+        let journal = |kiosk: &String| Journal {
+            entries: Vec::new(),
+            scans: Vec::new(),
+            chain: Chain::start(kiosk),
+            provisional: BTreeMap::new(),
+            undone: BTreeSet::new(),
+            lent: None,
+            revoked: false,
         };
         let mut server = Self {
             rows: BTreeMap::new(),
-            kiosks: kiosks.iter().map(journal).collect(),
+            kiosks: kiosks.iter().map(|kiosk| (kiosk.clone(), journal(kiosk))).collect(),
             conflicts: BTreeSet::new(),
             believed: BTreeSet::new(),
+            places,
+            cards,
+            offers,
             revision: 0,
             sabotage,
         };
@@ -71,9 +110,29 @@ impl Server {
         row.revision = revision;
     }
 
-    /// The feed after `after`, a few rows at a time.
-    pub(super) fn feed(&self, kiosk: &str, post: Post, after: i64, now: Millis) -> Feed {
+    /// A booking is cancelled, and its place is free again.
+    pub(super) fn cancel(&mut self, ticket: TicketId) {
+        self.change(ticket, |row| row.state = TicketState::Cancelled);
+        if self.rows[&ticket].fact.class == 0 {
+            self.places.taken -= 1;
+        }
+    }
+
+    /// The organizer revokes a kiosk.
+    pub(super) fn revoke(&mut self, kiosk: &str) {
+        self.journal(kiosk).revoked = true;
+    }
+
+    /// The feed after the two revisions, a few rows at a time. Whoever asks is lent places first.
+    pub(super) fn feed(
+        &mut self,
+        kiosk: &str,
+        post: Post,
+        (after, cards_after): (i64, i64),
+        now: Millis,
+    ) -> Feed {
         const PAGE: usize = 30;
+        self.tend(kiosk, &post, now);
         let ahead = u64::from(self.sabotage == Some(Sabotage::HeardTooSoon));
         let others = self.kiosks.iter().filter(|(other, _)| *other != kiosk);
         let heard = others.map(|(other, journal)| Heard {
@@ -85,29 +144,59 @@ impl Server {
         tickets.sort_by_key(|row| row.revision);
         let more = tickets.len() > PAGE;
         tickets.truncate(PAGE);
+        let cards: Vec<CardRow> =
+            self.cards.iter().filter(|card| card.revision > cards_after).cloned().collect();
         Feed {
             server_now: now,
-            post,
+            post: Post { allotments: self.allotments(kiosk), ..post },
             revision: tickets.last().map_or(after, |row| row.revision),
             tickets,
-            cards: Vec::new(),
-            cards_revision: 0,
+            cards_revision: cards.last().map_or(cards_after, |card| card.revision),
+            cards,
             heard: heard.collect(),
             more,
         }
     }
 
+    /// What a kiosk may give, as it is told.
+    pub(super) fn allotments(&self, kiosk: &str) -> Vec<Allotment> {
+        let lent = self.kiosks[kiosk].lent;
+        let told =
+            |lent: Lent| Allotment { number: 1, class: 0, places: lent.places, until: lent.until };
+        lent.map(told).into_iter().collect()
+    }
+
+    fn tend(&mut self, kiosk: &str, post: &Post, now: Millis) {
+        let Some(offer) = self.offers.first() else { return };
+        let Places { quota, taken, walk_ins } = self.places;
+        if post.station_kind != StationKind::Gate || walk_ins == 0 || now >= offer.valid_to {
+            return;
+        }
+        let until = offer.valid_to.min(now.plus(LENT_MS));
+        let journal = self.kiosks.get_mut(kiosk).expect("a kiosk of the day");
+        let in_hand = journal.lent.map_or(0, |lent| lent.places - lent.used);
+        let more = walk_ins.saturating_sub(in_hand).min(quota - taken);
+        let further = journal.lent.is_some_and(|lent| until >= lent.until.plus(STEP_MS));
+        if more == 0 && !further {
+            return;
+        }
+        let lent = journal.lent.get_or_insert(Lent { places: 0, used: 0, until });
+        lent.places += more;
+        lent.until = until;
+        self.places.taken += more;
+    }
+
     /// Takes an upload: what goes on where the journal ended. None when it contradicts what was sent before.
     pub(super) fn upload(&mut self, kiosk: &str, upload: &Upload, now: Millis) -> Option<Receipt> {
-        let journal = self.kiosks.get_mut(kiosk).expect("a kiosk of the day");
         let mut chain = upload.before;
         let mut touched = BTreeSet::new();
         // Late, or once more: the journal has gone on since.
-        let late = upload.head_seq < journal.entries.len() as u64;
+        let late = upload.head_seq < self.journal(kiosk).entries.len() as u64;
         if late && self.sabotage == Some(Sabotage::QuarantineTheLate) {
             return None;
         }
         for (seq, entry) in (upload.from_seq..).zip(&upload.entries) {
+            let journal = self.journal(kiosk);
             let have = journal.entries.len() as u64;
             if seq <= have {
                 let known = usize::try_from(seq - 1).ok().and_then(|at| journal.entries.get(at));
@@ -119,36 +208,90 @@ impl Server {
                     return None;
                 }
                 let scan = entry.scan().ok().filter(|scan| scan.seq == seq)?;
-                journal.chain = journal.chain.after(seq, entry);
-                journal.entries.push(entry.clone());
-                // Nothing happens after it is heard of.
-                journal.scans.push((scan.true_at().min(now), scan.clone()));
-                if let Some((ticket, ..)) = journal.provisional.remove(&seq) {
-                    touched.insert(ticket);
-                }
-                if let (Act::Undo, Some(about)) = (scan.deed.act, scan.deed.about) {
-                    journal.undone.insert(about);
-                }
-                touched.extend(scan.ticket);
+                touched.extend(self.record(kiosk, entry, scan, now));
             }
             chain = chain.after(seq, entry);
         }
         if !late && self.sabotage != Some(Sabotage::BurnOnLostReply) {
-            let gone =
-                |seq: &u64, at: &Millis| *seq > upload.head_seq && now.since(*at) > UNCONFIRMED_MS;
+            let believes_the_late = self.sabotage == Some(Sabotage::BelieveTheLate);
+            let heard = if believes_the_late { Some(now) } else { upload.heard };
+            let before = match heard {
+                _ if upload.ends => Millis(i64::MAX),
+                Some(heard) => heard.min(now).plus(-UNCONFIRMED_MS),
+                None => Millis(i64::MIN),
+            };
+            let journal = self.journal(kiosk);
+            let gone = |seq: &u64, at: &Millis| *seq > upload.head_seq && *at < before;
             let dropped = journal.provisional.iter().filter(|(seq, (.., at))| gone(seq, at));
             let dropped: Vec<u64> = dropped.map(|(seq, _)| *seq).collect();
             touched.extend(
                 dropped.iter().filter_map(|seq| journal.provisional.remove(seq)).map(|p| p.0),
             );
         }
-        let receipt = Receipt {
-            have_through: journal.entries.len() as u64,
-            chain: journal.chain,
-            server_now: now,
-        };
         touched.into_iter().for_each(|ticket| self.recount(ticket));
-        Some(receipt)
+        let journal = self.journal(kiosk);
+        let have_through = journal.entries.len() as u64;
+        Some(Receipt { have_through, chain: journal.chain, server_now: now })
+    }
+
+    /// Keeps an entry that goes on where the journal ended; gives the tickets of which it may change what they come to.
+    fn record(&mut self, kiosk: &str, entry: &Entry, scan: Scan, now: Millis) -> Vec<TicketId> {
+        let counts_for = match &scan.deed.walk_in {
+            Some(walk_in) if scan.verdict.is_admitted() => self.give(kiosk, &scan, walk_in),
+            _ => scan.ticket.filter(|ticket| self.rows.contains_key(ticket)),
+        };
+        let journal = self.journal(kiosk);
+        journal.chain = journal.chain.after(scan.seq, entry);
+        journal.entries.push(entry.clone());
+        let before = journal.provisional.remove(&scan.seq).map(|(ticket, ..)| ticket);
+        let mut touched: Vec<TicketId> = before.into_iter().chain(counts_for).collect();
+        if let (Act::Undo, Some(about)) = (scan.deed.act, scan.deed.about) {
+            journal.undone.insert(about);
+            let undone = journal.scans.iter().find(|(_, scan, _)| scan.seq == about);
+            touched.extend(undone.and_then(|(.., ticket)| *ticket));
+        }
+        // Nothing happens after it is heard of.
+        journal.scans.push((scan.true_at().min(now), scan, counts_for));
+        touched
+    }
+
+    /// The ticket of somebody to whom a kiosk gave a place: the one that they have, or the new one.
+    fn give(&mut self, kiosk: &str, scan: &Scan, walk_in: &WalkIn) -> Option<TicketId> {
+        let id = scan.ticket?;
+        let offer = self.offers.first()?;
+        let (valid_from, valid_to) = (offer.valid_from, offer.valid_to);
+        let has = self.ticket_of(&walk_in.person);
+        let lent = self.journal(kiosk).lent.as_mut().filter(|lent| lent.used < lent.places);
+        let from_its_own = lent.map(|lent| lent.used += 1).is_some();
+        if has.is_some() {
+            self.places.taken -= u32::from(from_its_own);
+            return has;
+        }
+        if !from_its_own {
+            if self.places.taken >= self.places.quota {
+                return None;
+            }
+            self.places.taken += 1;
+        }
+        self.revision += 1;
+        let row = TicketRow {
+            fact: TicketFact { id, event: scan.event, class: 0, valid_from, valid_to, reissue: 0 },
+            state: TicketState::Valid,
+            person: Some(walk_in.person.clone()),
+            holder: "李*".to_owned(),
+            place: None,
+            uses: Vec::new(),
+            revision: self.revision,
+        };
+        self.rows.insert(id, row);
+        Some(id)
+    }
+
+    /// The living ticket of a person, the one in use first.
+    fn ticket_of(&self, person: &str) -> Option<TicketId> {
+        let living = self.rows.values().filter(|row| row.state != TicketState::Cancelled);
+        let theirs = living.filter(|row| row.person.as_deref() == Some(person));
+        theirs.min_by_key(|row| (row.uses.is_empty(), row.fact.id)).map(|row| row.fact.id)
     }
 
     /// What it would decide; an admission counts until the journal says otherwise.
@@ -159,45 +302,70 @@ impl Server {
         check: &Check,
         now: Millis,
     ) -> Checked {
-        let row = check.ticket.and_then(|(id, _)| self.rows.get(&id)).cloned();
         let have_through = self.kiosks[kiosk].entries.len() as u64;
-        let Some((row, (id, reissue))) = row.zip(check.ticket) else {
-            let verdict = Verdict::Refused(admission::Refusal::Unknown);
-            return Checked {
-                verdict,
-                ticket: None,
-                uses: Vec::new(),
-                have_through,
-                server_now: now,
-            };
+        let refused = |refusal| Checked {
+            verdict: Verdict::Refused(refusal),
+            ticket: None,
+            uses: Vec::new(),
+            have_through,
+            server_now: now,
         };
-        let uses = self.uses(id, Some(kiosk));
-        let ticket = row.shown_by_code(reissue, post.event.terms(row.fact.class));
-        let verdict = decide::decide(&ticket, &post.as_station(), &uses, now);
-        if verdict.is_admitted() {
+        let terms = |row: &TicketRow| post.event.terms(row.fact.class);
+        let tickets = match (check.ticket, check.card) {
+            (Some((id, reissue)), _) => match self.rows.get(&id) {
+                None => return refused(Refusal::Unknown),
+                Some(row) => vec![row.shown_by_code(reissue, terms(row))],
+            },
+            (None, Some(card)) => match self.cards.iter().find(|known| known.fingerprint == card) {
+                None => return refused(Refusal::UnknownCard),
+                Some(card) if card.blocked => return refused(Refusal::BlockedCard),
+                Some(card) => {
+                    let theirs = |row: &&TicketRow| row.person.as_ref() == Some(&card.person);
+                    let mut rows: Vec<_> = self.rows.values().filter(theirs).collect();
+                    rows.sort_by_key(|row| (row.fact.valid_to, row.fact.id));
+                    rows.into_iter().map(|row| row.shown_by_card(terms(row))).collect()
+                }
+            },
+            (None, None) => return refused(Refusal::Unknown),
+        };
+        let mut known: Vec<_> = tickets
+            .into_iter()
+            .map(|ticket| {
+                let uses = self.uses(ticket.fact.id, Some(kiosk));
+                (ticket, uses)
+            })
+            .collect();
+        let (verdict, at) = decide::decide_for_card(&known, &post.as_station(), now);
+        let id = at.map(|at| known[at].0.fact.id);
+        if let Some(id) = id.filter(|_| verdict.is_admitted()) {
             let used = Use { at: now, station: post.station.clone(), kind: post.station_kind };
-            let journal = self.kiosks.get_mut(kiosk).expect("a kiosk of the day");
             // Whatever it had asked about under this place, it never did.
-            let before = journal.provisional.insert(check.seq, (id, used, now));
+            let before = self.journal(kiosk).provisional.insert(check.seq, (id, used, now));
             self.believed.insert(id);
             before.into_iter().for_each(|(before, ..)| self.recount(before));
             self.recount(id);
         }
         Checked {
             verdict,
-            ticket: self.rows.get(&id).cloned(),
-            uses,
+            ticket: id.and_then(|id| self.rows.get(&id)).cloned(),
+            uses: at.map(|at| known.swap_remove(at).1).unwrap_or_default(),
             have_through,
             server_now: now,
         }
+    }
+
+    /// The ticket that an entry counts for.
+    pub(super) fn counts_for(&self, kiosk: &str, seq: u64) -> Option<TicketId> {
+        let at = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.kiosks[kiosk].scans.get(at)?.2
     }
 
     /// Every scan of every journal that stands and lets a ticket in.
     fn admissions(&self, ticket: TicketId) -> Vec<(Millis, &Scan)> {
         let mut all = Vec::new();
         for journal in self.kiosks.values() {
-            for (at, scan) in &journal.scans {
-                let stands = scan.ticket == Some(ticket) && scan.verdict.is_admitted();
+            for (at, scan, counts_for) in &journal.scans {
+                let stands = *counts_for == Some(ticket) && scan.verdict.is_admitted();
                 if stands && !journal.undone.contains(&scan.seq) {
                     all.push((*at, scan));
                 }
@@ -220,12 +388,17 @@ impl Server {
     }
 
     fn recount(&mut self, ticket: TicketId) {
-        if !self.rows.contains_key(&ticket) {
-            return;
-        }
-        let gates = self.admissions(ticket);
-        let gates = gates.iter().filter(|(_, scan)| scan.station_kind == StationKind::Gate).count();
-        if gates > 1 && self.sabotage != Some(Sabotage::NoConflicts) {
+        let Some(row) = self.rows.get(&ticket) else { return };
+        let admissions = self.admissions(ticket);
+        // A supervisor who let somebody in again knew of the first time.
+        let knew = |scan: &Scan| scan.deed.against == Some(Reason::AlreadyUsed);
+        let at = |kind| {
+            let there = admissions.iter().filter(|(_, scan)| scan.station_kind == kind);
+            there.filter(|(_, scan)| !knew(scan)).count()
+        };
+        let uses_of = usize::from(self.terms(row.fact.class).uses);
+        let double = at(StationKind::Gate) > 1 || at(StationKind::Counter) > uses_of;
+        if double && self.sabotage != Some(Sabotage::NoConflicts) {
             self.conflicts.insert(ticket);
         } else {
             self.conflicts.remove(&ticket);
@@ -234,6 +407,15 @@ impl Server {
         if self.rows.get(&ticket).is_some_and(|row| row.uses != uses) {
             self.change(ticket, |row| row.uses = uses);
         }
+    }
+
+    fn terms(&self, class: u8) -> Terms {
+        let offer = self.offers.iter().find(|offer| offer.class == class);
+        offer.map_or(Terms::ONCE, |offer| offer.terms.clone())
+    }
+
+    fn journal(&mut self, kiosk: &str) -> &mut Journal {
+        self.kiosks.get_mut(kiosk).expect("a kiosk of the day")
     }
 
     pub(super) fn is_valid(&self, ticket: TicketId) -> bool {

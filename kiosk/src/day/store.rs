@@ -2,9 +2,10 @@
 
 use admission::{
     Millis, Verdict,
+    card::Fingerprint,
     decide::{StationKind, TicketState, Use},
-    scan::{Act, Deed, Entry, Medium, Scan, Skew, Trust},
-    sync::{Feed, TicketRow, UPLOAD_MAX},
+    scan::{Act, Deed, Entry, Medium, Scan, Skew, Trust, WalkIn},
+    sync::{CardRow, Feed, TicketRow, UPLOAD_MAX},
     ticket::{TicketFact, TicketId},
 };
 
@@ -13,7 +14,7 @@ use super::{
     world::{self, Random},
 };
 use crate::{
-    door::{Head, Line, Lookup},
+    door::{Found, Head, Line, Lookup},
     mesh::Told,
     store::{Cursors, Store},
 };
@@ -21,6 +22,8 @@ use crate::{
 const WALKS: u64 = 12;
 const STEPS: usize = 80;
 const TICKETS: u8 = 6;
+/// Each may have a card, and some a ticket.
+const PEOPLE: u8 = 4;
 
 struct Walk {
     random: Random,
@@ -30,7 +33,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Lets a ticket in, refuses it, or takes an admission back that stands.
+    /// Lets a ticket in, refuses it, gives somebody a place, or takes an admission back that stands.
     async fn writes(&mut self) {
         let ticket = self.ticket();
         let lines = &self.model.disk.journal;
@@ -43,13 +46,20 @@ impl Walk {
             .filter_map(|line| Some((line.head.seq, line.admitted?)))
             .filter(|(seq, _)| !undone(*seq))
             .collect();
-        let (verdict, ticket, deed) = match self.random.below(5) {
+        let (verdict, ticket, deed) = match self.random.below(7) {
             0 if !standing.is_empty() => {
                 let (about, ticket) = standing[self.random.index(standing.len())];
                 let deed = Deed { act: Act::Undo, about: Some(about), ..Deed::default() };
                 (Verdict::Attention(admission::Refusal::Unknown), ticket, deed)
             }
             1 => (Verdict::Refused(admission::Refusal::Forged), ticket, Deed::default()),
+            2 => {
+                let fresh = TicketId([100 + u8::try_from(lines.len()).expect("few"); 12]);
+                let (person, allotment) = (self.person(), 1 + self.random.around(1).abs());
+                let walk_in = Some(WalkIn { person, allotment, class: 0 });
+                let deed = Deed { act: Act::WalkIn, walk_in, ..Deed::default() };
+                (Verdict::Admitted, fresh, deed)
+            }
             _ => (Verdict::Admitted, ticket, Deed::default()),
         };
         let head = self.model.head();
@@ -93,7 +103,7 @@ impl Walk {
                     reissue: 0,
                 },
                 state: TicketState::Valid,
-                person: None,
+                person: Some(self.person()).filter(|person| person != "p0"),
                 holder: "王*明".into(),
                 place: None,
                 uses: vec![used; self.random.index(3)],
@@ -101,19 +111,27 @@ impl Walk {
             });
         }
         let revision = tickets.last().map_or(after.revision, |row| row.revision);
+        let card = CardRow {
+            fingerprint: Fingerprint([1 + self.random_below(PEOPLE); 32]),
+            person: self.person(),
+            blocked: self.random.below(4) == 0,
+            revision: after.cards_revision + 1,
+        };
+        let cursors = Cursors { revision, cards_revision: card.revision };
         let feed = Feed {
             server_now: self.now,
             post: world::post("k", "东门"),
             revision,
             tickets,
-            cards_revision: 0,
-            cards: Vec::new(),
+            cards_revision: card.revision,
+            cards: vec![card],
             heard: Vec::new(),
             more: false,
         };
         self.real.take_page(&feed, after, settled).await.expect("written");
-        self.model.disk.cursors = Cursors { revision, cards_revision: 0 };
+        self.model.disk.cursors = cursors;
         self.model.disk.copy(feed.tickets, settled);
+        self.model.disk.copy_cards(feed.cards);
     }
 
     /// Whatever is asked, both find the same.
@@ -123,6 +141,18 @@ impl Walk {
                 let found = self.real.look(lookup).await.expect("found");
                 assert_eq!(found, self.model.look(lookup));
             }
+        }
+        for card in 1..=PEOPLE {
+            let lookup = Lookup::Card(Fingerprint([card; 32]));
+            let mut found = self.real.look(lookup).await.expect("found");
+            let mut told = self.model.look(lookup);
+            for found in [&mut found, &mut told] {
+                if let Found::Card { fresh, .. } = found {
+                    // By chance in the one.
+                    *fresh = TicketId([0; 12]);
+                }
+            }
+            assert_eq!(found, told);
         }
         let head = self.model.head();
         assert_eq!(self.real.head("k").await.expect("read"), head);
@@ -137,6 +167,14 @@ impl Walk {
             self.real.entries_after("k", after, UPLOAD_MAX.min(7)).await.expect("read");
         let upload = self.model.next_upload(after);
         assert_eq!((before, entries), (upload.before, upload.entries));
+    }
+
+    fn person(&mut self) -> String {
+        format!("p{}", self.random.below(u64::from(PEOPLE)))
+    }
+
+    fn random_below(&mut self, end: u8) -> u8 {
+        u8::try_from(self.random.below(u64::from(end))).expect("below a u8")
     }
 
     fn ticket(&mut self) -> TicketId {

@@ -210,7 +210,7 @@ enum Subject {
 }
 
 /// A verdict in the making.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Draft {
     /// The text that was read, hashed; none when nothing was.
     text: Option<[u8; 32]>,

@@ -348,6 +348,45 @@ fn the_server_knows_more() {
 }
 
 #[test]
+fn a_holder_of_two_tickets_goes_in_on_the_one_that_was_not_used_wherever_the_server_has_not_heard()
+{
+    // The server proposes the first, on which another door, or this one, has let somebody in.
+    for elsewhere in [true, false] {
+        let mut rig = Rig::new().with(row(1)).with(row(2)).with_card(false);
+        if elsewhere {
+            rig.told.insert(TicketId([1; 12]), vec![used("西门")]);
+        } else {
+            assert_eq!(rig.reason(&code(1)), None);
+        }
+        let mut rig = rig.online(Verdict::Admitted, Some(row(1)));
+        let shown = rig.scan(CARD);
+        assert_eq!((shown.verdict_word(), shown.trust.word()), ("admitted", "local"));
+        assert_eq!(rig.journal.last().and_then(|line| line.admitted), Some(TicketId([2; 12])));
+        assert_eq!(rig.asked, 1);
+        rig.told.insert(TicketId([2; 12]), vec![used("西门")]);
+        assert_eq!(rig.reason(CARD), Some(Reason::AlreadyUsed), "no ticket is left");
+    }
+    // And of one that this kiosk does not know yet.
+    let mut rig = Rig::new().with(row(2)).with_card(false);
+    rig.told.insert(TicketId([1; 12]), vec![used("西门")]);
+    let mut rig = rig.online(Verdict::Admitted, Some(row(1)));
+    assert_eq!(rig.reason(CARD), None);
+    assert_eq!(rig.journal.last().and_then(|line| line.admitted), Some(TicketId([2; 12])));
+}
+
+#[test]
+fn nobody_is_asked_to_choose_from_what_is_used_up_here() {
+    let redeemed = Use { kind: StationKind::Counter, ..used("兑换台") };
+    let mut rig = Rig::new().with(row(1)).with(row(2)).with_card(false);
+    rig.told.insert(TicketId([1; 12]), vec![redeemed]);
+    let ambiguous = Verdict::Attention(Refusal::Ambiguous);
+    let mut rig = rig.at(StationKind::Counter, Terms::ONCE).online(ambiguous, None);
+    let shown = rig.scan(CARD);
+    assert_eq!((shown.verdict_word(), shown.choices.len(), rig.asked), ("admitted", 0, 1));
+    assert_eq!(rig.journal.last().and_then(|line| line.admitted), Some(TicketId([2; 12])));
+}
+
+#[test]
 fn what_this_kiosk_let_in_stays_let_in() {
     let mut rig = Rig::new().with(row(1)).with_card(false);
     assert_eq!(rig.reason(&code(1)), None);

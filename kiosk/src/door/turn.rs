@@ -223,8 +223,9 @@ impl Door {
         known: Vec<Known>,
         checked: Box<Checked>,
     ) -> Effect {
-        draft.trust = Trust::Live;
         let own_walk_in = draft.deed.act == Act::WalkIn;
+        let own = (draft.verdict.is_admitted() && !own_walk_in).then(|| draft.clone());
+        draft.trust = Trust::Live;
         if own_walk_in && checked.verdict == Verdict::Refused(Refusal::NotBooked) {
             return self.record(draft);
         }
@@ -241,6 +242,9 @@ impl Door {
         if !checked.verdict.is_admitted() {
             if checked.verdict.reason() != Some(admission::Reason::Ambiguous) {
                 draft.choices.clear();
+            } else if let Some(own) = own {
+                // Of those that the server would let the holder choose from, this kiosk knows that one is left.
+                return self.record(own);
             }
             draft.verdict = checked.verdict;
             return self.record(draft);
@@ -250,7 +254,7 @@ impl Door {
             return self.record(draft);
         };
         let Some(known) = known.iter().find(|known| known.id == id) else {
-            self.turn = Turn::LookingAgain(draft, checked);
+            self.turn = Turn::LookingAgain(own.unwrap_or(draft), checked);
             return Effect::Look(Lookup::Ticket(id));
         };
         draft.choices.clear();
@@ -268,7 +272,9 @@ impl Door {
             draft.verdict = decide::decide(&ticket, &station, &history, checked.server_now);
             draft.left = left(&draft.verdict, station.kind, &terms, &history);
         }
-        self.record(draft)
+        // The server meant another of the holder's tickets, of which it has yet to hear that it was used.
+        let other = own.filter(|own| !draft.verdict.is_admitted() && own.ticket != draft.ticket);
+        self.record(other.unwrap_or(draft))
     }
 
     pub(super) fn record(&mut self, draft: Draft) -> Effect {

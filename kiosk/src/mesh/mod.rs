@@ -8,6 +8,7 @@
 
 pub mod fact;
 pub mod found;
+mod frames;
 pub mod net;
 mod session;
 
@@ -262,16 +263,23 @@ impl Mesh {
         self.peers.iter().filter_map(key).collect()
     }
 
+    /// Tickets that other doors gave to somebody without one.
+    #[must_use]
+    pub fn given_to(&self, person: &str) -> Vec<TicketId> {
+        let places = self.by_holder.get(&Holder::of(self.event, person)).into_iter().flatten();
+        let given = places.filter_map(|(kiosk, seq)| {
+            Some(self.peers.get(kiosk)?.facts.get(seq)?.told().did.as_ref()?.ticket)
+        });
+        given.collect()
+    }
+
     /// Adds what the others did to what the store found.
     pub fn tell(&self, found: &mut Found) {
         match found {
             Found::Ticket(known) | Found::Admission(known, _) => self.tell_ticket(known),
             Found::NoCard => {}
-            Found::Card { person, tickets, .. } => {
+            Found::Card { tickets, .. } => {
                 tickets.iter_mut().for_each(|known| self.tell_ticket(known));
-                if tickets.is_empty() {
-                    tickets.extend(self.given_elsewhere(Holder::of(self.event, person)));
-                }
             }
         }
     }
@@ -284,20 +292,6 @@ impl Mesh {
                 known.peers.push(did.used.clone());
             }
         }
-    }
-
-    /// Places that other doors gave to somebody without a ticket.
-    fn given_elsewhere(&self, holder: Holder) -> Vec<Known> {
-        let places = self.by_holder.get(&holder).into_iter().flatten();
-        let tickets = places.filter_map(|(kiosk, seq)| {
-            Some(self.peers.get(kiosk)?.facts.get(seq)?.told().did.as_ref()?.ticket)
-        });
-        let known = |ticket| {
-            let mut known = Known::nothing_of(ticket);
-            self.tell_ticket(&mut known);
-            known
-        };
-        tickets.map(known).filter(|known| !known.peers.is_empty()).collect()
     }
 
     /// What stands of what was told at these places: uses, and (marked) the ends of uses that the copy still counts.

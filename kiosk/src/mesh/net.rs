@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use admission::sync::{Heard, Peer};
+use admission::{
+    sync::{Heard, Peer},
+    ticket::TicketId,
+};
 use anyhow::Context;
 use ed25519_dalek::SigningKey;
 use tokio::{
@@ -29,7 +32,8 @@ use tokio::{
 use super::{
     BATCH, Effect, Input, LinkId, Mesh, Message, Neighbour, Proven, STATE_EVERY_MS,
     found::{Beacon, Sighting},
-    session::{FRAME_MAX, Session},
+    frames::Frames,
+    session::Session,
 };
 use crate::{
     door::Found,
@@ -144,6 +148,11 @@ impl Line {
     pub fn neighbours(&self) -> Vec<Neighbour> {
         let now = self.now();
         self.inner().mesh.neighbours(now)
+    }
+
+    /// Tickets that other doors gave to somebody without one.
+    pub(crate) fn given_to(&self, person: &str) -> Vec<TicketId> {
+        self.inner().mesh.given_to(person)
     }
 
     /// Adds what the others did to what the store found.
@@ -442,7 +451,7 @@ impl Own {
                         break;
                     }
                 }
-                frame = timeout(SILENCE, talk.frames.next()) => {
+                frame = timeout(SILENCE, talk.next()) => {
                     let Ok(Some(frame)) = frame else { break };
                     let keys = self.line.inner().mesh.keys();
                     match talk.session.read(&frame, &keys) {
@@ -466,11 +475,10 @@ impl Own {
         let mut challenge = [0; 16];
         getrandom::fill(&mut challenge).ok()?;
         let session = Session::new(self.kiosk.clone(), self.key.clone(), challenge);
-        let frames = Frames { reader, bytes: Vec::new() };
-        let mut talk = Talk { session, frames, writer };
+        let mut talk = Talk { session, frames: Frames::default(), reader, writer };
         let hello = talk.session.hello();
         talk.send(&hello).await?;
-        let hello = talk.frames.next().await?;
+        let hello = talk.next().await?;
         let keys = self.line.inner().mesh.keys();
         let kiosk = match talk.session.greeted(&hello, &keys) {
             Ok(kiosk) => kiosk,
@@ -482,7 +490,7 @@ impl Own {
         let proof = talk.session.proof()?;
         talk.send(&proof).await?;
         // Their proof; what else it says comes again.
-        let proof = talk.frames.next().await?;
+        let proof = talk.next().await?;
         talk.session.read(&proof, &keys).ok()?;
         Some((talk, kiosk))
     }
@@ -500,44 +508,28 @@ async fn listen_anywhere() -> Option<TcpListener> {
 struct Talk {
     session: Session,
     frames: Frames,
+    reader: OwnedReadHalf,
     writer: OwnedWriteHalf,
 }
 
 impl Talk {
     /// None when the other does not take it.
     async fn send(&mut self, frame: &[u8]) -> Option<()> {
-        let length = u32::try_from(frame.len()).ok()?;
-        let bytes = [&length.to_be_bytes(), frame].concat();
+        let bytes = Frames::wrap(frame)?;
         timeout(SILENCE, self.writer.write_all(&bytes)).await.ok()?.ok()
     }
-}
 
-/// Frames of a stream: a length and as many bytes.
-struct Frames {
-    reader: OwnedReadHalf,
-    bytes: Vec<u8>,
-}
-
-impl Frames {
-    /// The next frame; none at the end, or when the next is longer than any of ours. What was read is not lost when this
-    /// is given up halfway.
+    /// The next frame; none at the end, or when the next is none of ours. What was read is not lost when this is given up
+    /// halfway.
     async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
-            if let Some(length) = self.bytes.first_chunk::<4>() {
-                let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-                if length > FRAME_MAX {
-                    return None;
-                }
-                if self.bytes.len() >= 4 + length {
-                    let rest = self.bytes.split_off(4 + length);
-                    let frame = std::mem::replace(&mut self.bytes, rest);
-                    return Some(frame[4..].to_vec());
-                }
+            if let Some(frame) = self.frames.next().ok()? {
+                return Some(frame);
             }
             let mut chunk = [0; 8 * 1024];
             match self.reader.read(&mut chunk).await {
                 Ok(0) | Err(_) => return None,
-                Ok(n) => self.bytes.extend_from_slice(&chunk[..n]),
+                Ok(n) => self.frames.take(&chunk[..n]),
             }
         }
     }

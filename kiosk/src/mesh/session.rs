@@ -12,8 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Message, Proven, Signed, State};
 
-/// No frame is longer.
-pub(crate) const FRAME_MAX: usize = 128 * 1024;
 const VERSION: u32 = 1;
 
 /// Why a connection is ended. Nothing else comes of it.

@@ -288,26 +288,12 @@ fn a_place_given_at_another_door_is_the_holders_ticket_here() {
     let holder = Some(Holder::of(EVENT, "p"));
     let did = Did { ticket: ticket(9), used: used(0, 5), undoes: None, holder };
     world.record(0, Some(did));
-    let card = |person: &str| Found::Card {
-        blocked: false,
-        person: person.into(),
-        tickets: Vec::new(),
-        given: Vec::new(),
-        fresh: ticket(200),
-    };
-    let tickets = |world: &World, person: &str| {
-        let mut found = card(person);
-        world.kiosks[1].mesh.tell(&mut found);
-        match found {
-            Found::Card { tickets, .. } => tickets,
-            other => panic!("{other:?}"),
-        }
-    };
-    let known = Known { peers: vec![used(0, 5)], ..Known::nothing_of(ticket(9)) };
-    assert_eq!(tickets(&world, "p"), [known]);
-    assert_eq!(tickets(&world, "q"), []);
+    let given = |world: &World, person: &str| world.kiosks[1].mesh.given_to(person);
+    assert_eq!(given(&world, "p"), [ticket(9)]);
+    assert_eq!(given(&world, "q"), []);
+    assert_eq!(world.known(1, 9).peers, [used(0, 5)]);
     world.takes_back(0, 9, 5, 1);
-    assert_eq!(tickets(&world, "p"), []);
+    assert_eq!(world.known(1, 9).peers, []);
 }
 
 #[test]

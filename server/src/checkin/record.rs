@@ -142,12 +142,15 @@ async fn write(tx: &mut Tx, kiosk: &Kiosk, run: &[Recorded<'_>]) -> Result<()> {
             recorded.scan.deed.why.as_deref(),
         ],
     )?;
+    let mut amended = Vec::new();
     for recorded in run {
-        amend(tx, kiosk, recorded).await?;
+        amended.extend(amend(tx, kiosk, recorded).await?);
     }
+    changed.extend(amended.iter().cloned());
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
     recount(tx, &kiosk.event_id, &changed).await?;
-    let weighed: BTreeSet<&str> = tickets.iter().flatten().map(String::as_str).collect();
+    let weighed: BTreeSet<&str> =
+        tickets.iter().flatten().chain(&amended).map(String::as_str).collect();
     let weighed: Vec<&str> = weighed.into_iter().collect();
     let received = run.last().map_or(Millis(0), |recorded| recorded.received);
     conflict::weigh(tx, &kiosk.event_id, &weighed, received).await
@@ -295,20 +298,25 @@ pub(crate) async fn take_back(
     Ok(())
 }
 
-/// What an entry says about an earlier one of the same journal.
-async fn amend(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) -> Result<()> {
+/// What an entry says about an earlier one of the same journal. Gives the ticket for which an admission counted that it takes
+/// back: for a walk-in who had a ticket by then, another than the door knew.
+async fn amend(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) -> Result<Option<String>> {
     let (kiosk_id, scan, true_ms) = (&kiosk.id, recorded.scan, recorded.true_ms());
     let Some(about) = scan.deed.about.and_then(|about| i64::try_from(about).ok()) else {
-        return Ok(());
+        return Ok(None);
     };
     match scan.deed.act {
-        Act::Undo => execute!(
-            tx,
-            "update scan set undone_ms = coalesce(undone_ms, $3) where kiosk_id = $1 and seq = $2",
-            kiosk_id,
-            about,
-            true_ms,
-        )?,
+        Act::Undo => {
+            let row: Option<(Option<String>,)> = fetch!(
+                tx,
+                fetch_optional,
+                "update scan set undone_ms = coalesce(undone_ms, $3) where kiosk_id = $1 and seq = $2 returning ticket_id",
+                kiosk_id,
+                about,
+                true_ms,
+            )?;
+            return Ok(row.and_then(|(ticket,)| ticket));
+        }
         Act::Consent => {
             if let (StationKind::Booth, Some(ticket), Some(granted)) =
                 (scan.station_kind, scan.ticket, scan.deed.consent)
@@ -325,11 +333,11 @@ async fn amend(tx: &mut Tx, kiosk: &Kiosk, recorded: &Recorded<'_>) -> Result<()
                 kiosk_id,
                 about,
                 scan.deed.consent,
-            )?
+            )?;
         }
-        _ => 0,
-    };
-    Ok(())
+        _ => {}
+    }
+    Ok(None)
 }
 
 /// What a check counted under a place of a kiosk's journal.
@@ -375,8 +383,8 @@ pub(crate) async fn entries(
     Ok(rows.into_iter().filter_map(|(seq, entry)| Some((seq, entry?))).collect())
 }
 
-/// Takes back what checks counted and the door never did: provisional rows above the journal's head, older than
-/// `before`.
+/// Takes back what checks counted and the door never did: provisional rows above the end that the journal had when the kiosk
+/// spoke, older than `before`.
 pub(crate) async fn drop_unconfirmed(
     tx: &mut Tx,
     kiosk: &Kiosk,

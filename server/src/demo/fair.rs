@@ -138,7 +138,7 @@ pub(super) async fn today(
     // What they counted stays. A kiosk that is set up now looks for neighbours, and these would never answer.
     let mut tx = app.db.write().await?;
     for door in doors {
-        kiosk::queries::revoke(&mut tx, &door, event_id, now).await?;
+        kiosk::queries::revoke(&mut tx, &door, event_id, false, now).await?;
     }
     tx.commit().await?;
     // Between coming and now.

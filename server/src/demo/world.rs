@@ -254,6 +254,8 @@ impl Door {
             head_seq: self.entries.len() as u64,
             entries: self.entries,
             skew_ms: Some(4),
+            heard: None,
+            ends: false,
         };
         kiosk::receive(app, &id, upload).await?;
         Ok(id)

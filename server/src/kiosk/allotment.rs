@@ -3,7 +3,8 @@
 //! is alone.
 //!
 //! What is not used goes back when the kiosk says so: it spoke after the end of the allotment and had nothing left to
-//! send. A revoked kiosk is not listened to any more; it gives no place after the end either, so its rest goes back then.
+//! send. A revoked kiosk speaks once more at most; it gives no place after the end either, so its rest goes back then. (What
+//! it tells later of a place that it gave before takes one from the quota, if there is one.)
 
 use admission::{
     Millis,

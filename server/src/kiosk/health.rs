@@ -85,6 +85,7 @@ mod tests {
             code_expires_ms: None,
             enrolled_ms: None,
             revoked_ms: None,
+            lost: false,
             quarantined_ms: None,
             quarantine_note: None,
             head_seq: 0,

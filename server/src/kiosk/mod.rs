@@ -52,6 +52,8 @@ pub struct Kiosk {
     pub enrolled_ms: Option<i64>,
     /// When it was revoked.
     pub revoked_ms: Option<i64>,
+    /// Lost or stolen: nothing that it sends is taken any more.
+    pub lost: bool,
     /// When its journal contradicted itself.
     pub quarantined_ms: Option<i64>,
     /// How.

@@ -206,7 +206,9 @@ async fn revoke(
     State(app): State<App>,
     Path((event, kiosk)): Path<(String, String)>,
     staff: Staff,
+    form: Typed,
 ) -> Result<Response> {
+    let lost = form.has("lost", "yes");
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let before = queries::kiosk(&mut tx, &kiosk).await?;
@@ -214,8 +216,9 @@ async fn revoke(
         return Err(Error::NotFound);
     }
     if before.revoked_ms.is_none() {
-        queries::revoke(&mut tx, &kiosk, &event, now).await?;
-        audit::record(&mut tx, &staff, "kiosk.revoke", &kiosk, "", now).await?;
+        queries::revoke(&mut tx, &kiosk, &event, lost, now).await?;
+        let note = if lost { "lost" } else { "" };
+        audit::record(&mut tx, &staff, "kiosk.revoke", &kiosk, note, now).await?;
         tx.notify(&event).await?;
     }
     tx.commit().await?;

@@ -107,14 +107,22 @@ pub(crate) async fn behind(tx: &mut Tx, kiosk: &Kiosk) -> Result<i64> {
     Ok(behind)
 }
 
-/// No longer believed. What it recorded before still counts.
-pub(crate) async fn revoke(tx: &mut Tx, id: &str, event_id: &str, now: Millis) -> Result<()> {
+/// No longer fed. What it recorded before still counts, also what it has yet to send, unless it was lost.
+pub(crate) async fn revoke(
+    tx: &mut Tx,
+    id: &str,
+    event_id: &str,
+    lost: bool,
+    now: Millis,
+) -> Result<()> {
     let rows = execute!(
         tx,
-        "update kiosk set revoked_ms = $3, code_hash = null where id = $1 and event_id = $2 and revoked_ms is null",
+        "update kiosk set revoked_ms = $3, lost = $4, code_hash = null
+         where id = $1 and event_id = $2 and revoked_ms is null",
         id,
         event_id,
         now.0,
+        lost,
     )?;
     if rows == 0 { Err(Error::NotFound) } else { Ok(()) }
 }

@@ -27,7 +27,7 @@ use crate::{
     event::{self, Event, Offer},
     voucher,
     web::{
-        access,
+        access::{self, Access},
         limits::{self, Limit},
     },
 };
@@ -122,8 +122,14 @@ pub async fn enrol(
 /// The kiosk that signed this request.
 ///
 /// # Errors
-/// [`Error::KioskUnknown`] without a valid signature, [`Error::KioskRevoked`] when it was revoked.
-pub(crate) async fn signed_by(app: &App, head: &Parts, body: &Bytes) -> Result<access::Kiosk> {
+/// [`Error::KioskUnknown`] without a valid signature, [`Error::KioskRevoked`] when it was revoked: its journal may still
+/// come, unless it was lost.
+pub(crate) async fn signed_by(
+    app: &App,
+    head: &Parts,
+    body: &Bytes,
+    access: Access,
+) -> Result<access::Kiosk> {
     let header = |name| {
         head.headers.get(name).and_then(|value| value.to_str().ok()).ok_or(Error::KioskUnknown)
     };
@@ -138,7 +144,7 @@ pub(crate) async fn signed_by(app: &App, head: &Parts, body: &Bytes) -> Result<a
     if !request_is_signed(&key, signature, id, head.method.as_str(), path, body) {
         return Err(Error::KioskUnknown);
     }
-    if kiosk.revoked_ms.is_some() {
+    if kiosk.revoked_ms.is_some() && (kiosk.lost || access != Access::Journal) {
         return Err(Error::KioskRevoked);
     }
     let quarantined = kiosk.quarantined_ms.is_some();

@@ -18,7 +18,8 @@ use crate::{
     event,
 };
 
-/// A provisional admission that the kiosk's journal does not confirm within this time never happened.
+/// A provisional admission never happened when the kiosk, this long after it was asked for, heard the server again and still
+/// had nothing of it in its journal. (What it sent before it asked may arrive at any time after, and says nothing of it.)
 const UNCONFIRMED_MS: i64 = 10 * SECOND;
 /// A clock that is more than a century wrong is shown as a century wrong.
 const SKEW_MAX_MS: i64 = 100 * 366 * DAY;
@@ -79,13 +80,13 @@ pub(super) async fn receive(
         // Another process took the same upload at the same moment; this one is rolled back and tried again.
         return Err(Error::Busy);
     }
-    checkin::record::drop_unconfirmed(
-        tx,
-        &kiosk,
-        signed(upload.head_seq)?,
-        now.plus(-UNCONFIRMED_MS),
-    )
-    .await?;
+    let before = match upload.heard {
+        _ if upload.ends => Some(Millis(i64::MAX)),
+        heard => heard.map(|heard| heard.min(now).plus(-UNCONFIRMED_MS)),
+    };
+    if let Some(before) = before {
+        checkin::record::drop_unconfirmed(tx, &kiosk, signed(upload.head_seq)?, before).await?;
+    }
     let queue = (signed(upload.head_seq)? - through).max(0);
     let skew_ms = upload.skew_ms.map(|skew_ms| skew_ms.clamp(-SKEW_MAX_MS, SKEW_MAX_MS));
     queries::seen(tx, kiosk_id, queue, skew_ms, now).await?;
