@@ -11,6 +11,8 @@ mod entry;
 mod frame;
 #[path = "../fuzz/checks/picture.rs"]
 mod picture;
+#[path = "../fuzz/checks/stream.rs"]
+mod stream;
 #[path = "../fuzz/checks/text.rs"]
 mod text;
 #[path = "../fuzz/checks/tlv.rs"]
@@ -74,13 +76,18 @@ fn what_the_other_side_sends_is_read_or_refused() {
 }
 
 #[test]
+fn frames_between_kiosks_are_read_however_the_network_cuts_them() {
+    bounded("stream", 20_000, stream::check);
+}
+
+#[test]
 fn a_frame_is_read_in_bounded_time() {
-    bounded("frame", 40, frame::check);
+    bounded("frame", 200, frame::check);
 }
 
 #[test]
 fn the_bytes_of_a_picture_are_read_or_refused() {
-    bounded("picture", 60, picture::check);
+    bounded("picture", 300, picture::check);
 }
 
 #[test]
