@@ -38,6 +38,7 @@ mod on_time;
 mod organizer;
 mod pages;
 mod power_cut;
+mod readiness;
 mod report;
 mod rush;
 mod rush_page;
