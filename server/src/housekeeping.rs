@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use admission::time::{DAY, HOUR};
 
-use crate::{App, error::Result, execute, kiosk, loan, voucher};
+use crate::{App, booking, error::Result, execute, kiosk, loan, voucher};
 
 const EVERY: Duration = Duration::from_secs(3_600);
 /// A repeated request is answered as before for at least a day.
@@ -38,7 +38,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     let mut tx = app.db.write().await?;
     execute!(tx, "delete from session where expires_ms < $1", now.0)?;
     execute!(tx, "delete from login_code where expires_ms < $1", now.0)?;
-    execute!(tx, "delete from idempotency where created_ms < $1", now.plus(-ANSWERS_MS).0)?;
+    booking::queries::forget_answers(&mut tx, now.plus(-ANSWERS_MS)).await?;
     execute!(tx, "delete from attempt where window_ms < $1", now.plus(-ATTEMPTS_MS).0)?;
     execute!(tx, "delete from message where created_ms < $1", now.plus(-MESSAGES_MS).0)?;
     voucher::benefit::forget(&mut tx, now).await?;

@@ -109,7 +109,8 @@ impl Naming {
         union_name: &str,
     ) -> Result<()> {
         let given = Given::place(offer);
-        queries::insert_bookings(tx, offer, &[attempt], given).await?;
+        let booking = queries::NewBooking { attempt, answer: None };
+        queries::insert_bookings(tx, offer, &[booking], given).await?;
         execute!(
             tx,
             "update booking set union_id = $2, named_by = $3 where id = $1",

@@ -35,44 +35,33 @@ macro_rules! ticket_select {
 /// What was answered under an Idempotency-Key.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct Answered {
-    actor: String,
+    person_id: String,
     pub(crate) request_sha256: Vec<u8>,
-    pub(crate) body: String,
+    pub(crate) answer: String,
 }
 
-/// What each of `actors` was answered under their key, by actor.
+/// What each of those people was answered under their key, by person.
 pub(super) async fn answered(
     tx: &mut Tx,
-    actors: Vec<(&str, &str)>,
+    keys: Vec<(&str, &str)>,
 ) -> Result<HashMap<String, Answered>> {
     let rows: Vec<Answered> = fetch_rows!(
         tx,
-        "select actor, request_sha256, body from idempotency where (actor, key) in (",
-        actors,
-        |(actor, key)| [actor, key],
+        "select person_id, request_sha256, answer from booking where (person_id, request_key) in (",
+        keys,
+        |(person_id, key)| [person_id, key],
         ")",
     )?;
-    Ok(rows.into_iter().map(|row| (row.actor.clone(), row)).collect())
+    Ok(rows.into_iter().map(|row| (row.person_id.clone(), row)).collect())
 }
 
-/// Keeps answers, in the transaction of their effects. Fails when another process was first.
-pub(super) async fn remember(tx: &mut Tx, answers: &[(&Attempt, Booked)]) -> Result<()> {
-    let mut rows = Vec::with_capacity(answers.len());
-    for (attempt, booked) in answers {
-        rows.push((attempt, serde_json::to_string(booked).map_err(anyhow::Error::from)?));
-    }
-    execute_rows!(
+/// Forgets the answers to requests made before `before`, and their keys.
+pub(crate) async fn forget_answers(tx: &mut Tx, before: Millis) -> Result<()> {
+    execute!(
         tx,
-        "insert into idempotency (actor, key, request_sha256, status, body, created_ms) ",
-        &rows,
-        |(attempt, body)| [
-            &attempt.person.id,
-            &attempt.key,
-            &attempt.request_sha256,
-            201_i64,
-            body,
-            attempt.now.0,
-        ],
+        "update booking set request_key = null, request_sha256 = null, answer = null
+         where request_key is not null and created_ms < $1",
+        before.0,
     )?;
     Ok(())
 }
@@ -111,14 +100,14 @@ pub(super) async fn keys_of(
 ) -> Result<HashMap<String, HashSet<String>>> {
     let rows: Vec<(String, String)> = fetch_rows!(
         tx,
-        "select actor, key from idempotency where actor in (",
+        "select person_id, request_key from booking where request_key is not null and person_id in (",
         people,
         |id| [id],
         ")",
     )?;
     let mut keys = HashMap::<String, HashSet<String>>::new();
-    for (actor, key) in rows {
-        keys.entry(actor).or_default().insert(key);
+    for (person_id, key) in rows {
+        keys.entry(person_id).or_default().insert(key);
     }
     Ok(keys)
 }
@@ -227,18 +216,31 @@ pub(super) async fn members_of_offers_unions(
     Ok(rows.into_iter().filter(|(_, union)| invited(union)).map(|(id, _)| id).collect())
 }
 
-/// Writes bookings of an offer, as they were given.
+/// A booking about to be written.
+pub(super) struct NewBooking<'a> {
+    pub(super) attempt: &'a Attempt,
+    /// What the one who asked is answered, and is answered again under the same key; none: nobody asked.
+    pub(super) answer: Option<&'a Booked>,
+}
+
+/// Writes bookings of an offer, as they were given. Fails when another process was first under one of the keys.
 pub(super) async fn insert_bookings(
     tx: &mut Tx,
     offer: &Offer,
-    attempts: &[&Attempt],
+    bookings: &[NewBooking<'_>],
     given: Given,
 ) -> Result<()> {
+    let mut rows = Vec::with_capacity(bookings.len());
+    for booking in bookings {
+        let answer = booking.answer.map(serde_json::to_string).transpose();
+        rows.push((booking.attempt, answer.map_err(anyhow::Error::from)?));
+    }
     execute_rows!(
         tx,
-        "insert into booking (id, event_id, offer_id, person_id, status, places, guests, held_until_ms, line, created_ms) ",
-        attempts.iter().enumerate(),
-        |(n, attempt)| [
+        "insert into booking (id, event_id, offer_id, person_id, status, places, guests, held_until_ms, line, created_ms,
+                              request_key, request_sha256, answer) ",
+        rows.iter().enumerate(),
+        |(n, (attempt, answer))| [
             &attempt.booking_id,
             &offer.event_id,
             &offer.id,
@@ -249,6 +251,9 @@ pub(super) async fn insert_bookings(
             given.held_ms.map(|held_ms| attempt.now.plus(held_ms).0),
             given.line.map(|first| first + n as i64),
             attempt.now.0,
+            answer.as_ref().map(|_| attempt.key.as_str()),
+            answer.as_ref().map(|_| attempt.request_sha256.as_slice()),
+            answer,
         ],
     )?;
     Ok(())

@@ -201,7 +201,7 @@ impl Attempt {
                 "This Idempotency-Key was used for another request.",
             )));
         }
-        let booked: Booked = serde_json::from_str(&before.body).map_err(anyhow::Error::from)?;
+        let booked: Booked = serde_json::from_str(&before.answer).map_err(anyhow::Error::from)?;
         let booking = queries::booking(tx, &booked.id, &self.person.id).await?;
         Ok(Ok((booked, booking.event_id)))
     }

@@ -16,7 +16,7 @@ use super::{
     Status, limits, line,
     memory::Memory,
     pace::Pace,
-    queries::{self, NewTicket},
+    queries::{self, NewBooking, NewTicket},
     rules::{self, Attempt, Booked, BookedTicket, Decision},
     rush::{Figures, Queue},
     tickets::Stamps,
@@ -412,9 +412,12 @@ async fn write_bookings<'a>(
         let position = given.position.map(|first| first + at);
         answers.push((*attempt, Booked { id, status, tickets: booked, position }));
     }
-    queries::insert_bookings(tx, offer, attempts, given).await?;
+    let bookings: Vec<_> = answers
+        .iter()
+        .map(|(attempt, booked)| NewBooking { attempt, answer: Some(booked) })
+        .collect();
+    queries::insert_bookings(tx, offer, &bookings, given).await?;
     queries::insert_tickets(tx, offer, &tickets).await?;
-    queries::remember(tx, &answers).await?;
     for (attempt, booked) in answers {
         decided.insert(&attempt.booking_id, Ok((booked, event.id.clone())));
     }
