@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use tokio::process::Command;
 
 /// Open connections: members who tap at the same moment.
-const CONNECTIONS: u32 = 128;
+const CONNECTIONS: u32 = 512;
 
 /// One `POST` of JSON.
 #[derive(Clone)]
@@ -43,7 +43,8 @@ pub(crate) async fn play(
     folder: &Path,
 ) -> anyhow::Result<Seen> {
     let share = posts.len().div_ceil(urls.len());
-    let connections = CONNECTIONS / u32::try_from(urls.len())?;
+    let all: u32 = std::env::var("CONNS").ok().and_then(|t| t.parse().ok()).unwrap_or(CONNECTIONS);
+    let connections = all / u32::try_from(urls.len())?;
     let runs = urls.iter().zip(posts.chunks(share)).enumerate().map(|(n, (url, posts))| {
         let file = folder.join(format!("requests-{n}.txt"));
         async move {
