@@ -2,7 +2,11 @@
 //! shown once and kept nowhere; whoever has both is signed in as staff.
 
 use admission::time::{HOUR, MINUTE};
-use axum::http::StatusCode;
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use axum_extra::extract::CookieJar;
 use sha2::{Digest as _, Sha256};
 
 use super::rules;
@@ -10,6 +14,8 @@ use crate::{
     App,
     error::{Error, Refused, Result},
     web::{
+        Frame,
+        access::Caller,
         limits::{self, Limit},
         session::{self, Holder},
     },
@@ -63,11 +69,46 @@ pub(crate) fn hash(link: &str) -> Vec<u8> {
     Sha256::new().chain_update(b"turnout stand\0").chain_update(link).finalize().to_vec()
 }
 
+/// Where a link leads, and what the PIN is held against.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Door {
+    pub(crate) staff_id: String,
+    /// The employer or the venue.
+    pub(crate) house: String,
+    pub(crate) pin_hash: String,
+}
+
+impl Door {
+    /// Whether who reads the page is in already.
+    pub(crate) fn is_open_to(&self, frame: &Frame) -> bool {
+        matches!(&frame.caller, Caller::Staff(staff) if staff.id == self.staff_id)
+    }
+}
+
+/// Lets in whoever typed the right PIN of a link, and leads them to `inside`; others get the page `again`, with what is wrong.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn enter(
+    app: &App,
+    (link, door): (&str, Door),
+    (typed, address, jar): (&str, &str, CookieJar),
+    inside: &'static str,
+    again: impl FnOnce(&Refused) -> Result<Response>,
+) -> Result<Response> {
+    match open(app, (link, door.pin_hash, &door.staff_id), typed, address).await? {
+        Ok(token) => {
+            Ok((jar.add(session::set_cookie(app, token)), Redirect::to(inside)).into_response())
+        }
+        Err(refused) => Ok((refused.status, again(&refused)?).into_response()),
+    }
+}
+
 /// Opens a session of `staff_id` for whoever typed the right PIN at `address`; gives its token, or why not.
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn open(
+async fn open(
     app: &App,
     (link, pin_hash, staff_id): (&str, String, &str),
     typed: &str,

@@ -15,7 +15,7 @@ use super::{Employer, queries};
 pub(crate) use crate::account::pin::{Secret, Way};
 use crate::{
     App,
-    account::pin,
+    account::pin::{self, Door},
     db::{Tx, new_id},
     error::{Error, Result},
     event::{self, Event},
@@ -25,7 +25,7 @@ use crate::{
         access::{Role, Staff},
         form::Typed,
         limits::Address,
-        page, session,
+        page,
     },
 };
 
@@ -129,22 +129,15 @@ struct PinPage {
     fault: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
-struct Door {
-    staff_id: String,
-    employer_id: String,
-    pin_hash: String,
-}
-
 async fn door(tx: &mut Tx, link: &str) -> Result<(Door, Event, Employer)> {
     let door: Option<Door> = fetch!(
         tx,
         fetch_optional,
-        "select staff_id, employer_id, pin_hash from exhibitor where link_hash = $1 and revoked_ms is null",
+        "select staff_id, employer_id as house, pin_hash from exhibitor where link_hash = $1 and revoked_ms is null",
         pin::hash(link),
     )?;
     let door = door.ok_or(Error::NotFound)?;
-    let employer = queries::employer(tx, &door.employer_id).await?;
+    let employer = queries::employer(tx, &door.house).await?;
     let event = event::queries::event(tx, &employer.event_id).await?;
     Ok((door, event, employer))
 }
@@ -157,9 +150,7 @@ async fn ask(
 ) -> Result<Response> {
     let mut tx = app.db.read().await?;
     let (door, event, employer) = door(&mut tx, &link).await?;
-    if let crate::web::access::Caller::Staff(staff) = &frame.caller
-        && staff.id == door.staff_id
-    {
+    if door.is_open_to(&frame) {
         return Ok(Redirect::to("/stand").into_response());
     }
     "/stand".clone_into(&mut frame.path);
@@ -179,15 +170,10 @@ async fn open(
     let (door, event, employer) = door(&mut tx, &link).await?;
     drop(tx);
     "/stand".clone_into(&mut frame.path);
-    let way = (link.as_str(), door.pin_hash, door.staff_id.as_str());
-    match pin::open(&app, way, form.value("pin"), &address).await? {
-        Ok(token) => {
-            Ok((jar.add(session::set_cookie(&app, token)), Redirect::to("/stand")).into_response())
-        }
-        Err(refused) => {
-            let fault = Some(refused.text(frame.lang).to_owned());
-            let again = page(&PinPage { frame, event, employer, link, fault })?;
-            Ok((refused.status, again).into_response())
-        }
-    }
+    let typed = (form.value("pin"), address.as_str(), jar);
+    pin::enter(&app, (link.as_str(), door), typed, "/stand", |refused| {
+        let fault = Some(refused.text(frame.lang).to_owned());
+        page(&PinPage { frame, event, employer, link: link.clone(), fault })
+    })
+    .await
 }

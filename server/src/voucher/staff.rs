@@ -15,17 +15,17 @@ use axum_extra::extract::CookieJar;
 use super::venue::{self, Venue};
 use crate::{
     App,
-    account::pin::{self, Secret, Way},
+    account::pin::{self, Door, Secret, Way},
     audit,
     db::{Tx, new_id},
     error::{Error, Result},
     execute, fetch,
     web::{
         Frame,
-        access::{Caller, Role, Staff},
+        access::{Role, Staff},
         form::Typed,
         limits::Address,
-        page, session,
+        page,
     },
 };
 
@@ -207,22 +207,15 @@ async fn change(
     Ok((StatusCode::CREATED, page(&WayPage { frame, venue, address, pin })?).into_response())
 }
 
-#[derive(sqlx::FromRow)]
-struct Door {
-    staff_id: String,
-    venue_id: String,
-    pin_hash: String,
-}
-
 async fn door(tx: &mut Tx, link: &str) -> Result<(Door, Venue)> {
     let door: Option<Door> = fetch!(
         tx,
         fetch_optional,
-        "select staff_id, venue_id, pin_hash from venue_staff where link_hash = $1 and revoked_ms is null",
+        "select staff_id, venue_id as house, pin_hash from venue_staff where link_hash = $1 and revoked_ms is null",
         pin::hash(link),
     )?;
     let door = door.ok_or(Error::NotFound)?;
-    let venue = venue::venue(tx, &door.venue_id).await?;
+    let venue = venue::venue(tx, &door.house).await?;
     Ok((door, venue))
 }
 
@@ -243,7 +236,7 @@ async fn ask(
 ) -> Result<Response> {
     let mut tx = app.db.read().await?;
     let (door, venue) = door(&mut tx, &link).await?;
-    if matches!(&frame.caller, Caller::Staff(staff) if staff.id == door.staff_id) {
+    if door.is_open_to(&frame) {
         return Ok(Redirect::to("/venue").into_response());
     }
     "/venue".clone_into(&mut frame.path);
@@ -263,15 +256,10 @@ async fn open(
     let (door, venue) = door(&mut tx, &link).await?;
     drop(tx);
     "/venue".clone_into(&mut frame.path);
-    let way = (link.as_str(), door.pin_hash, door.staff_id.as_str());
-    match pin::open(&app, way, form.value("pin"), &address).await? {
-        Ok(token) => {
-            Ok((jar.add(session::set_cookie(&app, token)), Redirect::to("/venue")).into_response())
-        }
-        Err(refused) => {
-            let fault = Some(refused.text(frame.lang).to_owned());
-            let again = page(&PinPage { frame, venue, link, fault })?;
-            Ok((refused.status, again).into_response())
-        }
-    }
+    let typed = (form.value("pin"), address.as_str(), jar);
+    pin::enter(&app, (link.as_str(), door), typed, "/venue", |refused| {
+        let fault = Some(refused.text(frame.lang).to_owned());
+        page(&PinPage { frame, venue, link: link.clone(), fault })
+    })
+    .await
 }
