@@ -25,12 +25,10 @@ pub(in crate::voucher) fn routes() -> Router<App> {
     Router::new()
         .route("/venue/settlement", get(own_list))
         .route("/venue/settlement/{month}", get(own))
-        .route("/venue/settlement/{month}/statement.xlsx", get(own_xlsx))
-        .route("/venue/settlement/{month}/statement.pdf", get(own_pdf))
+        .route("/venue/settlement/{month}/{file}", get(own_file))
         .route("/admin/venues/{venue}", get(hub))
         .route("/admin/venues/{venue}/settlement/{month}", get(show))
-        .route("/admin/venues/{venue}/settlement/{month}/statement.xlsx", get(xlsx))
-        .route("/admin/venues/{venue}/settlement/{month}/statement.pdf", get(pdf))
+        .route("/admin/venues/{venue}/settlement/{month}/{file}", get(file))
         .route("/admin/venues/{venue}/settlement/{month}/closing", post(shut))
 }
 
@@ -180,78 +178,48 @@ async fn shut(
     }
 }
 
-/// It is written down who took a statement out of the house.
-async fn taken(
+/// `GET /venue/settlement/{month}/{file}`: a venue's own statement, as [`written`].
+async fn own_file(
+    State(app): State<App>,
+    Path((month, file)): Path<(String, String)>,
+    staff: Staff,
+    frame: Frame,
+) -> Result<Response> {
+    let read = read_own(&app, &staff, &month).await?;
+    written(&app, &staff, &frame, read, &file).await
+}
+
+/// `GET /admin/venues/{venue}/settlement/{month}/{file}`: a venue's statement, as [`written`].
+async fn file(
+    State(app): State<App>,
+    Path((id, month, file)): Path<(String, String, String)>,
+    staff: Staff,
+    frame: Frame,
+) -> Result<Response> {
+    let read = read(&app, &id, &month).await?;
+    written(&app, &staff, &frame, read, &file).await
+}
+
+/// `statement.xlsx` or `statement.pdf`. It is written down who took it out of the house.
+///
+/// # Errors
+/// [`Error::NotFound`] for any other file.
+async fn written(
     app: &App,
     staff: &Staff,
-    (venue, statement): &(Venue, Statement),
-) -> Result<String> {
-    let now = app.clock.now();
+    frame: &Frame,
+    (venue, statement): (Venue, Statement),
+    file: &str,
+) -> Result<Response> {
+    let bytes = match file {
+        "statement.xlsx" => files::xlsx(frame, &venue, &statement).map_err(anyhow::Error::from)?,
+        "statement.pdf" => files::pdf(frame, &venue, &statement),
+        _ => return Err(Error::NotFound),
+    };
+    let (now, month) = (app.clock.now(), statement.month.to_string());
     let mut tx = app.db.write().await?;
-    let month = statement.month.to_string();
     audit::record(&mut tx, staff, "settlement.file", &venue.id, &month, now).await?;
     tx.commit().await?;
-    Ok(format!("{}-{month}-结算单", venue.name))
-}
-
-async fn as_xlsx(
-    app: &App,
-    staff: &Staff,
-    frame: &Frame,
-    read: (Venue, Statement),
-) -> Result<Response> {
-    let name = taken(app, staff, &read).await?;
-    let file = files::xlsx(frame, &read.0, &read.1).map_err(anyhow::Error::from)?;
-    Ok(attachment("statement.xlsx", &format!("{name}.xlsx"), file))
-}
-
-async fn as_pdf(
-    app: &App,
-    staff: &Staff,
-    frame: &Frame,
-    read: (Venue, Statement),
-) -> Result<Response> {
-    let name = taken(app, staff, &read).await?;
-    let file = files::pdf(frame, &read.0, &read.1);
-    Ok(attachment("statement.pdf", &format!("{name}.pdf"), file))
-}
-
-async fn own_xlsx(
-    State(app): State<App>,
-    Path(month): Path<String>,
-    staff: Staff,
-    frame: Frame,
-) -> Result<Response> {
-    let read = read_own(&app, &staff, &month).await?;
-    as_xlsx(&app, &staff, &frame, read).await
-}
-
-async fn own_pdf(
-    State(app): State<App>,
-    Path(month): Path<String>,
-    staff: Staff,
-    frame: Frame,
-) -> Result<Response> {
-    let read = read_own(&app, &staff, &month).await?;
-    as_pdf(&app, &staff, &frame, read).await
-}
-
-async fn xlsx(
-    State(app): State<App>,
-    Path((id, month)): Path<(String, String)>,
-    staff: Staff,
-    frame: Frame,
-) -> Result<Response> {
-    let read = read(&app, &id, &month).await?;
-    as_xlsx(&app, &staff, &frame, read).await
-}
-
-async fn pdf(
-    State(app): State<App>,
-    Path((id, month)): Path<(String, String)>,
-    staff: Staff,
-    frame: Frame,
-) -> Result<Response> {
-    let read = read(&app, &id, &month).await?;
-    as_pdf(&app, &staff, &frame, read).await
+    let name = format!("{}-{month}-结算单{}", venue.name, &file["statement".len()..]);
+    Ok(attachment(file, &name, bytes))
 }
