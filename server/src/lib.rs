@@ -89,6 +89,8 @@ pub struct Parts {
     pub live: live::Live,
     /// Who is signed in.
     pub sessions: web::session::Sessions,
+    /// Fingerprints of the vouchers on venues' lists.
+    pub voucher_prints: voucher::Prints,
     /// The secrets.
     pub keys: keys::Keys,
     /// How messages leave.
@@ -122,6 +124,7 @@ impl App {
             kiosks: kiosk::Known::default(),
             checks: checkin::Checks::start(ledger.clone(), &live),
             sessions: web::session::Sessions::start(db.clone(), &live),
+            voucher_prints: voucher::Prints::default(),
             ledger,
             live,
             keys: keys::Keys::open(&config.storage.data.join("keys"))?,

@@ -1,12 +1,16 @@
 //! What a venue's phone judges by while it has no network: the vouchers of the venue, as fingerprints. It tells a voucher
 //! that was issued from one that was made up, a used one from a good one, and gives away nobody's name or number.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
 
 use admission::{
     Millis, Reason,
     days::date_of,
     decide::{Station, StationKind, decide},
+    ticket::TicketFact,
     time::DAY,
 };
 use axum::{Json, extract::State};
@@ -17,10 +21,13 @@ use utoipa::ToSchema;
 
 use super::{days, serial, staff, venue::Venue};
 use crate::{
-    App, booking, checkin,
+    App,
+    booking::{self, Ticket},
+    checkin,
     db::Tx,
     error::Result,
     fetch,
+    keys::Keys,
     web::{access::Staff, frame::zone},
 };
 
@@ -80,10 +87,17 @@ pub(super) async fn list(State(app): State<App>, staff: Staff) -> Result<Json<Li
     let now = app.clock.now();
     let mut tx = app.db.read().await?;
     let venue = staff::venue_of(&mut tx, &staff).await?;
-    of_venue(&app, &mut tx, &venue, now).await.map(Json)
+    let (rows, tickets) = of_venue(&mut tx, &venue, now).await?;
+    // Nobody waits for the database while codes are signed.
+    drop(tx);
+    listed(&app, &venue, rows, &tickets, now).map(Json)
 }
 
-async fn of_venue(app: &App, tx: &mut Tx, venue: &Venue, now: Millis) -> Result<List> {
+async fn of_venue(
+    tx: &mut Tx,
+    venue: &Venue,
+    now: Millis,
+) -> Result<(Vec<Row>, HashMap<String, Ticket>)> {
     let rows: Vec<Row> = fetch!(
         tx,
         fetch_all,
@@ -96,6 +110,17 @@ async fn of_venue(app: &App, tx: &mut Tx, venue: &Venue, now: Millis) -> Result<
     )?;
     let ids: HashSet<String> = rows.iter().map(|row| row.ticket_id.clone()).collect();
     let tickets = booking::queries::tickets(tx, &ids).await?;
+    Ok((rows, tickets))
+}
+
+fn listed(
+    app: &App,
+    venue: &Venue,
+    rows: Vec<Row>,
+    tickets: &HashMap<String, Ticket>,
+    now: Millis,
+) -> Result<List> {
+    let (before, mut prints) = (app.voucher_prints.of(&venue.id), HashMap::new());
     let mut places = HashMap::new();
     let mut list = List { at_ms: now.0, batches: Vec::new(), vouchers: Vec::new() };
     for row in rows {
@@ -124,7 +149,7 @@ async fn of_venue(app: &App, tx: &mut Tx, venue: &Venue, now: Millis) -> Result<
             list.batches.len() - 1
         });
         list.vouchers.push(Listed {
-            code: print(&ticket.code(&app.keys)?),
+            code: print_of(ticket, &app.keys, (&before, &mut prints))?,
             serial: print(&serial::plain(&serial::of(&ticket.id))),
             batch,
             left: ticket.terms().uses_left(&history),
@@ -132,7 +157,43 @@ async fn of_venue(app: &App, tx: &mut Tx, venue: &Venue, now: Millis) -> Result<
             to_ms: ticket.valid_to_ms.0,
         });
     }
+    app.voucher_prints.keep(&venue.id, prints);
     Ok(list)
+}
+
+/// By ticket, what its code said, which key signed it, and the code's fingerprint.
+type Known = HashMap<String, (TicketFact, i64, String)>;
+
+/// The fingerprints on the list of each venue. Each phone asks each minute, and signing is what takes long; the same fact
+/// under the same key has the same code.
+#[derive(Clone, Debug, Default)]
+pub struct Prints(Arc<Mutex<HashMap<String, Arc<Known>>>>);
+
+impl Prints {
+    fn of(&self, venue_id: &str) -> Arc<Known> {
+        let known = self.0.lock().expect("nothing panics while it is held");
+        known.get(venue_id).cloned().unwrap_or_default()
+    }
+
+    fn keep(&self, venue_id: &str, known: Known) {
+        let mut all = self.0.lock().expect("nothing panics while it is held");
+        all.insert(venue_id.to_owned(), Arc::new(known));
+    }
+}
+
+fn print_of(
+    ticket: &Ticket,
+    keys: &Keys,
+    (before, prints): (&Known, &mut Known),
+) -> Result<String> {
+    let (fact, key) = (ticket.fact()?, ticket.key_id);
+    let known = before.get(&ticket.id).filter(|(was, by, _)| *was == fact && *by == key);
+    let code = match known {
+        Some((_, _, code)) => code.clone(),
+        None => print(&ticket.code(keys)?),
+    };
+    prints.insert(ticket.id.clone(), (fact, key, code.clone()));
+    Ok(code)
 }
 
 /// The days ahead on which the vouchers of a batch may be used.

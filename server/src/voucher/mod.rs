@@ -22,6 +22,7 @@ mod venue;
 mod venue_pages;
 
 pub use batch::BatchDraft;
+pub use list::Prints;
 pub use venue::VenueDraft;
 
 use admission::decide::Days;
