@@ -184,7 +184,7 @@ on_both! {
         assert_eq!(world.divide(&app, &[2, 1]).await.status, 303);
         let (first, second) = (&world.unions[0], &world.unions[1]);
         let [a, b, c] = first.members.as_slice() else { unreachable!("three") };
-        assert!(app.get("/me", &first.officer.token).await.text.contains("工会名额"));
+        assert!(app.get("/me", &first.officer.token).await.text.contains("工会经办"));
         assert!(!app.get("/me", &a.token).await.text.contains("工会名额"));
         assert!(app.get("/officer", &first.officer.token).await.text.contains("还剩 2 个"));
         // Nobody else can book before the stated time, and the page says when.

@@ -84,7 +84,7 @@ async fn appoint(
         let note = format!("of {union_id}");
         audit::record(&mut tx, &staff, "officer.appoint", person_id, &note, now).await?;
         let body = format!(
-            "【王佐镇总工会】您已成为工会经办人，可以为本工会会员指定活动名额：{}/officer",
+            "【王佐镇总工会】您已成为工会经办人，可以为本工会会员指定活动名额、安排领取物资：{}/officer",
             app.public_url
         );
         outbox::tell(&mut tx, person_id, &body, now).await?;

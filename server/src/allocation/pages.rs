@@ -1,4 +1,4 @@
-//! An officer's pages: what their union may give, and whom they name. Made for a phone.
+//! An officer's pages: what their union may give and is given, and whom they name. Made for a phone.
 
 use admission::Millis;
 use askama::Template;
@@ -19,6 +19,7 @@ use crate::{
     booking::{Status, named::Naming},
     error::{Error, Result},
     event::{Event, Offer},
+    goods::{self, queries::Share as Goods},
     web::{Frame, access::Person, page},
 };
 
@@ -39,6 +40,8 @@ struct ListPage {
     frame: Frame,
     unions: Vec<(String, String)>,
     tasks: Vec<Task>,
+    /// Units for the union's people.
+    goods: Vec<Goods>,
 }
 
 impl Task {
@@ -59,7 +62,8 @@ async fn list(State(app): State<App>, person: Person, frame: Frame) -> Result<Re
         return Err(Error::NotFound);
     }
     let tasks = queries::tasks(&mut tx, &person.id, frame.now).await?;
-    page(&ListPage { frame, unions, tasks })
+    let goods = goods::shares_of(&mut tx, &person.id, frame.now).await?;
+    page(&ListPage { frame, unions, tasks, goods })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -133,7 +137,7 @@ impl NamePage {
 }
 
 impl Colleague {
-    fn masked_phone(&self) -> String {
+    pub(crate) fn masked_phone(&self) -> String {
         self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
     }
 }

@@ -270,18 +270,18 @@ pub(super) async fn part(tx: &mut Tx, offer_id: &str, union_id: &str) -> Result<
 
 /// A member of a union, as its officer sees them.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub(super) struct Colleague {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) phone: Option<String>,
+pub(crate) struct Colleague {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) phone: Option<String>,
     /// The enterprise they work for.
-    pub(super) firm: Option<String>,
+    pub(crate) firm: Option<String>,
     /// How their open booking of the offer stands, if they have one.
-    pub(super) status: Option<crate::booking::Status>,
+    pub(crate) status: Option<crate::booking::Status>,
 }
 
 /// Members of a union whose name contains `sought`, with how they stand towards an offer, at most `limit`.
-pub(super) async fn colleagues(
+pub(crate) async fn colleagues(
     tx: &mut Tx,
     offer_id: &str,
     union_id: &str,

@@ -1,4 +1,5 @@
 //! Units of one organisation that a delegate collects at once: for how many people, where, and who comes for them.
+//! The delegate is told when they are chosen, and when somebody else comes in their place.
 
 use admission::Millis;
 
@@ -11,6 +12,7 @@ use crate::{
     event::{self, Event},
     execute, fetch,
     keys::Keys,
+    outbox,
 };
 
 /// A line of the list.
@@ -56,6 +58,17 @@ pub(crate) async fn add(
             "This organisation has units still to be collected. Please take that line off first.",
         ));
     }
+    promise(tx, keys, (event, goods, point), new, now).await
+}
+
+/// Gives the delegate the ticket for the units, and tells them where to go.
+async fn promise(
+    tx: &mut Tx,
+    keys: &Keys,
+    (event, goods, point): (&Event, &Goods, &Point),
+    new: &NewBatch,
+    now: Millis,
+) -> Result<()> {
     let offer = setup::delegates_offer(tx, event, goods, now).await?;
     let booking = given::give_one_more(tx, keys, (event, &offer), &new.delegate_id, now).await?;
     execute!(
@@ -69,8 +82,57 @@ pub(crate) async fn add(
         new.units,
         now.0,
     )?;
+    // Kiosks show it beside the name, also without a network. They have not been told of the ticket yet.
+    execute!(
+        tx,
+        "update ticket set place = $2 where booking_id = $1",
+        &booking.id,
+        format!("{} {}", new.units, goods.unit),
+    )?;
+    let (organisation,): (String,) =
+        fetch!(tx, fetch_one, "select name from organisation where id = $1", &new.organisation_id)?;
+    let body = format!(
+        "【王佐镇总工会】请您为{organisation}代领{} {} {}：{}（{}）。刷京卡或出示「我的票」里的二维码，一次领走。",
+        goods.item, new.units, goods.unit, point.name, point.place
+    );
+    outbox::tell(tx, &new.delegate_id, &body, now).await?;
     tx.notify(&event.id).await?;
     Ok(())
+}
+
+/// Has somebody else come for units that are still to be collected. False when they were collected, or a colleague chose
+/// somebody meanwhile. The event's counter is held.
+pub(super) async fn send_another(
+    tx: &mut Tx,
+    app: &App,
+    (event, goods): (&Event, &Goods),
+    (ticket_id, delegate_id): (&str, &str),
+    now: Millis,
+) -> Result<bool> {
+    let row: Option<(String, String, String, String, i64)> = fetch!(
+        tx,
+        fetch_optional,
+        "select g.booking_id, b.person_id, g.point_id, g.organisation_id, g.units
+         from goods_batch g join ticket t on t.booking_id = g.booking_id join booking b on b.id = g.booking_id
+         where g.event_id = $1 and t.id = $2",
+        &event.id,
+        ticket_id,
+    )?;
+    let (booking_id, before, point_id, organisation_id, units) = row.ok_or(Error::NotFound)?;
+    if before == delegate_id {
+        return Ok(true);
+    }
+    let end = (Status::Cancelled, Cause::of("taken_back"));
+    if !given::end_unused(tx, app, &booking_id, end, now).await? {
+        return Ok(false);
+    }
+    let body =
+        format!("【王佐镇总工会】「{}」的{}改由别人代领，您不用去了。", event.title, goods.item);
+    outbox::tell(tx, &before, &body, now).await?;
+    let point = queries::point(tx, &event.id, &point_id).await?;
+    let new = NewBatch { organisation_id, delegate_id: delegate_id.to_owned(), units };
+    promise(tx, &app.keys, (event, goods, &point), &new, now).await?;
+    Ok(true)
 }
 
 /// Takes a line off whose units nobody collected. False when they were. The event's counter is held.

@@ -4,7 +4,7 @@
 //! the point and the hours. **A hand-out is a scan at a counter** (a kiosk's, or one that staff make on a phone); the
 //! stock of a point is what was brought there less what was scanned there, computed each time, so there is no second
 //! truth to keep in step. In reading order: `stock` (the figures), `rules` (who may have one here), `hand_out` (staff's
-//! phone), `batch` (units collected by a delegate), `leftover`, and the pages.
+//! phone), `batch` (units collected by a delegate, whom a union's officer may choose: `officer`), `leftover`, and the pages.
 
 mod batch;
 mod batch_pages;
@@ -12,6 +12,7 @@ mod counter;
 mod desk;
 mod hand_out;
 mod leftover;
+mod officer;
 mod pages;
 pub(crate) mod queries;
 mod rules;
@@ -24,6 +25,7 @@ use axum::Router;
 pub use self::leftover::sweep;
 pub(crate) use self::{
     batch::{NewBatch, add as add_batch},
+    officer::shares_of,
     rules::refusal,
     setup::{Entry, NewPoint, add_point, enter, start},
 };
@@ -36,6 +38,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(desk::routes())
         .merge(counter::routes())
         .merge(batch_pages::routes())
+        .merge(officer::routes())
 }
 
 /// What an event hands out.

@@ -336,6 +336,67 @@ pub(super) async fn batches(tx: &mut Tx, event_id: &str) -> Result<Vec<Collector
     )?)
 }
 
+/// Units for the people of an organisation, as its union's officer sees them.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Share {
+    pub(crate) event_id: String,
+    pub(crate) title: String,
+    pub(crate) time_zone: String,
+    pub(crate) item: String,
+    pub(crate) unit: String,
+    pub(crate) organisation_id: String,
+    pub(crate) organisation: String,
+    pub(crate) units: i64,
+    pub(crate) point: String,
+    pub(crate) place: String,
+    #[sqlx(try_from = "i64")]
+    pub(crate) from_ms: Millis,
+    #[sqlx(try_from = "i64")]
+    pub(crate) to_ms: Millis,
+    pub(crate) ticket_id: String,
+    /// The delegate.
+    pub(crate) person_id: String,
+    pub(crate) holder: String,
+    pub(crate) phone: Option<String>,
+    pub(crate) had_ms: Option<i64>,
+}
+
+/// What a union and the enterprises under it are to have or had, of events that are not over since `since`; what is still
+/// to be collected first.
+pub(super) async fn shares(tx: &mut Tx, union_id: &str, since: Millis) -> Result<Vec<Share>> {
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select g.event_id, e.title, e.time_zone, k.item, k.unit, g.organisation_id, o.name as organisation, g.units,
+                q.name as point, q.place, f.valid_from_ms as from_ms, f.valid_to_ms as to_ms,
+                t.id as ticket_id, b.person_id, t.holder, p.phone,
+                (select min(s.true_ms) from scan s where s.ticket_id = t.id and s.station_kind = 'counter'
+                   and s.verdict = 'admitted' and s.undone_ms is null) as had_ms
+         from organisation o join goods_batch g on g.organisation_id = o.id
+         join booking b on b.id = g.booking_id and b.status = 'confirmed'
+         join ticket t on t.booking_id = b.id join person p on p.id = b.person_id
+         join event e on e.id = g.event_id and e.status in ('published', 'closed') and e.ends_ms > $2
+         join goods k on k.event_id = g.event_id
+         join goods_point q on q.id = g.point_id join offer f on f.id = q.offer_id
+         where (o.id = $1 or o.union_id = $1)
+         order by had_ms nulls first, f.valid_from_ms, o.name_search, t.id",
+        union_id,
+        since.0,
+    )?)
+}
+
+/// Whether a person is a member of a union.
+pub(super) async fn is_member_of(tx: &mut Tx, person_id: &str, union_id: &str) -> Result<bool> {
+    let row: Option<(String,)> = fetch!(
+        tx,
+        fetch_optional,
+        "select id from person where id = $1 and union_id = $2 and kind = 'member' and status in ('active', 'retained')",
+        person_id,
+        union_id,
+    )?;
+    Ok(row.is_some())
+}
+
 /// People who had theirs more than once, on whatever tickets: the doors did not hear of each other.
 pub(super) async fn twice(tx: &mut Tx, event_id: &str) -> Result<Vec<(String, i64)>> {
     Ok(fetch!(

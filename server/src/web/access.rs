@@ -427,6 +427,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/officer/offers/{offer}/{union}/{booking}/return", Access::Person),
     ("GET", "/admin/events/{event}/offers/{offer}/allocation", Access::Organizer),
     ("POST", "/admin/events/{event}/offers/{offer}/allocation", Access::Organizer),
+    ("GET", "/officer/goods/{event}/{organisation}", Access::Person),
+    ("POST", "/officer/goods/{event}/{organisation}", Access::Person),
     ("GET", "/admin/officers", Access::Organizer),
     ("POST", "/admin/officers", Access::Organizer),
     ("POST", "/admin/officers/{union}/{person}/dismissal", Access::Organizer),
