@@ -39,7 +39,7 @@ pub(crate) fn row(shown: &str, heading: &str, what: &str) -> Vec<String> {
 }
 
 /// The lines of a PDF, each as its words: read by another program than the one that wrote it.
-async fn lines_of(pdf: &[u8], folder: &Path) -> Vec<Vec<String>> {
+pub(crate) async fn lines_of(pdf: &[u8], folder: &Path) -> Vec<Vec<String>> {
     let file = folder.join("report.pdf");
     std::fs::write(&file, pdf).expect("written");
     let read =

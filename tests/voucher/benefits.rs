@@ -88,8 +88,14 @@ on_both! {
         let hub = organizers(&app, &format!("/admin/venues/{springs}")).await;
         assert!(hub.contains("2027-03-05") && hub.contains("2027-03-06"), "{hub}");
         let report = organizers(&app, "/admin/report?year=2027").await;
+        assert_eq!(row(&report, "总表", "会员优惠")[2..4], ["1", "3"], "one person, three times");
+        assert_eq!(row(&report, "合作场馆", "南宫温泉水世界")[4..], ["2", "1"]);
+        // After two months it is still known how often, but not who.
+        app.advance(63 * DAY);
+        turnout_server::housekeeping::sweep(&app.app).await.expect("swept");
+        let report = organizers(&app, "/admin/report?year=2027").await;
         assert_eq!(row(&report, "总表", "会员优惠")[2..4], ["没有记录", "3"], "how often, not who");
-        assert_eq!(row(&report, "合作场馆", "南宫温泉水世界")[4], "2");
+        assert_eq!(row(&report, "合作场馆", "南宫温泉水世界")[4..], ["2", "没有记录"]);
     }
 
     async fn who_left_the_union_or_never_was_in_it_is_no_member(app) {

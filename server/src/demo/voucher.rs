@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     App,
-    account::pin::Secret,
+    account::pin::{Secret, Way},
     event::{EventDraft, OfferDraft},
-    voucher::{self, BatchDraft, VenueDraft, staff},
+    fetch,
+    voucher::{self, BatchDraft, Venue, VenueDraft, benefit::count_in, staff},
     web::access::Person,
 };
 
@@ -79,12 +80,38 @@ pub(super) async fn make(
         let tickets = book_all(&before, &people[n * 40..n * 40 + 36], offer, 0).await?;
         redeem(app, &note.id, partner, &tickets, now).await?;
     }
+    // Some showed at the springs, and at a park, that they are members; a few at both.
+    greet(app, venues.first().context("a park")?, "门卫老孙", &people[..30], now).await?;
+    let (springs, way) =
+        greet(app, venues.get(2).context("the springs")?, "前台小赵", &people[20..50], now).await?;
+    Ok((note, StandNote { name: springs.name, path: way.path, pin: way.pin }))
+}
+
+/// Lets somebody work at a venue, who counted members there without a voucher in the last weeks. Gives their way in.
+async fn greet(
+    app: &App,
+    venue: &str,
+    name: &str,
+    people: &[(Person, String)],
+    now: Millis,
+) -> anyhow::Result<(Venue, Way)> {
     let secret = Secret::new().await?;
     let mut tx = app.db.write().await?;
-    let springs = voucher::venue(&mut tx, venues.get(2).context("the springs")?).await?;
-    let way = staff::make(&mut tx, &springs, "前台小赵", secret, now).await?;
+    let venue = voucher::venue(&mut tx, venue).await?;
+    let way = staff::make(&mut tx, &venue, name, secret, now).await?;
+    let (by,): (String,) = fetch!(
+        &mut tx,
+        fetch_one,
+        "select staff_id from venue_staff where venue_id = $1",
+        &venue.id
+    )?;
+    for (at, (person, _)) in (0..).zip(people) {
+        let then = now.plus(-20 * MINUTE - at * 19 * HOUR);
+        let key = format!("demo-{at}");
+        count_in(&mut tx, &venue, &by, (&key, &person.id), then).await?;
+    }
     tx.commit().await?;
-    Ok((note, StandNote { name: springs.name, path: way.path, pin: way.pin }))
+    Ok((venue, way))
 }
 
 fn campaign(venues: &[String], begins: Millis, now: Millis) -> EventDraft {

@@ -1,5 +1,5 @@
 //! What a year came to, read from the books. People are told apart by their person; a companion is one more person; a
-//! unit's delegate stands for as many people as they collected units for.
+//! unit's delegate stands for as many people as they collected units for, who are known by their organisation only.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     event::{self, Event, rules::THEMES},
     fair, fetch,
-    voucher::settlement::year::{Books, VenueSpan},
+    voucher::settlement::year::{self, Books, VenueSpan},
     web::frame::zone,
 };
 
@@ -80,6 +80,8 @@ pub(super) struct Year {
     pub(super) all: Sum,
     /// Books lent: 人 and 人次. None: none was.
     pub(super) loans: Option<(i64, i64)>,
+    /// Discounts at partner venues: 人, while it is known of all who they were, and 人次. None: there was none.
+    pub(super) benefits: Option<(Option<i64>, i64)>,
     /// What happened at partner venues in the year.
     pub(super) venues: Vec<VenueSpan>,
 }
@@ -88,8 +90,8 @@ pub(super) struct Year {
 #[derive(Default)]
 struct Came {
     people: HashSet<String>,
-    /// People for whom a delegate collected.
-    represented: i64,
+    /// For how many people delegates collected, by organisation.
+    represented: HashMap<String, i64>,
     gates: i64,
     counters: i64,
     /// Those seen on a walk's course.
@@ -100,6 +102,8 @@ struct Came {
 struct Row {
     event_id: String,
     who: String,
+    /// Of a delegate: for whom they came, and for how many.
+    organisation: Option<String>,
     batch: Option<i64>,
     gates: i64,
     counters: i64,
@@ -131,6 +135,7 @@ pub(super) async fn of_year(tx: &mut Tx, books: &Books, year: i16, now: Millis) 
     let costs = costs(tx, (from, to)).await?;
     let owed = books.by_event();
     let venues = books.of_span(tx, (from, to)).await?;
+    let benefits = year::benefits(tx, (from, to)).await?;
     let goods: Vec<(String, Option<i64>)> = fetch!(
         tx,
         fetch_all,
@@ -140,7 +145,7 @@ pub(super) async fn of_year(tx: &mut Tx, books: &Books, year: i16, now: Millis) 
         to.0,
     )?;
     let goods: HashMap<String, Option<i64>> = goods.into_iter().collect();
-    let mut year = Year { year, venues, ..Year::default() };
+    let mut year = Year { year, venues, benefits, ..Year::default() };
     let mut crowds: BTreeMap<Group, Vec<&Came>> = BTreeMap::new();
     for event in events {
         let group = Group::of(&event, goods.contains_key(&event.id));
@@ -218,13 +223,18 @@ impl Came {
     }
 }
 
-/// 人 of several events together: who came to two of them is one. For whom a delegate came is known by number only, so
-/// of several such events the largest number stands: they are the same people again, or fewer.
+/// 人 of several events together: who came to two of them is one. For whom a delegate came is known by organisation and
+/// number only: of several events the largest number of an organisation stands (they are the same people again, or fewer),
+/// and those of different organisations are different people.
 fn people_of(crowd: &[&Came]) -> i64 {
     let known: HashSet<&str> =
         crowd.iter().flat_map(|came| came.people.iter().map(String::as_str)).collect();
-    let represented = crowd.iter().map(|came| came.represented).max().unwrap_or(0);
-    i64::try_from(known.len()).unwrap_or(i64::MAX) + represented
+    let mut represented: HashMap<&str, i64> = HashMap::new();
+    for (organisation, people) in crowd.iter().flat_map(|came| &came.represented) {
+        let most = represented.entry(organisation).or_default();
+        *most = (*most).max(*people);
+    }
+    i64::try_from(known.len()).unwrap_or(i64::MAX) + represented.values().sum::<i64>()
 }
 
 /// Who was admitted at the events of a span, by event.
@@ -232,7 +242,7 @@ async fn came(tx: &mut Tx, (from, to): (Millis, Millis)) -> Result<HashMap<Strin
     let rows: Vec<Row> = fetch!(
         tx,
         fetch_all,
-        "select t.event_id, coalesce(t.person_id, t.id) as who, max(g.units) as batch,
+        "select t.event_id, coalesce(t.person_id, t.id) as who, max(g.organisation_id) as organisation, max(g.units) as batch,
                 count(*) filter (where s.station_kind = 'gate') as gates,
                 count(*) filter (where s.station_kind = 'counter') as counters
          from event e join scan s on s.event_id = e.id join ticket t on t.id = s.ticket_id
@@ -267,10 +277,11 @@ async fn came(tx: &mut Tx, (from, to): (Millis, Millis)) -> Result<HashMap<Strin
     for row in rows {
         let at = came.entry(row.event_id).or_default();
         at.gates += row.gates;
-        match row.batch {
-            Some(units) => {
-                at.represented += units;
-                at.counters += units;
+        match row.organisation.zip(row.batch) {
+            // Handed out twice by two counters that did not hear of each other: twice the units for the same people.
+            Some((organisation, units)) => {
+                *at.represented.entry(organisation).or_default() += units;
+                at.counters += units * row.counters;
             }
             None => {
                 at.counters += row.counters;
@@ -319,23 +330,26 @@ pub(super) async fn event(tx: &mut Tx, id: &str) -> Result<Event> {
 mod tests {
     use super::*;
 
-    fn came(people: &[&str], represented: i64) -> Came {
+    fn came(people: &[&str], represented: &[(&str, i64)]) -> Came {
         let people = people.iter().map(|&who| who.to_owned()).collect();
+        let represented = represented.iter().map(|&(of, count)| (of.to_owned(), count)).collect();
         Came { people, represented, ..Came::default() }
     }
 
     #[test]
     fn who_came_twice_is_one_person() {
-        let (one, other) = (came(&["王", "李"], 0), came(&["李", "孙"], 0));
+        let (one, other) = (came(&["王", "李"], &[]), came(&["李", "孙"], &[]));
         assert_eq!(people_of(&[&one]), 2);
         assert_eq!(people_of(&[&one, &other]), 3);
         assert_eq!(people_of(&[]), 0);
     }
 
     #[test]
-    fn people_known_by_number_only_are_not_added_up_over_hand_outs() {
-        let (summer, winter) = (came(&["王"], 7_000), came(&["李"], 6_500));
-        assert_eq!(people_of(&[&summer, &winter]), 7_002);
+    fn people_known_by_number_only_count_once_an_organisation() {
+        let summer = came(&["王"], &[("机械厂", 84), ("南宫村", 120)]);
+        let winter = came(&["李"], &[("机械厂", 90), ("供销社", 30)]);
+        assert_eq!(people_of(&[&summer]), 1 + 84 + 120);
+        assert_eq!(people_of(&[&summer, &winter]), 2 + 90 + 120 + 30);
     }
 
     #[test]

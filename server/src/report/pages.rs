@@ -163,9 +163,11 @@ async fn document(
             .enumerate()
             .map(|(at, heading)| {
                 let align = if is_figure(at) { Align::Right } else { Align::Left };
+                // A figure needs the room of its heading; names take what is left.
                 let share = match align {
-                    Align::Left if at < 2 => 5.0,
-                    _ => 3.0,
+                    Align::Left if at < 2 => 7.0,
+                    Align::Left => 4.0,
+                    Align::Right => width(heading) + 1.0,
                 };
                 Column { heading, share, align }
             })
@@ -179,4 +181,9 @@ async fn document(
     }
     let name = format!("{}年工会工作数据.pdf", report.year);
     Ok(attachment("report.pdf", &name, pdf.finish()))
+}
+
+/// About how wide a text is, in Chinese characters.
+fn width(text: &str) -> f64 {
+    text.chars().map(|c| if c.is_ascii() { 0.55 } else { 1.0 }).sum()
 }

@@ -140,23 +140,21 @@ fn summary(frame: &Frame, year: &Year, before: &Year) -> Table {
             Value::count(before),
         ]
     };
-    let benefits = |year: &Year| {
-        let times = year.venues.iter().map(|venue| venue.benefits).sum();
-        Some(times).filter(|times| *times > 0)
-    };
+    let (people, times) = year.benefits.unzip();
+    let times_before = before.benefits.map(|(_, times)| times);
     let discounts = frame.t("会员优惠", "Partner discounts");
-    rows.push(apart(discounts, None, benefits(year), benefits(before)));
+    rows.push(apart(discounts, people.flatten(), times, times_before));
     let (readers, loans) = year.loans.unzip();
     let loans_before = before.loans.map(|(_, loans)| loans);
     rows.push(apart(frame.t("图书借阅", "Book loans"), readers, loans, loans_before));
     rows.push(counted(frame.t("合计", "All together"), &year.all, &before.all));
     let note = frame.say(
         format!(
-            "物资发放含杂粮、送清凉等；图书每借一本算一人次；图书和会员优惠不在合计里。人：同一个人在一个项目里来几次都算一人，合计也去重；由单位代领的，按清单人数算，几次发放取最多的一次。人次：入口每放行一次、柜台每发一份算一次。元：组织者记下的支出，加上按单价计的物资、按结算价应付场馆的福利券。会员优惠不知道是谁，只数次数。{}",
+            "物资发放含杂粮、送清凉等；图书每借一本算一人次；图书和会员优惠不在合计里。人：同一个人在一个项目里来几次都算一人，合计也去重；由单位代领的，按清单人数算，同一家单位领几次取最多的一次，各家相加。人次：入口每放行一次、柜台每发一份算一次。元：组织者记下的支出，加上按单价计的物资、按结算价应付场馆的福利券。会员优惠：谁去过只留两个月，还都知道时数人，以后只有人次。{}",
             not_recorded_zh(&year.all)
         ),
         format!(
-            "People: each counts once in an item, however often they came, and once in all. Units collected by delegates count by their lists, the largest of several hand-outs. Times: each admission at a gate, each unit at a counter. Yuan: what organizers wrote down, goods by their price, and what venues are owed for vouchers. Partner discounts are counted without knowing who came. {} events have nobody on record, {} no cost.",
+            "People: each counts once in an item, however often they came, and once in all. Units collected by delegates count by their lists: of each organisation the largest of several hand-outs, all organisations together. Times: each admission at a gate, each unit at a counter. Yuan: what organizers wrote down, goods by their price, and what venues are owed for vouchers. Who used a partner discount is forgotten after two months; people are told only while all are known. {} events have nobody on record, {} no cost.",
             year.all.without_people, year.all.without_cost
         ),
     );
@@ -171,6 +169,8 @@ fn summary(frame: &Frame, year: &Year, before: &Year) -> Table {
 fn not_recorded_zh(all: &Sum) -> String {
     match (all.without_people, all.without_cost) {
         (0, 0) => String::new(),
+        (0, cost) => format!("有 {cost} 场没有支出记录，没有算在里面。"),
+        (people, 0) => format!("有 {people} 场没有签到记录，没有算在里面。"),
         (people, cost) => {
             format!("有 {people} 场没有签到记录、{cost} 场没有支出记录，没有算在里面。")
         }
@@ -254,7 +254,8 @@ fn venues(frame: &Frame, year: &Year, before: &Year) -> Table {
             ("核销（次）", "Redeemed"),
             ("应付（元）", "Owed (yuan)"),
             ("其中已结算（元）", "Of it settled (yuan)"),
-            ("会员优惠（次）", "Member benefits"),
+            ("会员优惠（人次）", "Member benefits"),
+            ("会员优惠（人）", "People"),
         ],
     );
     let rows = beside(frame, (&year.venues, &before.venues), |venue, mark| {
@@ -264,6 +265,7 @@ fn venues(frame: &Frame, year: &Year, before: &Year) -> Table {
             Value::Yuan(venue.cents),
             Value::Yuan(venue.closed_cents),
             Value::Count(venue.benefits),
+            if venue.benefits == 0 { Value::Count(0) } else { Value::count(venue.benefit_people) },
         ]
     });
     Table {

@@ -76,7 +76,7 @@ async fn member(tx: &mut Tx, person_id: &str) -> Result<Option<(String, Option<S
 
 /// What a venue is told about whoever showed a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     /// A member, counted: the name masked, the organisation, the how-manieth time today and of how many.
     Yes { name: String, organisation: String, nth: i64, of: i64 },
     /// A member who was counted as often today as is agreed.
@@ -149,15 +149,19 @@ pub(super) async fn count(app: &App, staff: &Staff, id: &str, said: &str) -> Res
     };
     let mut tx = app.db.write().await?;
     let venue = staff::venue_of(&mut tx, staff).await?;
-    let told = count_in(&mut tx, &venue, staff, (id, &person_id), now).await?;
+    let told = count_in(&mut tx, &venue, &staff.id, (id, &person_id), now).await?;
     tx.commit().await?;
     Ok(told)
 }
 
-async fn count_in(
+/// Counts a member at a venue.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn count_in(
     tx: &mut Tx,
     venue: &Venue,
-    staff: &Staff,
+    staff_id: &str,
     (id, person_id): (&str, &str),
     now: Millis,
 ) -> Result<Told> {
@@ -189,7 +193,7 @@ async fn count_in(
             person_id,
             &day,
             before + 1,
-            &staff.id,
+            staff_id,
             now.0,
         )?
     } else {
@@ -225,19 +229,54 @@ pub(super) async fn by_day(tx: &mut Tx, venue: &Venue) -> Result<Vec<(String, i6
     )?)
 }
 
-/// How many were counted at each venue from one day to before another, by the venue's id.
+/// How often benefits were used, and by whom as far as that is not forgotten.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub(super) struct Used {
+    times: i64,
+    /// Times of which it is known who it was.
+    known: i64,
+    people: i64,
+}
+
+impl Used {
+    /// 人, while it is known of all who they were, and 人次.
+    pub(super) fn people_and_times(self) -> (Option<i64>, i64) {
+        (Some(self.people).filter(|_| self.known == self.times), self.times)
+    }
+}
+
+/// What was used at each venue from one day to before another, by the venue's id.
 pub(super) async fn by_venue(
     tx: &mut Tx,
-    (from, to): (&str, &str),
-) -> Result<HashMap<String, i64>> {
-    let rows: Vec<(String, i64)> = fetch!(
+    (from, to): (String, String),
+) -> Result<HashMap<String, Used>> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        venue_id: String,
+        #[sqlx(flatten)]
+        used: Used,
+    }
+    let rows: Vec<Row> = fetch!(
         tx,
         fetch_all,
-        "select venue_id, count(*) from benefit_use where day >= $1 and day < $2 group by venue_id",
+        "select venue_id, count(*) as times, count(person_id) as known, count(distinct person_id) as people
+         from benefit_use where day >= $1 and day < $2 group by venue_id",
         from,
         to,
     )?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.into_iter().map(|row| (row.venue_id, row.used)).collect())
+}
+
+/// What was used at all venues together from one day to before another.
+pub(super) async fn used(tx: &mut Tx, (from, to): (String, String)) -> Result<Used> {
+    Ok(fetch!(
+        tx,
+        fetch_one,
+        "select count(*) as times, count(person_id) as known, count(distinct person_id) as people
+         from benefit_use where day >= $1 and day < $2",
+        from,
+        to,
+    )?)
 }
 
 /// Forgets who was there long ago.

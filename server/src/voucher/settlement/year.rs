@@ -8,7 +8,11 @@ use super::{Entry, Kind, Month, all_open, clocks, queries};
 use crate::{
     db::Tx,
     error::Result,
-    voucher::{benefit, venue, venue::Venue},
+    voucher::{
+        benefit::{self, Used},
+        venue,
+        venue::Venue,
+    },
 };
 
 /// Every line of every venue: those of closed statements as they were frozen, the others computed. Whoever wants several
@@ -31,6 +35,8 @@ pub(crate) struct VenueSpan {
     pub(crate) closed_cents: i64,
     /// How often somebody was shown to be a member, without a voucher.
     pub(crate) benefits: i64,
+    /// How many people they were, while that is known of all.
+    pub(crate) benefit_people: Option<i64>,
 }
 
 impl Books {
@@ -68,12 +74,12 @@ impl Books {
         tx: &mut Tx,
         (from, to): (Millis, Millis),
     ) -> Result<Vec<VenueSpan>> {
-        let day = |moment| days::date_of(moment, &clocks()).to_string();
-        let benefits = benefit::by_venue(tx, (&day(from), &day(to))).await?;
+        let benefits = benefit::by_venue(tx, days_of((from, to))).await?;
         let of = |(venue, lines): &(Venue, Vec<(bool, Entry)>)| {
-            let benefits = benefits.get(&venue.id).copied().unwrap_or(0);
+            let (benefit_people, benefits) =
+                benefits.get(&venue.id).copied().map_or((None, 0), Used::people_and_times);
             let nothing = VenueSpan { name: venue.name.clone(), ..VenueSpan::default() };
-            let mut at = VenueSpan { benefits, ..nothing.clone() };
+            let mut at = VenueSpan { benefits, benefit_people, ..nothing.clone() };
             for (closed, entry) in lines {
                 if (from..to).contains(&entry.at_ms) {
                     at.cents += entry.amount_cents;
@@ -89,4 +95,22 @@ impl Books {
         };
         Ok(self.venues.iter().filter_map(of).collect())
     }
+}
+
+/// Discounts at all venues in a span: 人, while that is known of all, and 人次. None: there was none.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn benefits(
+    tx: &mut Tx,
+    span: (Millis, Millis),
+) -> Result<Option<(Option<i64>, i64)>> {
+    let used = benefit::used(tx, days_of(span)).await?;
+    Ok(Some(used.people_and_times()).filter(|(_, times)| *times > 0))
+}
+
+/// The first day of a span, and the first after it.
+fn days_of((from, to): (Millis, Millis)) -> (String, String) {
+    let day = |moment| days::date_of(moment, &clocks()).to_string();
+    (day(from), day(to))
 }
