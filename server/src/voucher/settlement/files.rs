@@ -94,6 +94,10 @@ pub(super) fn pdf(frame: &Frame, venue: &Venue, statement: &Statement) -> Vec<u8
     pdf.paragraph(&format!("合计 {} 元", yuan(statement.total_cents())));
     if let Some(closed) = &statement.closed {
         pdf.paragraph(&format!("校验 SHA-256 {}", closed.sha256));
+        // What both sides sign.
+        let sides = ["总工会（盖章）", "合作场馆（盖章）", "日期"];
+        let columns = sides.map(|side| column(side, 1.0, Align::Left));
+        pdf.table(&columns, &[vec!["\u{3000}".to_owned(); sides.len()]]);
     }
     pdf.finish()
 }
