@@ -45,6 +45,7 @@ mod rush_page;
 mod station;
 mod ticket;
 mod tidy;
+mod upgrade;
 mod voucher;
 mod walk_in;
 mod watch;

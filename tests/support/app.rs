@@ -99,6 +99,11 @@ impl TestApp {
 
     /// Another server of the same installation: the same database, keys and clock.
     pub(crate) async fn twin(&self) -> Self {
+        self.twin_on(self.database.clone()).await
+    }
+
+    /// A server with the same keys and clock, on another database.
+    pub(crate) async fn twin_on(&self, database: String) -> Self {
         let folder = TempDir::new().expect("temporary folder");
         let keys = folder.path().join("keys");
         std::fs::create_dir(&keys).expect("folder");
@@ -106,7 +111,7 @@ impl TestApp {
             let file = file.expect("a key");
             std::fs::copy(file.path(), keys.join(file.file_name())).expect("copy");
         }
-        Self::on(folder, self.database.clone(), Arc::clone(&self.clock)).await
+        Self::on(folder, database, Arc::clone(&self.clock)).await
     }
 
     async fn on(folder: TempDir, database: String, clock: Arc<HandClock>) -> Self {
