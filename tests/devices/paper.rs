@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpListener,
@@ -16,8 +17,18 @@ use tokio::{
     time::timeout,
 };
 
+use turnout_server::web::access::Role;
+
 use super::{Venue, scanners::Line};
-use crate::support::{browser::Browser, programs::client};
+use crate::{
+    end_to_end::await_copy,
+    fair::{between, fair, page, send},
+    support::{
+        Engine, TestApp,
+        browser::Browser,
+        programs::{KioskProgram, client},
+    },
+};
 
 /// What it answers about its paper: enough, or none.
 const PAPER: u8 = 0x12;
@@ -115,6 +126,123 @@ fn read(paper: &Paper, name: &str) -> String {
         .output()
         .expect("zbarimg runs");
     String::from_utf8_lossy(&read.stdout).trim().to_owned()
+}
+
+/// One letter or figure as it stands on paper, cut out.
+type Glyph = Vec<Vec<bool>>;
+
+/// What stands on the large line above the QR code, letter by letter.
+fn large(paper: &Paper) -> Vec<Glyph> {
+    let rows: Vec<Vec<bool>> = paper
+        .rows
+        .chunks(paper.width / 8)
+        .map(|row| {
+            row.iter().flat_map(|byte| (0..8).map(move |bit| byte & (0x80 >> bit) != 0)).collect()
+        })
+        .collect();
+    // Lines are bands of rows; small gaps are within a character.
+    let mut bands: Vec<std::ops::Range<usize>> = Vec::new();
+    for (at, _) in rows.iter().enumerate().filter(|(_, row)| row.contains(&true)) {
+        match bands.last_mut() {
+            Some(band) if at < band.end + 14 => band.end = at + 1,
+            _ => bands.push(at..at + 1),
+        }
+    }
+    let code = bands.iter().position(|band| band.len() > 200).expect("a QR code");
+    let line = bands[..code].iter().rfind(|band| band.len() > 60).expect("a large line").clone();
+    let line = &rows[line];
+    let inked = |x: usize| line.iter().any(|row| row[x]);
+    let mut glyphs = Vec::new();
+    let mut from = None;
+    for x in 0..=paper.width {
+        match (from, x < paper.width && inked(x)) {
+            (None, true) => from = Some(x),
+            (Some(start), false) => {
+                let cut = line.iter().map(|row| row[start..x].to_vec());
+                glyphs.push(cut.filter(|row| row.contains(&true)).collect());
+                from = None;
+            }
+            _ => {}
+        }
+    }
+    glyphs
+}
+
+/// Whether two cut-out characters are the same one: dots at the edges depend on where on the line it stands.
+fn alike(one: &Glyph, other: &Glyph) -> bool {
+    let (height, width) = (one.len().max(other.len()), one[0].len().max(other[0].len()));
+    let dot = |glyph: &Glyph, y: usize, x: usize| glyph.get(y).and_then(|row| row.get(x)).copied();
+    let all = (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+    let (mut black, mut differ) = (0, 0);
+    for (y, x) in all {
+        let (a, b) = (dot(one, y, x) == Some(true), dot(other, y, x) == Some(true));
+        black += usize::from(a || b);
+        differ += usize::from(a != b);
+    }
+    differ * 4 < black
+}
+
+/// A number that was taken at a desk stands large on the slip. What letters look like is learnt from the first slips, and
+/// later numbers are read by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_number_comes_out_on_paper_and_can_be_read_there() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    let (event, offer) = fair(&app).await;
+    let organizer = app.staff(Role::Organizer).await;
+    let desks = page(&app, &format!("/admin/events/{event}/desks"), &organizer).await;
+    let there = format!("/admin/events/{event}/desks/");
+    let desk = between(&desks, &there, "\"").to_owned();
+    let there = format!("{there}{desk}");
+    let as_numbers = [("act", "kiosk"), ("numbers", "yes")];
+    send(&app, &there, (&organizer, ""), &as_numbers).await.leads_to("/desks/");
+    let name = between(&page(&app, &there, &organizer).await, "<h1>", "</h1>").to_owned();
+    let new = json!({ "name": "取号机", "event": event, "station": "desk", "station_name": name });
+    let made = app.post("/api/v1/kiosks", &organizer, new).await.expect(201);
+    let folder = tempfile::TempDir::new().expect("a folder");
+    KioskProgram::enroll(&app.url, made["code"].as_str().expect("a code"), folder.path()).await;
+
+    let mut visitors = Vec::new();
+    for n in 1..=12 {
+        let member = app.member(&format!("访客{n}")).await;
+        let booked = app.booked(&member, &offer).await;
+        visitors.push((member, booked["tickets"][0].clone()));
+    }
+    let mut sink = Sink::plug("127.0.0.1:0").await;
+    let spec = format!("tcp:{}", sink.address);
+    let mut kiosk = KioskProgram::run_with(folder.path(), &["--printer", &spec]).await;
+    await_copy(folder.path(), visitors[11].1["id"].as_str().expect("an id")).await;
+    let mut slips = Vec::new();
+    for (at, (member, ticket)) in visitors.iter().enumerate() {
+        // In between people take theirs on their phones.
+        if (2..10).contains(&at) {
+            let take = format!("/events/{event}/desks/{desk}/turns");
+            send(&app, &take, (&member.token, ""), &[]).await.leads_to("/desks");
+            continue;
+        }
+        let code = ticket["code"].as_str().expect("a code");
+        assert_eq!(kiosk.scan(code).await["verdict"], "admitted");
+        let slip = sink.slip().await;
+        assert_eq!(
+            read(&slip, &format!("number-{}", at + 1)),
+            code,
+            "the ticket's own code is on it"
+        );
+        slips.push(large(&slip));
+    }
+    let [first, second, eleventh, twelfth] = &slips[..] else { panic!("four slips") };
+    let [letter, one] = &first[..] else { panic!("A1 has {} characters", first.len()) };
+    let [again, two] = &second[..] else { panic!("A2 has {} characters", second.len()) };
+    assert!(alike(letter, again) && !alike(one, two) && !alike(letter, one), "A1 and A2");
+    let alphabet = [('A', letter), ('1', one), ('2', two)];
+    let told = |glyphs: &[Glyph]| -> String {
+        let known = |glyph| alphabet.iter().find(|(_, known)| alike(known, glyph));
+        glyphs.iter().map(|glyph| known(glyph).map_or('?', |(letter, _)| *letter)).collect()
+    };
+    assert_eq!((told(eleventh), told(twelfth)), ("A11".to_owned(), "A12".to_owned()));
+    // The numbers are those of the queue.
+    let list = page(&app, &format!("/events/{event}/desks"), &visitors[11].0.token).await;
+    assert!(list.contains("A12"), "{list}");
+    assert!(kiosk.stop().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
