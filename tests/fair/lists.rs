@@ -113,4 +113,39 @@ on_both! {
         assert!(asked.contains("王小明") && !asked.contains("id=\"name\""), "{asked}");
         send(&app, &entry, (&member.token, ""), &[("key", "k2")]).await.leads_to("/tickets/");
     }
+
+    async fn who_has_no_phone_at_hand_is_registered_at_the_entrance(app) {
+        let (event, _) = fair(&app).await;
+        let desk = format!("/admin/events/{event}/fair/registration");
+        let volunteer = app.staff(Role::Volunteer).await;
+        let leads = page(&app, &format!("/admin/events/{event}/desks"), &volunteer).await;
+        assert!(leads.contains(&desk), "{leads}");
+        let asked = page(&app, &desk, &volunteer).await;
+        assert!(asked.contains("id=\"name\""), "{asked}");
+        for (fields, fault) in [([("name", "1"), ("phone", "")], "name-fault"), ([("name", "赵大力"), ("phone", "12345")], "phone-fault")] {
+            let again = send(&app, &desk, (&volunteer, ""), &fields).await.page(422);
+            assert!(again.contains(fault), "{fault}: {again}");
+        }
+        let key = between(&asked, "name=\"key\" value=\"", "\"");
+        // A name is enough; the ticket stands there to be scanned, and admits.
+        let made = send(&app, &desk, (&volunteer, ""), &[("name", "赵大力"), ("key", key)]).await.leads_to("?ticket=");
+        let shown = page(&app, &made, &volunteer).await;
+        assert!(shown.contains("赵大力") && shown.contains("<svg"), "{shown}");
+        let ticket = |address: &str| address.split("ticket=").nth(1).expect("a ticket").to_owned();
+        let gate = app.kiosk(&event, "东门").await;
+        assert_eq!(gate.check(&ticket(&made)).await, admission::Verdict::Admitted);
+        // The same tap is one ticket, another visitor of that name is another.
+        let twice = send(&app, &desk, (&volunteer, ""), &[("name", "赵大力"), ("key", key)]).await.leads_to("?ticket=");
+        assert_eq!(ticket(&twice), ticket(&made));
+        let other = send(&app, &desk, (&volunteer, ""), &[("name", "赵大力"), ("key", "k2")]).await.leads_to("?ticket=");
+        assert_ne!(ticket(&made), ticket(&other));
+        // Who is known by name and phone has one ticket, whoever asks; a member's is the member's.
+        let member = app.member("王小明").await;
+        let known = [("name", "王小明"), ("phone", member.phone.as_str()), ("key", "k3")];
+        let first = send(&app, &desk, (&volunteer, ""), &known).await.leads_to("?ticket=");
+        let again = [("name", "王小明"), ("phone", member.phone.as_str()), ("key", "k4")];
+        assert_eq!(send(&app, &desk, (&volunteer, ""), &again).await.leads_to("?ticket="), first);
+        let own = page(&app, &format!("/tickets/{}", ticket(&first)), &member.token).await;
+        assert!(own.contains("王小明"), "{own}");
+    }
 }

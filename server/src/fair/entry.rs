@@ -143,7 +143,7 @@ fn address(booking: &str, ticket: Option<&str>) -> String {
 }
 
 /// The first offer that the person may book now.
-async fn offer(
+pub(super) async fn offer(
     tx: &mut Tx,
     event: &Event,
     person: &Person,
@@ -165,7 +165,7 @@ async fn offer(
 }
 
 /// Writes down what the visitor says of themselves.
-async fn say(
+pub(super) async fn say(
     app: &App,
     event: &Event,
     person: &Person,
@@ -204,16 +204,19 @@ fn is_made_up(person: &Person) -> bool {
     !person.member && rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn no_name() -> Refused {
-    Refused::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
+pub(super) fn no_name() -> Refused {
+    unprocessable(
         "name",
         "请写您的姓名，2 到 30 个字。",
         "Please write your name, 2 to 30 letters.",
     )
 }
 
-fn no_entry() -> Refused {
+pub(super) fn unprocessable(code: &'static str, zh: &str, en: &str) -> Refused {
+    Refused::new(StatusCode::UNPROCESSABLE_ENTITY, code, zh, en)
+}
+
+pub(super) fn no_entry() -> Refused {
     Refused::new(
         StatusCode::CONFLICT,
         "not_open",

@@ -2,7 +2,7 @@
 //!
 //! A visitor is known inside the fair by their ticket: its code is an opaque visiting card. What a stand writes down is
 //! an `encounter`; who the visitor is, an employer sees only while there is `consent`. In reading order: [`import`],
-//! `pages` and `search` (what the public sees), `entry` and `visitor`, `stand` and `exhibitor` (an employer's
+//! `pages` and `search` (what the public sees), `entry` (and `registration`, at the entrance) and `visitor`, `stand` and `exhibitor` (an employer's
 //! page and the way into it), `encounter` and `consent` (what is written down), `manage`, `figures`, `report`.
 
 mod card;
@@ -22,6 +22,7 @@ pub(crate) mod pages;
 mod pay;
 mod people;
 pub(crate) mod queries;
+mod registration;
 mod report;
 mod search;
 mod stand;
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(pages::routes())
         .merge(marks::routes())
         .merge(entry::routes())
+        .merge(registration::routes())
         .merge(visitor::routes())
         .merge(exhibitor::routes())
         .merge(stand::routes())

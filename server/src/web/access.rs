@@ -248,6 +248,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     // The organizer of a fair.
     ("GET", "/admin/events/{event}/fair", Access::Organizer),
     ("POST", "/admin/events/{event}/fair/capacity", Access::Organizer),
+    ("GET", "/admin/events/{event}/fair/registration", Access::Volunteer),
+    ("POST", "/admin/events/{event}/fair/registration", Access::Volunteer),
     ("GET", "/admin/events/{event}/fair/employers", Access::Organizer),
     ("POST", "/admin/events/{event}/fair/employers/{employer}/link", Access::Organizer),
     ("GET", "/admin/events/{event}/fair/posters", Access::Organizer),
