@@ -1,17 +1,19 @@
 //! A walk: bibs, the signal, kiosks at checkpoints, phones, chips, certificates; and the results of an event.
 
-use std::io::Cursor;
+use std::{io::Cursor, path::Path};
 
 use admission::{Millis, Verdict};
 use calamine::{Data, Reader, Xlsx};
 use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::process::Command;
 use turnout_server::{execute, fetch};
 
 use super::world::{Contest, Feed, as_umpire};
 use crate::{
     end_to_end::await_copy,
+    report::lines_of,
     support::{TestApp, on_both, programs::KioskProgram},
 };
 
@@ -43,6 +45,19 @@ async fn file(app: &TestApp, path: &str, token: &str) -> Vec<u8> {
         .expect("an answer");
     assert_eq!(response.status().as_u16(), 200, "{path}");
     response.bytes().await.expect("a body").to_vec()
+}
+
+/// What the QR code on a certificate says, as printed and scanned.
+async fn scanned(pdf: &[u8], folder: &Path) -> String {
+    let (file, picture) = (folder.join("certificate.pdf"), folder.join("certificate"));
+    std::fs::write(&file, pdf).expect("written");
+    let mut draw = Command::new("pdftoppm");
+    draw.args(["-r", "150", "-png", "-singlefile"]).arg(&file).arg(&picture);
+    assert!(draw.status().await.expect("pdftoppm runs: apt-get install poppler-utils").success());
+    let mut read = Command::new("zbarimg");
+    read.args(["--quiet", "--raw"]).arg(picture.with_extension("png"));
+    let output = read.output().await.expect("zbarimg runs");
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
 async fn bibs(app: &TestApp, discipline: &str) -> Vec<String> {
@@ -144,7 +159,14 @@ on_both! {
         assert!(one < other && !results.contains("健步走0"), "{results}");
 
         // A certificate for those who finished, and a page where anybody verifies it.
-        let pdf = file(&app, &format!("/entries/{}/certificate.pdf", field.entries[0]), &first.token).await;
+        let own = page(&app, &format!("/entries/{}", field.entries[0]), &first.token).await;
+        let address = format!("/entries/{}/certificate.pdf", field.entries[0]);
+        assert!(own.contains(&format!("href=\"{address}\"")), "the walker is led to it: {own}");
+        let pdf = file(&app, &address, &first.token).await;
+        let words = lines_of(&pdf, app.folder.path()).await.concat().concat();
+        for said in ["完赛证书", "健步走0", "净时间0:30:00", "第1名", "王佐镇总工会"] {
+            assert!(words.contains(said), "{said}: {words}");
+        }
         assert!(pdf.starts_with(b"%PDF-") && pdf.ends_with(b"%%EOF\n") && pdf.len() < 100_000);
         let not_theirs = app.get(&format!("/entries/{}/certificate.pdf", field.entries[0]), &second.token).await;
         assert_eq!(not_theirs.status.as_u16(), 404);
@@ -153,14 +175,23 @@ on_both! {
         let mut tx = app.app.db.read().await.expect("read");
         let (code,): (String,) = fetch!(tx, fetch_one, "select code from certificate").expect("one");
         drop(tx);
+        assert_eq!(scanned(&pdf, app.folder.path()).await, format!("{}/certificates/{code}", app.app.public_url));
         let verified = page(&app, &format!("/certificates/{}", code.to_lowercase()), "").await;
         assert!(verified.contains("这张证书是真的") && verified.contains("0:30:00") && !verified.contains("健步走0"), "{verified}");
         assert!(page(&app, "/certificates/ABCDEFGH", "").await.contains("没有这张证书"));
 
-        // A wrong bib is taken back.
+        // A wrong bib is taken back, and what was certified with it stands no more.
+        file(&app, &format!("/entries/{}/certificate.pdf", field.entries[1]), &second.token).await;
+        let mut tx = app.app.db.read().await.expect("read");
+        let (other,): (String,) =
+            fetch!(tx, fetch_one, "select code from certificate where entry_id = $1", &field.entries[1]).expect("a code");
+        drop(tx);
+        assert!(page(&app, &format!("/certificates/{other}"), "").await.contains("这张证书是真的"));
         let undo = json!({ "bib": "2", "point": 3, "undo": true });
         app.post(&format!("/api/v1{passages}"), organizer, undo).await.expect(200);
         assert!(!page(&app, &desk, organizer).await.contains("0:33:20"));
+        assert!(page(&app, &format!("/certificates/{other}"), "").await.contains("现在已经无效"));
+        assert!(page(&app, &format!("/certificates/{code}"), "").await.contains("这张证书是真的"));
     }
 
     async fn a_checkpoint_kiosk_without_a_network_times_a_walker(app) {

@@ -214,6 +214,14 @@ on_both! {
         assert_eq!(champion, "选手001", "the strongest who came");
         let page = app.get(&format!("/events/{}/results", day.event), "").await.text;
         assert!(page.contains("选***1") && !page.contains("选手001"), "masked in public: {page}");
+        // Staff are led to each certificate there is, and to none that is not.
+        let shown = app.get(&format!("/events/{}/results", day.event), &day.organizer).await.text;
+        let offered: Vec<&str> = shown.split("href=\"/admin/entries/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(offered.len(), 8, "{shown}");
+        for path in offered {
+            let answer = app.http.get(format!("{}/admin/entries/{path}", app.url)).bearer_auth(&day.organizer).send();
+            assert_eq!(answer.await.expect("an answer").status(), 200, "{path}");
+        }
         // The champion's certificate, and the address on it.
         let entry = day.entry_of(&members[1]).await;
         let file = app.http.get(format!("{}/entries/{entry}/certificate.pdf", app.url)).bearer_auth(&members[1].token);

@@ -7,10 +7,10 @@ use axum::{
 };
 
 use super::{
-    Discipline, Entry, EntryStatus, Kind, Player, discipline,
+    Discipline, Entry, EntryStatus, Kind, Player, Sport, discipline,
     entering::{self, Draft},
     pages::{finish, own, public},
-    queries,
+    queries, results,
 };
 use crate::{
     App,
@@ -115,6 +115,8 @@ struct EntryPage {
     players: Vec<Player>,
     /// Ties that can be played, for whose line-up the reader as captain is asked: id, the other side, handed in.
     ties: Vec<(String, String, bool)>,
+    /// There is a certificate to be had.
+    certificate: bool,
     /// The reader.
     person: Person,
     refusal: Option<String>,
@@ -168,7 +170,11 @@ async fn read_entry(app: &App, id: &str, person: Person, frame: Frame) -> Result
         true => queries::ties_of(&mut tx, id).await?,
         false => Vec::new(),
     };
-    Ok(EntryPage { frame, event, discipline, entry, players, ties, person, refusal: None })
+    // Nobody is placed before the list is closed.
+    let listed = discipline.list_closed_ms.is_some() || discipline.sport == Sport::Walk;
+    let certificate = listed && results::certificate::is_due(&mut tx, id).await?;
+    let refusal = None;
+    Ok(EntryPage { frame, event, discipline, entry, players, ties, certificate, person, refusal })
 }
 
 /// `POST /entries/{entry}/acceptance`: a partner or squad member says yes.

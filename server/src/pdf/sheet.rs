@@ -38,6 +38,11 @@ impl Sheet {
             .expect("writing to a string");
     }
 
+    /// A line of text that ends at `x`.
+    pub(crate) fn until(&mut self, x: f64, y: f64, size: f64, colour: Colour, text: &str) {
+        self.text(x - self.font.width(text, size), y, size, colour, text);
+    }
+
     /// A filled rectangle.
     pub(crate) fn fill(&mut self, x: f64, y: f64, width: f64, height: f64, [r, g, b]: Colour) {
         writeln!(self.content, "{r} {g} {b} rg {x:.2} {y:.2} {width:.2} {height:.2} re f")

@@ -110,14 +110,26 @@ fn code(app: &App, entry_id: &str) -> String {
     BASE32_NOPAD.encode(&print[..10])
 }
 
+impl Placed {
+    /// Whether there is a certificate of this place.
+    pub(super) fn has_certificate(&self, discipline: &Discipline) -> bool {
+        discipline.sport == Sport::Walk || self.place <= LAST_PLACE
+    }
+}
+
+/// Whether an entry has a certificate now.
+pub(crate) async fn is_due(tx: &mut Tx, entry_id: &str) -> Result<bool> {
+    Ok(read(tx, entry_id).await?.is_some())
+}
+
 /// What an entry has to show for itself; none while its place is not settled.
 async fn read(tx: &mut Tx, entry_id: &str) -> Result<Option<Certificate>> {
     let entry = contest::entry(tx, entry_id).await?;
     let discipline = contest::discipline(tx, &entry.discipline_id).await?;
     let event = event::queries::event(tx, &entry.event_id).await?;
     let all = places::of_discipline(tx, &discipline).await?;
-    let worthy = |placed: &Placed| discipline.sport == Sport::Walk || placed.place <= LAST_PLACE;
-    let placed = all.into_iter().find(|placed| placed.entry.id == entry.id).filter(worthy);
+    let placed = all.into_iter().find(|placed| placed.entry.id == entry.id);
+    let placed = placed.filter(|placed| placed.has_certificate(&discipline));
     Ok(placed.map(|placed| Certificate {
         code: String::new(),
         event,
@@ -136,23 +148,24 @@ fn drawn(found: &Certificate, url: &str) -> Result<Vec<u8>> {
     let mut page = Sheet::new();
     page.frame(28.0, 3.0, RED);
     page.frame(36.0, 0.75, RED);
-    page.centred(HEIGHT - 120.0, 52.0, RED, title);
+    page.centred(HEIGHT - 132.0, 58.0, RED, title);
     page.centred(
-        HEIGHT - 152.0,
+        HEIGHT - 164.0,
         14.0,
         SOFT,
         if walk { "CERTIFICATE OF COMPLETION" } else { "CERTIFICATE OF AWARD" },
     );
-    page.centred(HEIGHT - 232.0, 36.0, INK, &found.placed.entry.name);
+    page.fill(WIDTH / 2.0 - 40.0, HEIGHT - 186.0, 80.0, 1.5, RED);
+    page.centred(HEIGHT - 256.0, 44.0, INK, &found.placed.entry.name);
     if let Some(organisation) = &found.placed.entry.organisation {
-        page.centred(HEIGHT - 262.0, 15.0, SOFT, organisation);
+        page.centred(HEIGHT - 288.0, 16.0, SOFT, organisation);
     }
-    page.centred(
-        HEIGHT - 312.0,
-        18.0,
-        INK,
-        &format!("在“{}”{}中", found.event.title, found.discipline.name),
-    );
+    // A title that has marks of its own needs no more.
+    let title_of = &found.event.title;
+    let marked = title_of.contains(['「', '“', '《']);
+    let event = if marked { title_of.clone() } else { format!("“{title_of}”") };
+    let at = format!("在{event}{}项目中", found.discipline.name);
+    page.centred(HEIGHT - 340.0, 19.0, INK, &at);
     let said = match &found.placed.time {
         Some(time) => format!("走完全程，净时间 {time}，第 {} 名", found.placed.place),
         None => match (found.placed.place, found.placed.shared) {
@@ -162,15 +175,16 @@ fn drawn(found: &Certificate, url: &str) -> Result<Vec<u8>> {
             (place, false) => format!("荣获第 {place} 名"),
         },
     };
-    page.centred(HEIGHT - 350.0, 26.0, RED, &said);
+    page.centred(HEIGHT - 384.0, 29.0, RED, &said);
     let zone = crate::web::frame::zone(&found.event.time_zone);
     let day =
         admission::say::zoned(found.event.starts_ms, &zone).strftime("%Y年%-m月%-d日").to_string();
     page.text(80.0, 92.0, 15.0, INK, "王佐镇总工会");
     page.text(80.0, 68.0, 13.0, SOFT, &day);
     page.qr(WIDTH - 170.0, 66.0, 96.0, url)?;
-    page.text(WIDTH - 330.0, 92.0, 11.0, SOFT, "扫码核验");
-    page.text(WIDTH - 330.0, 74.0, 11.0, SOFT, &spaced(&found.code));
+    for (y, text) in [(92.0, "扫码核验"), (74.0, spaced(&found.code).as_str())] {
+        page.until(WIDTH - 178.0, y, 11.0, SOFT, text);
+    }
     Ok(page.finish(title))
 }
 
@@ -186,6 +200,8 @@ struct VerifyPage {
     frame: Frame,
     code: String,
     found: Option<Certificate>,
+    /// It was given out, and what it says does not stand any more.
+    void: bool,
 }
 
 impl VerifyPage {
@@ -214,12 +230,13 @@ async fn verify(
         "select entry_id, issued_ms from certificate where code = $1",
         &code
     )?;
+    let known = row.is_some();
     let found = match row {
         Some((entry_id, issued)) => read(&mut tx, &entry_id)
             .await?
             .map(|found| Certificate { issued: Millis(issued), ..found }),
         None => None,
     };
-    let code = spaced(&code);
-    page(&VerifyPage { frame, code, found })
+    let (code, void) = (spaced(&code), known && found.is_none());
+    page(&VerifyPage { frame, code, found, void })
 }

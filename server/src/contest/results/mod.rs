@@ -1,6 +1,6 @@
 //! Results: places by discipline, points by organisation, certificates that anybody can verify, a spreadsheet.
 
-mod certificate;
+pub(crate) mod certificate;
 mod export;
 mod pages;
 pub(crate) mod places;
