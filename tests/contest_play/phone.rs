@@ -157,3 +157,40 @@ async fn a_captain_names_the_line_up_on_a_phone_and_the_desk_marks_who_has_come(
         browser.close().await;
     }
 }
+
+/// Nobody scrolls a screen in the hall: fifteen courts are seen whole on one that lies and on one that stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifteen_courts_fit_a_screen_in_the_hall() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    let contest = Contest::new(&app, 15).await;
+    let field = contest.field("乒乓球男子单打", "knock_out", 64, &[]).await;
+    contest
+        .knock_out(&field, 64, |at| {
+            [0, 1].map(|side| Feed::Entry(field.entries[2 * at + side].clone()))
+        })
+        .await;
+    contest.fill().await;
+    let screen = Browser::laptop().await;
+    for (width, height) in [(1280, 720), (1920, 1080), (1080, 1920)] {
+        screen.resize(width, height).await;
+        screen.go(&format!("{}/events/{}/play?screen=1", app.url, contest.event)).await;
+        screen.sees(".courts", "15号台").await;
+        screen.picture(&format!("hall-{width}"), app.folder.path()).await;
+        let measured = screen
+            .script(
+                "const page = document.documentElement;
+                 const courts = [...document.querySelectorAll('.court')];
+                 const cut = courts.filter((court) => court.scrollHeight > court.clientHeight + 1
+                     || court.getBoundingClientRect().bottom > innerHeight);
+                 const shown = [...document.querySelectorAll('.court, .part li')].filter((one) => one.offsetHeight > 0);
+                 const below = shown.filter((one) => one.getBoundingClientRect().bottom > innerHeight);
+                 const letters = parseFloat(getComputedStyle(courts[0].querySelector('dt')).fontSize);
+                 return { courts: courts.length, over: [page.scrollWidth - innerWidth, page.scrollHeight - innerHeight],
+                     cut: cut.length, below: below.length, large: letters >= 18 };",
+            )
+            .await;
+        let whole = json!({ "courts": 15, "over": [0, 0], "cut": 0, "below": 0, "large": true });
+        assert_eq!(measured, whole, "{width}×{height}");
+    }
+    screen.close().await;
+}

@@ -102,6 +102,18 @@ pub(super) fn has_groups(discipline: &Discipline) -> bool {
     matches!(discipline.format, Format::Groups | Format::RoundRobin)
 }
 
+/// How many columns and rows show so many things, each about `tall` times as high as a court, on a screen that lies
+/// (`c5 r3`) and on one that stands (`pc3 pr5`).
+pub(crate) fn fitting(count: usize, tall: usize) -> String {
+    // Columns grow until there are no more rows than so many to a column, in tenths.
+    let columns = |tenths: usize| {
+        (1..=8).find(|n| n * n * 10 >= count * tenths * tall || *n >= count).unwrap_or(8)
+    };
+    let rows = |columns: usize| count.div_ceil(columns).clamp(1, 8);
+    let (lying, standing) = (columns(16), columns(6));
+    format!("c{lying} r{} pc{standing} pr{}", rows(lying), rows(standing))
+}
+
 impl BoardPage {
     fn waits(&self, found: &MatchView) -> i64 {
         minutes(found.called_ms, self.frame.now)

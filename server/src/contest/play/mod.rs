@@ -7,7 +7,7 @@
 
 mod advance;
 pub(crate) mod api;
-mod board;
+pub(crate) mod board;
 pub(crate) mod call;
 mod desk;
 pub mod late;

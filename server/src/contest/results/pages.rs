@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     App, audit,
-    contest::{Discipline, play::view::Book},
+    contest::{
+        Discipline,
+        play::{board::fitting, view::Book},
+    },
     error::{Error, Result},
     event::{self, Event},
     execute,
@@ -56,6 +59,18 @@ struct ResultsPage {
     all: Vec<Outcome>,
     organisations: Vec<Organisation>,
     worth: String,
+}
+
+impl ResultsPage {
+    /// How many columns a screen in the hall has to show: disciplines with places, and the organisations.
+    fn blocks(&self) -> usize {
+        let settled = self.all.iter().filter(|one| !one.placed.is_empty()).count();
+        settled + usize::from(!self.organisations.is_empty())
+    }
+
+    fn fitting(&self) -> String {
+        fitting(self.blocks().max(1), 3)
+    }
 }
 
 /// `GET /events/{event}/results`. Staff see whole names.
