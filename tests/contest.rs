@@ -4,7 +4,7 @@ use std::path::Path;
 
 use admission::Verdict;
 use tokio::process::Command;
-use turnout_server::{fetch, web::access::Role};
+use turnout_server::{execute, fetch, web::access::Role};
 
 use crate::support::{
     Engine, TestApp,
@@ -238,6 +238,34 @@ on_both! {
             &[("name", "羽毛球单打"), ("what", "badminton/singles"), ("format", "knock_out")]).await.leads();
         let other = other.rsplit('/').next().expect("an id").to_owned();
         app.enters(&entries[2].1, &other, &[]).await.refuses("每人最多 1 项");
+    }
+
+    async fn a_discipline_keeps_to_its_limits_and_says_which(app) {
+        let union = app.union("王佐机械厂工会").await;
+        let fields = [("entries_min", "3"), ("organisation_max", "1")];
+        let (event, discipline, organizer) = app.contest(&fields).await;
+        let (one, two, other) = (app.member("选手甲").await, app.member("选手乙").await, app.member("选手丙").await);
+        let mut tx = app.app.db.write().await.expect("write");
+        for member in [&one, &two] {
+            execute!(tx, "update person set organisation_id = $2 where id = $1", &member.id, &union).expect("join");
+        }
+        tx.commit().await.expect("commit");
+        let entry = app.enters(&one, &discipline, &[]).await.leads();
+        app.enters(&two, &discipline, &[]).await.refuses("1 个名额已经报满");
+        let others = app.enters(&other, &discipline, &[]).await.leads();
+        // Two are there of at least three: no draw.
+        for entry in [&entry, &others] {
+            submit(&app, &organizer, &entry.replace("/entries/", "/admin/entries/"), &[("what", "seen")]).await.leads();
+        }
+        submit(&app, &organizer, &format!("/admin/disciplines/{discipline}/list"), &[("what", "close")]).await.leads();
+        submit(&app, &organizer, &format!("/admin/disciplines/{discipline}/draw"), &[("what", "draw")]).await.refuses("不足最少 3 个");
+        assert_eq!(app.matches(&discipline).await, 0);
+        // A team has its size.
+        let team = [("name", "乒乓球团体"), ("what", "table_tennis/team"), ("format", "knock_out"), ("players_min", "3"), ("players_max", "5")];
+        let made = submit(&app, &organizer, &format!("/admin/events/{event}/contest"), &team).await.leads();
+        let teams = made.rsplit('/').next().expect("an id").to_owned();
+        let alone = [("team", "机械厂队"), ("name", two.name.as_str()), ("phone", two.phone.as_str())];
+        app.enters(&one, &teams, &alone).await.refuses("每队 3 到 5 人");
     }
 
     async fn groups_are_drawn_with_the_knock_out_that_follows(app) {
