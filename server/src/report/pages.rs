@@ -156,6 +156,8 @@ async fn document(
     pdf.paragraph(&report.sentence);
     for table in &report.tables {
         pdf.heading(&table.title);
+        let said = |row: &Vec<Value>| row.iter().map(|value| value.said(&frame)).collect();
+        let rows: Vec<Vec<String>> = table.rows.iter().map(said).collect();
         let is_figure = |at: usize| table.rows.iter().any(|row| row[at].is_figure());
         let columns: Vec<Column<'_>> = table
             .columns
@@ -163,17 +165,17 @@ async fn document(
             .enumerate()
             .map(|(at, heading)| {
                 let align = if is_figure(at) { Align::Right } else { Align::Left };
-                // A figure needs the room of its heading; names take what is left.
+                // A figure needs its room; names take what is left.
+                let widest =
+                    || rows.iter().map(|row| width(&row[at])).fold(width(heading), f64::max);
                 let share = match align {
                     Align::Left if at < 2 => 7.0,
                     Align::Left => 4.0,
-                    Align::Right => width(heading) + 1.0,
+                    Align::Right => widest() + 1.0,
                 };
                 Column { heading, share, align }
             })
             .collect();
-        let said = |row: &Vec<Value>| row.iter().map(|value| value.said(&frame)).collect();
-        let rows: Vec<Vec<String>> = table.rows.iter().map(said).collect();
         pdf.table(&columns, &rows);
         if !table.note.is_empty() {
             pdf.paragraph(&table.note);
