@@ -48,6 +48,14 @@ async fn as_it_was(app: &TestApp, last: u32) -> String {
                 .await
                 .expect("a superuser");
             for table in archive::TABLES {
+                let (known,): (bool,) = sqlx::query_as("select to_regclass($1) is not null")
+                    .bind(table)
+                    .fetch_one(&mut then)
+                    .await
+                    .expect(table);
+                if !known {
+                    continue;
+                }
                 let all =
                     format!("select cast(coalesce(json_agg(t), '[]') as text) from {table} t");
                 let (rows,): (String,) =
@@ -76,18 +84,20 @@ async fn as_it_was(app: &TestApp, last: u32) -> String {
             let begin = format!("pragma foreign_keys = off; attach '{}' as today", today.display());
             sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut then).await.expect("attached");
             for table in archive::TABLES {
+                let both = "select name from pragma_table_info($1, 'main') intersect
+                            select name from pragma_table_info($1, 'today')";
                 let columns: Vec<(String,)> =
-                    sqlx::query_as("select name from pragma_table_info($1, 'main')")
-                        .bind(table)
-                        .fetch_all(&mut then)
-                        .await
-                        .expect(table);
+                    sqlx::query_as(both).bind(table).fetch_all(&mut then).await.expect(table);
+                if columns.is_empty() {
+                    continue;
+                }
                 let names: Vec<String> = columns.into_iter().map(|(name,)| name).collect();
-                let names = names.join(", ");
-                let values = match table {
-                    "offer" => names.replace(" mode,", " replace(mode, 'given', 'allocation'),"),
-                    _ => names.clone(),
+                let value = |name: &String| match (table, name.as_str()) {
+                    ("offer", "mode") => "replace(mode, 'given', 'allocation')".to_owned(),
+                    _ => name.clone(),
                 };
+                let values = names.iter().map(value).collect::<Vec<_>>().join(", ");
+                let names = names.join(", ");
                 let sql = format!(
                     "delete from main.{table}; insert into main.{table} ({names}) select {values} from today.{table}"
                 );
