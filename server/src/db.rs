@@ -109,7 +109,7 @@ impl Db {
             .pragma("cell_size_check", "on")
             .pragma("journal_size_limit", "67108864")
             // A rush dirties hundreds of pages with each commit: as many commits share one checkpoint as fit into the log.
-            .pragma("wal_autocheckpoint", "16000")
+            .pragma("wal_autocheckpoint", "32000")
             .pragma("temp_store", "memory");
         make_private(options.get_filename())?;
         // The pages that a rush writes to, in KiB; those who read have SQLite's two MiB each.
