@@ -6,8 +6,9 @@ demo:
 	scripts/demo
 
 # All tests, on SQLite and on PostgreSQL, with real programs and a real browser.
+# The programs are built beside the test program, so that both use their dependencies with the same features: compiled once.
 test: needs
-	cargo build --locked --workspace
+	cargo build --locked --workspace --bins --test turnout
 	cargo test --locked --workspace
 
 # What a change must pass before it is pushed.
