@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use admission::Verdict;
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, migrate::Migrator};
 use tempfile::TempDir;
 use turnout_server::{archive, fetch};
@@ -71,6 +72,15 @@ async fn as_it_was(app: &TestApp, last: u32) -> String {
                     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut then).await.expect(table);
                 }
             }
+            // Answers had a table of their own.
+            let all = "select cast(coalesce(json_agg(json_build_object(
+                           'actor', person_id, 'key', request_key, 'request_sha256', request_sha256, 'status', 201,
+                           'body', answer, 'created_ms', created_ms)), '[]') as text)
+                       from booking where request_key is not null";
+            let (rows,): (String,) =
+                sqlx::query_as(all).fetch_one(&mut now).await.expect("answers");
+            let sql = "insert into idempotency select * from json_populate_recordset(null::idempotency, $1::json)";
+            sqlx::query(sql).bind(rows).execute(&mut then).await.expect("answers of then");
             then.close().await.expect("closed");
             url
         }
@@ -103,6 +113,10 @@ async fn as_it_was(app: &TestApp, last: u32) -> String {
                 );
                 sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut then).await.expect(table);
             }
+            let answers = "insert into main.idempotency (actor, key, request_sha256, status, body, created_ms)
+                           select person_id, request_key, request_sha256, 201, answer, created_ms
+                           from today.booking where request_key is not null";
+            sqlx::raw_sql(answers).execute(&mut then).await.expect("answers of then");
             then.close().await.expect("closed");
             url
         }
@@ -135,6 +149,10 @@ on_both! {
         let mut kiosk = app.kiosk(&event, "东门").await;
         kiosk.decide(&ticket, Verdict::Admitted);
         kiosk.upload().await;
+        // A tap whose reply was lost while the server was brought up to date.
+        let taps = app.member("赵心急").await;
+        let tap = app.book_with(&taps.token, "one tap", json!({ "offer": offer })).await;
+        assert_eq!(tap.status, 201, "{}", tap.text);
         app.union(UNION).await;
         let hand_out = HandOut::new(&app).await;
         let point = hand_out.point(&app, "东点", 10, None).await;
@@ -160,6 +178,8 @@ on_both! {
             let shown = page(&today, &path, token).await;
             assert!(shown.contains(says), "{path} does not say {says}: {shown}");
         }
+        let again = today.book_with(&taps.token, "one tap", json!({ "offer": offer })).await;
+        assert_eq!((again.status, again.text), (tap.status, tap.text));
         // Its books go on: somebody enters the contest, books, collects for the union.
         today.enters(&later, &discipline, &[]).await.leads();
         assert_eq!(today.players_tickets(&contest).await.len(), 4);
