@@ -16,7 +16,7 @@ use crate::{
     courier::Courier,
     door::{Door, Found, Head, Knowledge, Known, Line, Lookup},
     mesh::{Mesh, Proven, Told},
-    store::Cursors,
+    store::{Cursors, counts_for},
 };
 
 /// What is on the disk: it survives a power cut.
@@ -159,6 +159,19 @@ impl Kiosk {
             tickets.extend(own.map(|(ticket, _)| self.known(ticket)));
             for (_, walk_in) in walk_ins() {
                 *given.entry(walk_in.allotment).or_default() += 1;
+            }
+        } else if let Some(at) = counts_for(&tickets) {
+            let settled = self.disk.rows[&tickets[at].id].1;
+            let undone = self.undone();
+            for line in self.disk.journal.iter().filter(|line| line.head.seq > settled) {
+                let theirs = line.deed.walk_in.as_ref().is_some_and(|w| w.person == *person);
+                let counted = line.admitted.is_none_or(|id| self.disk.rows.contains_key(&id));
+                if theirs && !counted && !undone.contains_key(&line.head.seq) {
+                    let scan = line.entry.scan().expect("own entry");
+                    let (at_ms, kind) = (scan.true_at(), scan.station_kind);
+                    let used = Use { at: at_ms, station: scan.station, kind };
+                    tickets[at].own.push((line.head.seq, used));
+                }
             }
         }
         if self.sabotage == Some(Sabotage::GiveWithoutEnd) {

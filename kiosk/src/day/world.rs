@@ -820,6 +820,24 @@ impl World {
         if here >= uses {
             self.fault(format!("{name} went in {} times at door {at}", here + 1));
         }
+        // A place that was given here beside the ticket counts for it.
+        if let (Who::Person(which), StationKind::Gate) = (who, kind) {
+            let person = &self.people[which];
+            let journal = &self.kiosks[at].disk.journal;
+            let undone = |seq| {
+                journal
+                    .iter()
+                    .any(|line| line.deed.act == Act::Undo && line.deed.about == Some(seq))
+            };
+            let inside = journal.iter().any(|other| {
+                let theirs = other.deed.walk_in.as_ref().is_some_and(|w| w.person == person.id);
+                theirs && other.head != line.head && !undone(other.head.seq)
+            });
+            if inside && person.tickets.is_empty() {
+                return self
+                    .fault(format!("{name} was given a place at door {at} and went in again"));
+            }
+        }
         if others.len() >= uses {
             self.story.counted.double_admissions += 1;
         }

@@ -3,7 +3,7 @@
 use admission::{
     Verdict,
     card::Fingerprint,
-    decide::Use,
+    decide::{TicketState, Use},
     scan::Scan,
     sync::{Feed, TicketRow},
     ticket::TicketId,
@@ -114,11 +114,41 @@ impl Store {
                 let count: i64 = row.try_get(1)?;
                 given.push((row.try_get(0)?, u32::try_from(count).unwrap_or(u32::MAX)));
             }
+        } else {
+            let settled =
+                rows.iter().map(|row| row.try_get("settled")).collect::<sqlx::Result<_>>();
+            self.count_places_given(&person, &mut tickets, settled?).await?;
         }
         let mut fresh = [0; 12];
         getrandom::fill(&mut fresh).map_err(|_| StoreError::Unsafe("no randomness".to_owned()))?;
         let (blocked, fresh) = (card.try_get("blocked")?, TicketId(fresh));
         Ok(Found::Card { blocked, person, tickets, given, fresh })
+    }
+
+    /// A place that was given here to somebody who has a ticket counts for that ticket, as it does at the server once it hears
+    /// of it. `settled` is through where the row of each ticket has the last word.
+    async fn count_places_given(
+        &self,
+        person: &str,
+        tickets: &mut [Known],
+        settled: Vec<i64>,
+    ) -> Result<()> {
+        let Some(at) = counts_for(tickets) else { return Ok(()) };
+        let entries = sqlx::query(
+            "select j.seq, j.body from journal j where j.person = $1 and j.seq > $2 and j.admitted is not null
+             and not exists (select 1 from journal u where u.undoes = j.seq)
+             and not exists (select 1 from ticket t where t.id = j.admitted) order by j.seq",
+        )
+        .bind(person)
+        .bind(settled[at])
+        .fetch_all(&self.readers)
+        .await?;
+        for entry in entries {
+            let scan: Scan = read("journal", entry.try_get("body")?)?;
+            let (at_ms, kind) = (scan.true_at(), scan.station_kind);
+            tickets[at].own.push((scan.seq, Use { at: at_ms, station: scan.station, kind }));
+        }
+        Ok(())
     }
 
     /// What is known of a ticket: its row, if the copy has one, and whether it was ever let in here.
@@ -164,6 +194,15 @@ impl Store {
         }
         Ok(Known { id, row, own, taken_back, peers: Vec::new() })
     }
+}
+
+/// Which of a person's tickets a place counts for that was given to them beside: a living one, the one in use first.
+pub(crate) fn counts_for(tickets: &[Known]) -> Option<usize> {
+    let living = tickets.iter().enumerate().filter_map(|(at, known)| {
+        let row = known.row.as_ref().filter(|row| row.state != TicketState::Cancelled)?;
+        Some((row.uses.is_empty(), known.id, at))
+    });
+    living.min().map(|(.., at)| at)
 }
 
 async fn write_page(

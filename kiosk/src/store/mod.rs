@@ -29,6 +29,8 @@ use sqlx::{
     },
 };
 
+#[cfg(test)]
+pub(crate) use self::copy::counts_for;
 pub use self::wipe::Wipe;
 use crate::door::Head;
 

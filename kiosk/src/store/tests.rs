@@ -220,6 +220,35 @@ async fn a_page_is_taken_whole_and_only_in_its_place() {
 }
 
 #[tokio::test]
+async fn a_place_given_here_counts_for_the_ticket_that_the_person_turns_out_to_have() {
+    let (store, _temp) = store().await;
+    let start = Head::start(KIOSK);
+    let mut given = line(start, id(9));
+    given.deed.act = Act::WalkIn;
+    given.deed.walk_in =
+        Some(admission::scan::WalkIn { person: "p2".into(), allotment: 1, class: 0 });
+    store.append(&given).await.expect("written");
+    let fingerprint = Fingerprint([7; 32]);
+    let card = CardRow { fingerprint, person: "p2".into(), blocked: false, revision: 1 };
+    let tickets = async || match store.look(Lookup::Card(fingerprint)).await.expect("readable") {
+        Found::Card { tickets, .. } => {
+            tickets.into_iter().map(|known| (known.id, known.own.len())).collect::<Vec<_>>()
+        }
+        found => panic!("{found:?}"),
+    };
+    // Booked meanwhile, and the server has yet to hear of the place that was given.
+    let booked = page(vec![row(2)], vec![card]);
+    store.take_page(&booked, Cursors::default(), 0).await.expect("written");
+    assert_eq!(tickets().await, [(id(2), 1)]);
+    // It has heard, and its row tells.
+    let after = Cursors { revision: 2, cards_revision: 1 };
+    let told =
+        Feed { cards_revision: 1, ..page(vec![TicketRow { revision: 3, ..row(2) }], Vec::new()) };
+    store.take_page(&told, after, 1).await.expect("written");
+    assert_eq!(tickets().await, [(id(2), 0)]);
+}
+
+#[tokio::test]
 async fn a_row_that_knows_of_an_admission_has_the_last_word_on_it() {
     let (store, _temp) = store().await;
     append(&store, &[id(1)]).await;
