@@ -75,13 +75,16 @@ async fn main_job(engine: Engine) {
     // A ticket for another event, and one that was cancelled.
     let elsewhere = kiosk.scan(&book(&url, member, &notes["events"][3]).await).await;
     assert_eq!(elsewhere["reason"], "wrong_event", "{elsewhere}");
-    let cancelled = kiosk.scan(&book_and_cancel(&url, &notes["members"][6], fair).await).await;
+    let cancelled = book_and_cancel(&url, &notes["members"][6], fair).await;
+    await_copy_with(&kiosk_folder, text(&cancelled["id"]), "cancelled").await;
+    let cancelled = kiosk.scan(text(&cancelled["code"])).await;
     assert_eq!(cancelled["reason"], "cancelled", "{cancelled}");
 
     // Somebody else comes with a card.
     let cards = cards_by_phone();
     let with_card = &notes["members"][1];
-    book(&url, with_card, fair).await;
+    let booked = booking(&url, with_card, fair).await;
+    await_copy(&kiosk_folder, text(&booked["tickets"][0]["id"])).await;
     let swipe =
         |member: &Value| format!(";{}=30122200000000000000?", cards[text(&member["phone"])]);
     let verdict = kiosk.scan(&swipe(with_card)).await;
@@ -195,13 +198,14 @@ pub(crate) async fn book(url: &str, member: &Value, event: &Value) -> String {
 }
 
 /// Books and cancels; gives the code of the ticket that is worth nothing any more.
-async fn book_and_cancel(url: &str, member: &Value, event: &Value) -> String {
+/// The ticket, which is of no use any more.
+async fn book_and_cancel(url: &str, member: &Value, event: &Value) -> Value {
     let booked = booking(url, member, event).await;
     let http = Client::builder().no_proxy().build().expect("client");
     let path = format!("{url}/api/v1/bookings/{}/cancellation", text(&booked["id"]));
     let answer = http.post(path).bearer_auth(text(&member["token"])).send().await.expect("answer");
     assert_eq!(answer.status(), 200);
-    text(&booked["tickets"][0]["code"]).to_owned()
+    booked["tickets"][0].clone()
 }
 
 async fn booking(url: &str, member: &Value, event: &Value) -> Value {
@@ -220,11 +224,17 @@ async fn booking(url: &str, member: &Value, event: &Value) -> Value {
 
 /// Waits until the kiosk's copy holds this ticket.
 pub(crate) async fn await_copy(kiosk_folder: &Path, ticket: &str) {
+    await_copy_with(kiosk_folder, ticket, "").await;
+}
+
+/// The same, with that word in what the copy says of the ticket.
+async fn await_copy_with(kiosk_folder: &Path, ticket: &str, word: &str) {
     let url = format!("sqlite://{}?mode=ro", kiosk_folder.join("kiosk.db").display());
     let mut copy = SqliteConnection::connect(&url).await.expect("the kiosk's store");
     let waiting = async {
         loop {
-            let held = sqlx::query("select 1 from ticket where id = $1").bind(ticket);
+            let held = "select 1 from ticket where id = $1 and instr(body, $2) > 0";
+            let held = sqlx::query(held).bind(ticket).bind(word);
             if held.fetch_optional(&mut copy).await.expect("readable").is_some() {
                 return;
             }
