@@ -38,6 +38,10 @@ const LINE: usize = 3_000;
 const CROWD: usize = 300;
 /// A server dies each time so many milliseconds have passed, give or take a half.
 const LIFE_MS: u64 = 1_000;
+/// After so long no server dies any more, or a busy machine would never be done. `TURNOUT_RUSH_SECONDS` asks for longer.
+const FIRE: Duration = Duration::from_secs(60);
+/// So many deaths are the least that puts anything to the test.
+const KILLS: usize = 3;
 /// Who waits longer for an answer than that asks again, elsewhere.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -62,17 +66,23 @@ async fn the_line_is_in_order_of_arrival_though_the_server_dies() {
     let world = World::make(folder.path(), database, 1, LINE).await;
     let offer = world.open_offer(true).await;
     let taps =
-        world.under_fire(&mut random, async |random| world.stand(&offer, random).await).await;
+        world.under_fire(FIRE, &mut random, async |random| world.stand(&offer, random).await).await;
     world.check_line(&offer, taps).await;
 }
 
-/// One rush after another, as `TURNOUT_RUSHES` says; one without it.
+/// One rush; with `TURNOUT_RUSH_SECONDS`, one after another for so long.
 async fn rush(folder: &TempDir, database: String, servers: usize) {
-    let rushes = std::env::var("TURNOUT_RUSHES").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let asked = std::env::var("TURNOUT_RUSH_SECONDS").ok().and_then(|asked| asked.parse().ok());
+    let asked = asked.map(Duration::from_secs);
     let mut random = Random::seeded();
     let world = World::make(folder.path(), database, servers, MEMBERS).await;
-    for _ in 0..rushes {
-        world.run(&mut random).await;
+    let begun = Instant::now();
+    loop {
+        let fire = asked.map_or(FIRE, |asked| asked.saturating_sub(begun.elapsed()).max(FIRE));
+        world.run(fire, &mut random).await;
+        if asked.is_none_or(|asked| begun.elapsed() >= asked) {
+            return;
+        }
     }
 }
 
@@ -83,6 +93,8 @@ struct World {
     organizer: String,
     /// Id and token of each.
     members: Vec<(String, String)>,
+    /// Requests that had no answer.
+    lost: AtomicUsize,
 }
 
 impl World {
@@ -97,32 +109,38 @@ impl World {
         for _ in 0..servers {
             started.push(Server::start(folder, &database).await);
         }
-        Self { servers: started, db, organizer, members }
+        Self { servers: started, db, organizer, members, lost: AtomicUsize::new(0) }
     }
 
-    async fn run(&self, random: &mut Random) {
+    async fn run(&self, fire: Duration, random: &mut Random) {
         let offer = self.open_offer(false).await;
-        let answers = self.under_fire(random, async |random| self.grab(&offer, random).await).await;
+        let answers =
+            self.under_fire(fire, random, async |random| self.grab(&offer, random).await).await;
         self.check(&offer, &answers, random).await;
     }
 
-    /// Does `act` while servers die.
+    /// Does `act` while servers die, for as long as `fire` lasts.
     async fn under_fire<T>(
         &self,
+        fire: Duration,
         random: &mut Random,
         act: impl AsyncFnOnce(&mut Random) -> T,
     ) -> T {
-        let (over, kills) = (Notify::new(), AtomicUsize::new(0));
+        let (over, kills, begun) = (Notify::new(), AtomicUsize::new(0), Instant::now());
+        let lost_before = self.lost.load(Ordering::Relaxed);
         let mut fates = random.fork();
         let killing = async {
-            // The first one dies soon, or a quick machine would be done before.
+            // The first ones die soon, or a quick machine would be done before.
             let mut life_ms = fates.below(LIFE_MS / 10);
             while timeout(Duration::from_millis(life_ms), over.notified()).await.is_err() {
-                life_ms = LIFE_MS / 2 + fates.below(LIFE_MS);
                 let victim = &self.servers[fates.index(self.servers.len())];
                 victim.kill().await;
                 victim.start_again().await;
-                kills.fetch_add(1, Ordering::Relaxed);
+                life_ms = match kills.fetch_add(1, Ordering::Relaxed) + 1 {
+                    few if few < KILLS => fates.below(LIFE_MS / 10),
+                    _ if begun.elapsed() >= fire => return,
+                    _ => LIFE_MS / 2 + fates.below(LIFE_MS),
+                };
             }
         };
         let acting = async {
@@ -131,8 +149,13 @@ impl World {
             done
         };
         let (done, ()) = join(acting, killing).await;
-        println!("{} servers were killed", kills.load(Ordering::Relaxed));
-        assert!(kills.load(Ordering::Relaxed) > 0, "nothing was put to the test");
+        let (kills, lost) = (kills.into_inner(), self.lost.load(Ordering::Relaxed) - lost_before);
+        println!(
+            "{kills} servers were killed in {:?}, {lost} requests had no answer",
+            begun.elapsed()
+        );
+        assert!(kills >= KILLS, "{kills} deaths put nothing to the test");
+        assert!(lost > 0, "nobody missed those who died");
         done
     }
 
@@ -155,7 +178,8 @@ impl World {
                         Some((201, text)) => {
                             break (text_of(&parsed(&text)["id"]), (asked, Instant::now()));
                         }
-                        Some((503, _)) | None => self.servers[0].alive().await,
+                        Some((503, _)) => self.servers[0].alive().await,
+                        None => self.without_answer(&self.servers[0]).await,
                         Some((status, text)) => panic!("{status} {text}"),
                     }
                 }
@@ -215,13 +239,20 @@ impl World {
                             break None;
                         }
                         // Too many at once: they may try again.
-                        Some((503, _)) | None => server.alive().await,
+                        Some((503, _)) => server.alive().await,
+                        None => self.without_answer(server).await,
                         Some((status, text)) => panic!("{status} {text}"),
                     }
                 }
             }
         });
         stream::iter(taps).buffer_unordered(CROWD).filter_map(async |got| got).collect().await
+    }
+
+    /// A request had no answer; it is asked again when the server lives.
+    async fn without_answer(&self, server: &Server) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        server.alive().await;
     }
 
     async fn check(&self, offer: &str, answers: &BTreeMap<String, String>, random: &mut Random) {
