@@ -385,7 +385,7 @@ on_both! {
         let [first, second, third] = app.members().await;
         let won = app.joins(&first, &offer).await;
         let page = app.get(&format!("/events/{event}"), &second.token).await;
-        assert!(page.text.contains("排队候补"), "{}", page.text);
+        assert!(page.text.contains("排队候补") && page.text.contains(">名额先给候补的人，现在前面没有人。"), "{}", page.text);
         let waiting = app.joins(&second, &offer).await;
         app.joins(&third, &offer).await;
         let page = app.get(&format!("/bookings/{}", id(&waiting)), &second.token).await;

@@ -133,6 +133,28 @@ async fn the_figures_on_the_page_are_those_of_the_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_says_how_many_stand_in_line_in_front() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    let with_a_line = |draft: &mut serde_json::Value| {
+        draft["offers"][0]["quota"] = 1.into();
+        draft["offers"][0]["waiting_list"] = true.into();
+    };
+    let (event, offer) = app.event(with_a_line).await;
+    let (reader, first, second) =
+        (app.member("王小明").await, app.member("李华").await, app.member("赵敏").await);
+    let laptop = signed_in(&app.url, &reader).await;
+    laptop.go(&format!("{}/events/{event}", app.url)).await;
+    app.booked(&first, &offer).await;
+    laptop.sees("[data-state=line] [data-when=line]:not(.badge)", "现在前面没有人").await;
+    let waiting = app.booked(&second, &offer).await;
+    laptop.sees("[data-when=line]:not(.badge)", "前面有 1 个报名在候补").await;
+    let path = format!("/api/v1/bookings/{}/cancellation", waiting["id"].as_str().expect("id"));
+    app.post(&path, &second.token, json!({})).await.expect(200);
+    laptop.sees("[data-when=line]:not(.badge)", "现在前面没有人").await;
+    laptop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_who_waits_is_told_how_many_are_in_front_and_what_is_left() {
     let app = TestApp::new(Engine::Sqlite).await;
     let (event, offer) = app.event(|draft| draft["offers"][0]["quota"] = 5.into()).await;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use admission::Clock as _;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, join3};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -66,6 +66,41 @@ on_both! {
             heard += std::str::from_utf8(&stream.chunk().await.expect("read").expect("open")).expect("text");
         }
         assert!(heard.contains("event: rush"));
+    }
+
+    async fn who_is_in_front_is_known_by_person_and_key(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let (first, second, third) =
+            (app.member("王小明").await, app.member("李华").await, app.member("赵敏").await);
+        // While somebody else writes about the event, whoever books waits.
+        let mut busy = app.app.db.write().await.expect("write");
+        execute!(busy, "update event set title = title where id = $1", &event).expect("held");
+        let (app, offer) = (&app, &offer);
+        let tap = |member| async move { app.book_with(member, "tap", json!({ "offer": offer })).await.status.as_u16() };
+        let waits = |count| async move {
+            while app.app.bookings.waiting() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let ahead = async |token: &str| {
+            let request = app.http.get(format!("{}/api/v1/offers/{offer}/rush", app.url));
+            let request = request.bearer_auth(token).header("idempotency-key", "tap");
+            let rush: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+            rush["ahead"].as_u64().expect("a number")
+        };
+        let asking = async {
+            waits(2).await;
+            // All chose the same key. Who does not wait, or is nobody, is told how many do.
+            let told = [ahead(&first.token).await, ahead(&second.token).await, ahead(&third.token).await, ahead("nobody's").await];
+            busy.rollback().await.expect("the end");
+            told
+        };
+        let later = async {
+            waits(1).await;
+            tap(&second.token).await
+        };
+        let (one, two, told) = join3(tap(&first.token), later, asking).await;
+        assert_eq!((one, two, told), (201, 201, [0, 1, 2, 2]));
     }
 
     async fn a_crowd_that_watches_reads_the_figures_twice_a_second(app) {

@@ -122,7 +122,8 @@ class Offer {
   figures(rush) {
     const state = { not_open: "wait", open: "book", waiting_list: "line", sold_out: "full" }[rush.standing];
     for (const part of this.card.querySelectorAll("[data-figure]")) {
-      part.textContent = part.dataset.figure.replace("{left}", Math.max(0, rush.left)).replace("{taken}", rush.taken).replace("{waiting}", rush.waiting);
+      const words = rush.waiting > 0 ? part.dataset.figure : part.dataset.nobody || part.dataset.figure;
+      part.textContent = words.replace("{left}", Math.max(0, rush.left)).replace("{taken}", rush.taken).replace("{waiting}", rush.waiting);
     }
     const none = this.card.querySelector("[data-none]");
     if (none && rush.left <= 0) none.textContent = none.dataset.none;

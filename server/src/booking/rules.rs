@@ -181,6 +181,11 @@ impl Attempt {
         serde_json::Value::from(self.guests.as_slice()).to_string()
     }
 
+    /// Whose tap it is, and its key.
+    pub(super) fn tap(&self) -> (String, String) {
+        (self.person.id.clone(), self.key.clone())
+    }
+
     /// How many places it asks for.
     pub(super) fn places(&self) -> i64 {
         i64::try_from(self.ticket_ids.len()).unwrap_or(i64::MAX)

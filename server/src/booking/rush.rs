@@ -37,6 +37,7 @@ use crate::{
         rules::{Standing, standing_in},
     },
     live::Live,
+    web::{access::Caller, session},
 };
 
 /// How old a figure may be.
@@ -130,32 +131,32 @@ pub(super) struct Queue(Arc<Mutex<Waiting>>);
 struct Waiting {
     came: u64,
     answered: u64,
-    /// By key: the number under which it came.
-    by_key: HashMap<String, u64>,
+    /// By person and key, for keys are anybody's to choose: the number under which it came.
+    numbers: HashMap<(String, String), u64>,
 }
 
 impl Queue {
-    /// An attempt under `key` has come.
-    pub(super) fn join(&self, key: &str) {
+    /// The attempt of that person and key has come.
+    pub(super) fn join(&self, tap: (String, String)) {
         let mut waiting = self.lock();
         let number = waiting.came;
         waiting.came += 1;
-        waiting.by_key.insert(key.to_owned(), number);
+        waiting.numbers.insert(tap, number);
     }
 
-    /// The attempts under `keys`, the first that came, have their answers.
-    pub(super) fn leave<'a>(&self, keys: impl Iterator<Item = &'a str>) {
+    /// The attempts of those `taps`, the first that came, have their answers.
+    pub(super) fn leave(&self, taps: &[(String, String)]) {
         let mut waiting = self.lock();
-        for key in keys {
+        for tap in taps {
             waiting.answered += 1;
-            waiting.by_key.remove(key);
+            waiting.numbers.remove(tap);
         }
     }
 
-    /// How many wait in front of the attempt under `key`; all that wait when it is not among them.
-    pub(super) fn ahead(&self, key: Option<&str>) -> u64 {
+    /// How many wait in front of the attempt of that person and key; all that wait when it is not among them.
+    pub(super) fn ahead(&self, tap: Option<&(String, String)>) -> u64 {
         let waiting = self.lock();
-        let number = key.and_then(|key| waiting.by_key.get(key)).unwrap_or(&waiting.came);
+        let number = tap.and_then(|tap| waiting.numbers.get(tap)).unwrap_or(&waiting.came);
         number.saturating_sub(waiting.answered)
     }
 
@@ -207,15 +208,15 @@ pub(super) struct RushNowJson {
     rush: RushJson,
     /// The server's clock, milliseconds since 1970. The opening time is by this clock.
     now_ms: i64,
-    /// Attempts that wait for their answer in front of the one with this Idempotency-Key; without it, or when that one
-    /// does not wait, all that wait.
+    /// Attempts that wait for their answer in front of the caller's own with this Idempotency-Key; without it, or when
+    /// that one does not wait, all that wait.
     ahead: u64,
 }
 
 /// How the rush for an offer stands: from memory, at most half a second old, for whoever asks.
 #[utoipa::path(get, path = "/offers/{offer}/rush",
     params(("offer" = String, Path),
-           ("Idempotency-Key" = Option<String>, Header, description = "The key of an attempt that waits")),
+           ("Idempotency-Key" = Option<String>, Header, description = "The key of an attempt of the caller's that waits")),
     responses((status = 200, body = RushNowJson), (status = 404), (status = 503)))]
 pub(super) async fn rush(
     State(app): State<App>,
@@ -226,10 +227,21 @@ pub(super) async fn rush(
     let offers = app.bookings.figures.offers(now).await?;
     let current = offers.iter().find(|current| current.offer.id == offer_id);
     let rush = RushJson::of(current.ok_or(Error::NotFound)?, now);
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let ahead = app.bookings.queue.ahead(key);
+    let tap = tap(&app, &headers).await;
+    let ahead = app.bookings.queue.ahead(tap.as_ref());
     // Asked again: the figures may have taken a while to read.
     Ok(Json(RushNowJson { rush, now_ms: app.clock.now().0, ahead }))
+}
+
+/// Whose tap is asked about, and its key. Nobody has to be signed in, and one whose session cannot be read now is told as
+/// any other.
+async fn tap(app: &App, headers: &HeaderMap) -> Option<(String, String)> {
+    let key = headers.get("idempotency-key")?.to_str().ok()?.to_owned();
+    let caller = tokio::time::timeout(READ_AT_MOST, session::caller_of(app, headers)).await;
+    match caller.ok()?.ok()? {
+        Caller::Person(person) => Some((person.id, key)),
+        _ => None,
+    }
 }
 
 /// How the rush for each offer of an event stands, now and whenever it changes (server-sent events named `rush`, at most
@@ -299,14 +311,18 @@ mod tests {
 
     #[test]
     fn one_who_waits_is_told_how_many_are_in_front() {
+        let tap = |person: &str, key: &str| (person.to_owned(), key.to_owned());
+        let (anna, ben, cem) = (tap("anna", "1"), tap("ben", "1"), tap("cem", "2"));
         let queue = Queue::default();
-        for key in ["a", "b", "c"] {
-            queue.join(key);
+        for tap in [&anna, &ben, &cem] {
+            queue.join(tap.clone());
         }
-        assert_eq!([Some("a"), Some("c"), None].map(|key| queue.ahead(key)), [0, 2, 3]);
-        queue.leave(["a", "b"].into_iter());
-        assert_eq!([Some("c"), Some("a"), None].map(|key| queue.ahead(key)), [0, 1, 1]);
-        queue.leave(["c"].into_iter());
+        let ahead = |taps: [Option<&(String, String)>; 4]| taps.map(|tap| queue.ahead(tap));
+        assert_eq!(ahead([Some(&anna), Some(&ben), Some(&cem), None]), [0, 1, 2, 3]);
+        assert_eq!(queue.ahead(Some(&tap("cem", "1"))), 3, "another's key");
+        queue.leave(&[anna.clone(), ben]);
+        assert_eq!([Some(&cem), Some(&anna), None].map(|tap| queue.ahead(tap)), [0, 1, 1]);
+        queue.leave(&[cem]);
         assert_eq!(queue.ahead(None), 0);
     }
 }

@@ -101,7 +101,7 @@ impl Bookings {
     pub(super) async fn write(&self, attempt: Attempt) -> Result<Decision> {
         let (reply, answer) = oneshot::channel();
         let place = self.attempts.try_reserve().map_err(|_| Error::Busy)?;
-        self.queue.join(&attempt.key);
+        self.queue.join(attempt.tap());
         place.send((Arc::new(attempt), reply));
         answer.await.map_err(|_| Error::Busy)?
     }
@@ -117,7 +117,7 @@ async fn keep(
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         // Work for the ledger is about one event.
-        let keys: Vec<String> = batch.iter().map(|(attempt, _)| attempt.key.clone()).collect();
+        let taps: Vec<_> = batch.iter().map(|(attempt, _)| attempt.tap()).collect();
         let mut by_offer = HashMap::<String, Vec<Waiting>>::new();
         for (attempt, reply) in batch.drain(..) {
             // It may have become known while it waited.
@@ -131,7 +131,7 @@ async fn keep(
         }
         let writing = |waiting: Vec<Waiting>| write_and_answer(&ledger, &memory, &live, waiting);
         join_all(by_offer.into_values().map(writing)).await;
-        queue.leave(keys.iter().map(String::as_str));
+        queue.leave(&taps);
     }
 }
 

@@ -110,6 +110,17 @@ pub(crate) async fn caller(app: &App, token: &str) -> Result<Caller> {
     })
 }
 
+/// Who calls, where nobody has to be signed in: by the bearer header, else by the cookie.
+///
+/// # Errors
+/// As [`caller`].
+pub(crate) async fn caller_of(app: &App, headers: &HeaderMap) -> Result<Caller> {
+    match bearer(headers).or_else(|| cookie(app, headers)) {
+        Some(token) => caller(app, &token).await,
+        None => Ok(Caller::Nobody),
+    }
+}
+
 /// The token of a bearer header.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
