@@ -1,7 +1,7 @@
 //! No-shows: who stays away is counted once, told, may appeal, and is kept out of scarce offers when it happens too
 //! often; who cancelled, who came and whose event was cancelled is not counted.
 
-use admission::Verdict;
+use admission::{Refusal, Verdict, card::CardNumber};
 use serde_json::{Value, json};
 use turnout_server::{archive::verify, no_show::sweep, web::access::Role};
 
@@ -129,6 +129,26 @@ on_both! {
         app.advance(9 * DAY);
         assert!(!app.refused_for_no_shows(&member).await, "it ends");
         app.sound().await;
+    }
+
+    async fn who_is_barred_is_given_no_place_at_a_gate(app) {
+        app.strict().await;
+        let (barred, other) = (app.member("总不来").await, app.member("第一次来").await);
+        app.missed(&barred).await;
+        app.missed(&barred).await;
+        for (counts, classes) in [(true, vec![0]), (false, vec![])] {
+            let (event, _) = app.event(|draft| {
+                draft["offers"][0]["no_shows_count"] = counts.into();
+                draft["offers"][0]["walk_ins"] = 3.into();
+            }).await;
+            let gate = app.kiosk(&event, "东门").await;
+            for (member, classes) in [(&barred, &classes), (&other, &vec![])] {
+                let number = CardNumber::read(&member.card).expect("a valid number");
+                let answer = gate.check_card(number.fingerprint(&app.app.keys.card)).await;
+                assert_eq!(answer.verdict, Verdict::Refused(Refusal::NotBooked));
+                assert_eq!(&answer.barred, classes, "{counts}");
+            }
+        }
     }
 
     async fn who_is_barred_in_the_meantime_gets_no_turn(app) {

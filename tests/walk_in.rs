@@ -84,22 +84,23 @@ on_both! {
     }
 
     async fn places_that_a_gate_could_give_to_the_wrong_people_are_not_lent(app) {
-        for (mode, eligibility, month) in [
-            ("allocation", "members", None),
-            ("draw", "members", None),
-            ("first_come", "unions", None),
-            ("first_come", "members", Some(1_i64)),
+        for (mode, eligibility, month, cents) in [
+            ("allocation", "members", None, 0),
+            ("draw", "members", None, 0),
+            ("first_come", "unions", None, 0),
+            ("first_come", "members", Some(1_i64), 0),
+            ("first_come", "members", None, 500_i64),
         ] {
             let (event, offer) = ten_places(&app).await;
             let mut tx = app.app.db.write().await.expect("write");
             execute!(
                 tx,
-                "update offer set mode = $2, eligibility = $3, limit_month = $4 where id = $1",
-                &offer, mode, eligibility, month,
+                "update offer set mode = $2, eligibility = $3, limit_month = $4, contribution_cents = $5 where id = $1",
+                &offer, mode, eligibility, month, cents,
             ).expect("as it was written once");
             tx.commit().await.expect("commit");
             let gate = app.kiosk(&event, "东门").await;
-            assert_eq!(lent(&gate).await, [], "{mode} {eligibility} {month:?}");
+            assert_eq!(lent(&gate).await, [], "{mode} {eligibility} {month:?} {cents}");
             assert_eq!(taken(&app, &offer).await, 0);
         }
         sound(&app).await;

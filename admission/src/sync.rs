@@ -391,6 +391,9 @@ pub struct Checked {
     /// The server has the kiosk's journal through this place; what was done after it is not among `uses`.
     #[serde(default)]
     pub have_through: u64,
+    /// Classes of which no gate gives the card's holder a place: they stayed away too often.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barred: Vec<u8>,
     /// The server's clock.
     pub server_now: Millis,
 }

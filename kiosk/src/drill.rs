@@ -204,7 +204,14 @@ impl Case {
     fn answer(&self, now: Millis) -> Option<Checked> {
         let verdict = self.server.clone()?;
         let ticket = self.tickets.first().cloned();
-        Some(Checked { verdict, ticket, uses: Vec::new(), have_through: 0, server_now: now })
+        Some(Checked {
+            verdict,
+            ticket,
+            uses: Vec::new(),
+            have_through: 0,
+            barred: Vec::new(),
+            server_now: now,
+        })
     }
 }
 

@@ -319,7 +319,8 @@ async fn check(
         }),
     };
     let uses = row.as_ref().map(|row| row.uses.clone()).unwrap_or_default();
-    Json(Checked { verdict, ticket: row, uses, have_through, server_now: NOW }).into_response()
+    Json(Checked { verdict, ticket: row, uses, have_through, barred: Vec::new(), server_now: NOW })
+        .into_response()
 }
 
 async fn people(State(fake): State<FakeServer>, uri: Uri, headers: HeaderMap) -> Response {

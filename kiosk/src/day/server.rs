@@ -308,6 +308,7 @@ impl Server {
             ticket: None,
             uses: Vec::new(),
             have_through,
+            barred: Vec::new(),
             server_now: now,
         };
         let terms = |row: &TicketRow| post.event.terms(row.fact.class);
@@ -350,6 +351,7 @@ impl Server {
             ticket: id.and_then(|id| self.rows.get(&id)).cloned(),
             uses: at.map(|at| known.swap_remove(at).1).unwrap_or_default(),
             have_through,
+            barred: Vec::new(),
             server_now: now,
         }
     }

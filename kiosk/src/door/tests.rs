@@ -259,7 +259,7 @@ impl Rig {
 
 fn checked(verdict: Verdict, ticket: Option<TicketRow>) -> Checked {
     let uses = ticket.as_ref().map(|row| row.uses.clone()).unwrap_or_default();
-    Checked { verdict, ticket, uses, have_through: 0, server_now: NOON }
+    Checked { verdict, ticket, uses, have_through: 0, barred: Vec::new(), server_now: NOON }
 }
 
 fn forged(code: &str) -> String {
@@ -695,6 +695,18 @@ fn a_member_without_a_ticket_is_given_a_place_while_there_are_any() {
     let mut rig = Rig::new().with_card(false).lent(1);
     rig = rig.online(Verdict::Refused(Refusal::NotBooked), None);
     assert_eq!((rig.scan(CARD).verdict_word(), rig.scans()[0].deed.act), ("admitted", Act::WalkIn));
+}
+
+#[test]
+fn who_stayed_away_too_often_is_given_no_place_as_far_as_the_server_is_heard() {
+    for (barred, reason) in [(vec![0], Some(Reason::NotBooked)), (vec![1], None)] {
+        let mut rig = Rig::new().with_card(false).lent(1);
+        rig = rig.online(Verdict::Refused(Refusal::NotBooked), None);
+        rig.server.as_mut().expect("online").barred.clone_from(&barred);
+        assert_eq!(rig.reason(CARD), reason, "{barred:?}");
+        assert_eq!(rig.scans()[0].deed.walk_in.is_none(), reason.is_some());
+        assert_eq!(rig.scans()[0].ticket.is_none(), reason.is_some());
+    }
 }
 
 #[test]

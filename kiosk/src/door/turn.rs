@@ -226,7 +226,8 @@ impl Door {
         let own_walk_in = draft.deed.act == Act::WalkIn;
         let own = (draft.verdict.is_admitted() && !own_walk_in).then(|| draft.clone());
         draft.trust = Trust::Live;
-        if own_walk_in && checked.verdict == Verdict::Refused(Refusal::NotBooked) {
+        let is_barred = draft.class.is_some_and(|class| checked.barred.contains(&class));
+        if own_walk_in && !is_barred && checked.verdict == Verdict::Refused(Refusal::NotBooked) {
             return self.record(draft);
         }
         if own_walk_in {

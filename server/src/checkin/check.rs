@@ -30,7 +30,7 @@ use crate::{
     kiosk::{self, Kiosk},
     ledger::Ledger,
     live::Live,
-    voucher,
+    no_show, voucher,
     web::access,
 };
 
@@ -56,6 +56,8 @@ struct Answer {
     ticket: Option<Ticket>,
     uses: Vec<Use>,
     have_through: u64,
+    /// Classes of which the card's holder is given no place at a gate.
+    barred: Vec<u8>,
 }
 
 type Waiting = (Arc<Asked>, oneshot::Sender<Result<Answer>>);
@@ -113,11 +115,11 @@ pub(crate) async fn check(app: &App, caller: &access::Kiosk, check: Check) -> Re
         .map_err(|_| Error::invalid("seq", "记录编号过大。", "A number is too large."))?;
     let (kiosk_id, event_id) = (caller.id.clone(), caller.event_id.clone());
     let asked = Asked { kiosk_id, event_id, check, seq, now };
-    let Answer { verdict, ticket, uses, have_through } = app.checks.decide(asked).await?;
+    let Answer { verdict, ticket, uses, have_through, barred } = app.checks.decide(asked).await?;
     // A kiosk learns nothing of other events.
     let ticket = ticket.filter(|ticket| ticket.event_id == caller.event_id);
     let ticket = ticket.as_ref().map(kiosk::rules::ticket_row).transpose()?;
-    Ok(Checked { verdict, ticket, uses, have_through, server_now: now })
+    Ok(Checked { verdict, ticket, uses, have_through, barred, server_now: now })
 }
 
 /// Decides checks at one event; gives the answers in their order.
@@ -175,6 +177,8 @@ struct Case<'a> {
 enum Found {
     /// The ticket of its code, or those that its card opens.
     Tickets(Vec<Ticket>),
+    /// A card that opens none; whose it is.
+    NotBooked(String),
     /// Nothing that could let anybody in.
     Refused(Refusal, Option<Box<Ticket>>),
 }
@@ -183,7 +187,7 @@ impl Found {
     fn tickets(&self) -> &[Ticket] {
         match self {
             Self::Tickets(tickets) => tickets,
-            Self::Refused(..) => &[],
+            Self::NotBooked(_) | Self::Refused(..) => &[],
         }
     }
 }
@@ -211,9 +215,10 @@ async fn find(tx: &mut Tx, event: &Event, round: &[(usize, &Asked)]) -> Result<V
         (None, Some(card)) => match cards.get(card.0.as_slice()) {
             None => Found::Refused(Refusal::UnknownCard, None),
             Some(card) if card.blocked => Found::Refused(Refusal::BlockedCard, None),
-            Some(card) => {
-                Found::Tickets(of_cards.get(&card.person_id).cloned().unwrap_or_default())
-            }
+            Some(card) => match of_cards.get(&card.person_id) {
+                Some(tickets) => Found::Tickets(tickets.clone()),
+                None => Found::NotBooked(card.person_id.clone()),
+            },
         },
         (None, None) => Found::Refused(Refusal::Unknown, None),
     });
@@ -231,15 +236,22 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
         Some(capacity) => Some(capacity - attendance::inside(tx, &event.id, None).await?),
         None => None,
     };
+    let mut barred = barred(tx, event, &cases).await?;
     let mut answers = Vec::with_capacity(cases.len());
     let mut admitted = Vec::new();
     for Case { asked, kiosk, found } in cases {
         let have_through = u64::try_from(kiosk.head_seq).map_err(anyhow::Error::from)?;
+        let mut barred_from = Vec::new();
         let tickets = match found {
             Found::Tickets(tickets) => tickets,
+            Found::NotBooked(person) => {
+                barred_from = barred.remove(&person).unwrap_or_default();
+                Vec::new()
+            }
             Found::Refused(why, ticket) => {
                 let (verdict, ticket) = (Verdict::Refused(why), ticket.map(|ticket| *ticket));
-                answers.push(Answer { verdict, ticket, uses: Vec::new(), have_through });
+                let (uses, barred) = (Vec::new(), Vec::new());
+                answers.push(Answer { verdict, ticket, uses, have_through, barred });
                 continue;
             }
         };
@@ -276,10 +288,38 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
             let rows = rows_of(ticket);
             admitted.push(Claim { asked, kiosk, ticket: ticket.id.clone(), rows, station });
         }
-        answers.push(Answer { verdict, ticket, uses, have_through });
+        answers.push(Answer { verdict, ticket, uses, have_through, barred: barred_from });
     }
     claim(tx, event, &admitted).await?;
     Ok(answers)
+}
+
+/// Classes of which gates give those without a ticket no place, by person: what no-shows keep them out of.
+async fn barred(
+    tx: &mut Tx,
+    event: &Event,
+    cases: &[Case<'_>],
+) -> Result<HashMap<String, Vec<u8>>> {
+    let mut barred = HashMap::<String, Vec<u8>>::new();
+    let at_gates = cases.iter().filter(|case| case.kiosk.station_kind == "gate");
+    let people: Vec<(&str, Millis)> = at_gates
+        .filter_map(|case| match &case.found {
+            Found::NotBooked(person) => Some((person.as_str(), case.asked.now)),
+            _ => None,
+        })
+        .collect();
+    // Between checks of one round lie milliseconds; a bar ends on a day.
+    let Some((_, now)) = people.first().copied() else { return Ok(barred) };
+    for offer in event::queries::offers(tx, &event.id).await? {
+        let people = people.iter().map(|(person, _)| *person).collect();
+        let class = u8::try_from(offer.class).map_err(anyhow::Error::from)?;
+        if offer.may_be_lent() {
+            for person in no_show::rules::barred(tx, &offer, people, now).await?.into_keys() {
+                barred.entry(person).or_default().push(class);
+            }
+        }
+    }
+    Ok(barred)
 }
 
 impl Asked {

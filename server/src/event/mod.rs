@@ -183,6 +183,7 @@ impl Offer {
             && self.eligibility != "unions"
             && self.limit_month.is_none()
             && self.limit_year.is_none()
+            && self.contribution_cents == 0
     }
 
     /// When what the unions did not give is open to everybody.

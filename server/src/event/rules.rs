@@ -225,7 +225,7 @@ fn floors_fault(draft: &OfferDraft) -> Option<Refused> {
 }
 
 /// A gate gives its places to any member, also while it is alone: it knows nothing of unions, of draws, of what somebody
-/// holds at other events.
+/// holds at other events, and takes no money.
 fn walk_ins_fault(draft: &OfferDraft) -> Option<Refused> {
     let (zh, en) = match draft.mode.as_str() {
         _ if draft.walk_ins <= 0 => return None,
@@ -244,6 +244,10 @@ fn walk_ins_fault(draft: &OfferDraft) -> Option<Refused> {
         _ if draft.limit_month.is_some() || draft.limit_year.is_some() => (
             "入口断网时查不到每月、每年的限额，所以有这种限额的名额不能设现场名额。请另加一个名额给现场。",
             "A gate without a network cannot count what somebody has had this month or year, so places with such a limit cannot be lent to it. Add another offer for walk-ins.",
+        ),
+        _ if draft.contribution_cents > 0 => (
+            "入口不收费，现场发的票没有交费也能进，所以要交费的名额不能设现场名额。请另加一个免费的名额给现场，或请人到服务台报名交费。",
+            "A gate takes no money and would let people in unpaid, so places with a contribution cannot be lent to it. Add a free offer for walk-ins, or have people book and pay at the service desk.",
         ),
         _ => return None,
     };
@@ -379,6 +383,7 @@ mod tests {
             OfferDraft { walk_ins: 3, eligibility: "unions".to_owned(), unions, ..offer() },
             OfferDraft { walk_ins: 3, limit_month: Some(1), ..offer() },
             OfferDraft { walk_ins: 3, limit_year: Some(1), ..offer() },
+            OfferDraft { walk_ins: 3, contribution_cents: 500, ..offer() },
         ] {
             let codes: Vec<&str> = offer_faults(&lent).iter().map(|fault| fault.code).collect();
             assert_eq!(codes, ["walk_ins"], "a gate would give what it must not: {lent:?}");
