@@ -226,7 +226,10 @@ on_both! {
         world.divide(&app, &[2, 2]).await;
         let (first, second) = (&world.unions[0], &world.unions[1]);
         let stranger = &second.members[0];
-        assert_eq!(world.name(&app, first, stranger).await, 404);
+        let fields = [("person", stranger.id.as_str())];
+        let refused = app.sends(&world.page(first), &first.officer.token, &fields).await;
+        assert_eq!(refused.status, 404);
+        assert!(refused.text.contains("不在本工会的名册上") && !refused.text.contains(&stranger.name), "{}", refused.text);
         let page = app.get(&world.page(first), &first.officer.token).await.text;
         assert!(page.contains(&first.members[0].name) && !page.contains(&stranger.name), "{page}");
         let sought = format!("{}?q=%E4%BC%9A", world.page(first));
@@ -239,8 +242,8 @@ on_both! {
         ] {
             assert_eq!(app.get(&path, token).await.status, 404, "{path}");
         }
-        let fields = [("person", stranger.id.as_str())];
-        assert_eq!(app.sends(&world.page(second), &first.officer.token, &fields).await.status, 404);
+        let refused = app.sends(&world.page(second), &first.officer.token, &fields).await;
+        assert_eq!((refused.status.as_u16(), refused.text.contains("名册")), (404, false), "{}", refused.text);
         // Who moved to another union, or was dismissed, is an officer no more.
         app.join_union(&first.officer, &second.id).await;
         assert_eq!(world.name(&app, first, &first.members[0]).await, 404);

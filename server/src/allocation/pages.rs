@@ -5,6 +5,7 @@ use askama::Template;
 use axum::{
     Form, Router,
     extract::{Path, Query, State},
+    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     App,
     booking::{Status, named::Naming},
-    error::{Error, Result},
+    error::{Error, Refused, Result},
     event::{Event, Offer},
     goods::{self, queries::Share as Goods},
     web::{Frame, access::Person, page},
@@ -185,7 +186,10 @@ async fn name(
     Form(chosen): Form<Chosen>,
 ) -> Result<Response> {
     let naming = Naming { officer, offer_id, union_id };
-    let done = naming.name(&app, &chosen.person).await;
+    let done = naming.name(&app, &chosen.person).await.map_err(|error| match error {
+        Error::NotFound => not_of_the_union().into(),
+        error => error,
+    });
     answer(&app, frame, &naming, chosen.q, done).await
 }
 
@@ -199,6 +203,16 @@ async fn take_back(
     let naming = Naming { officer, offer_id, union_id };
     let done = naming.take_back(&app, &booking).await;
     answer(&app, frame, &naming, String::new(), done).await
+}
+
+/// To an officer; whoever is none is told that there is nothing.
+fn not_of_the_union() -> Refused {
+    Refused::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "这位会员现在不在本工会的名册上，可能刚调到别的单位。请另选一位，或联系镇总工会更新名册。",
+        "They are not on your union's roster now; perhaps they have moved. Please choose somebody else, or ask the federation to update the roster.",
+    )
 }
 
 /// The page again, with why it was refused if it was.
