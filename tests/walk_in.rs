@@ -144,6 +144,37 @@ on_both! {
         sound(&app).await;
     }
 
+    async fn a_place_given_at_one_door_and_used_at_another_counts_whoever_is_heard_first(app) {
+        let (event, offer) = ten_places(&app).await;
+        let mut east = app.kiosk(&event, "东门").await;
+        let mut west = app.kiosk(&event, "西门").await;
+        lent(&east).await;
+        // One had a ticket that the door had not heard of; the other had none.
+        let (had, new) = (app.member("王小明").await, app.member("李华").await);
+        let booked = app.booked(&had, &offer).await["tickets"][0]["id"].as_str().expect("id").to_owned();
+        let given = [give(&mut east, &had, 1, 1), give(&mut east, &new, 2, 1)];
+        // The doors heard of it from each other; the west door's line is back first.
+        for ticket in given {
+            west.record(StationKind::Gate, ticket, Verdict::Admitted, Deed::default());
+        }
+        west.upload().await;
+        assert_eq!(attendance(&app, &event).await["admitted"], 0);
+        east.upload().await;
+        assert_eq!(attendance(&app, &event).await["admitted"], 2);
+        let uses = |feed: admission::sync::Feed| {
+            let of = feed.tickets.into_iter().map(|row| (row.fact.id.to_string(), row.uses.len()));
+            of.collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let both = uses(east.feed(0).await);
+        assert_eq!(both, [(booked.clone(), 2), (given[1].to_string(), 2)].into(), "{both:?}");
+        assert_eq!(attendance(&app, &event).await["conflicts"], 2, "each in twice at two doors");
+        // And what is heard after the east door's word.
+        west.record(StationKind::Gate, given[0], Verdict::Admitted, Deed::default());
+        west.upload().await;
+        assert_eq!(uses(east.feed(0).await)[&booked], 3);
+        sound(&app).await;
+    }
+
     async fn unused_places_go_back_once_the_kiosk_has_told_all(app) {
         let (event, offer) = ten_places(&app).await;
         let mut east = app.kiosk(&event, "东门").await;

@@ -60,6 +60,8 @@ pub(super) struct Server {
     /// Tickets of which it ever counted an admission at a check.
     pub(super) believed: BTreeSet<TicketId>,
     pub(super) places: Places,
+    /// The ticket for which one counts that a gate gave to a walk-in.
+    given: BTreeMap<TicketId, TicketId>,
     cards: Vec<CardRow>,
     offers: Vec<OfferInfo>,
     revision: i64,
@@ -89,6 +91,7 @@ impl Server {
             conflicts: BTreeSet::new(),
             believed: BTreeSet::new(),
             places,
+            given: BTreeMap::new(),
             cards,
             offers,
             revision: 0,
@@ -237,8 +240,15 @@ impl Server {
     /// Keeps an entry that goes on where the journal ended; gives the tickets of which it may change what they come to.
     fn record(&mut self, kiosk: &str, entry: &Entry, scan: Scan, now: Millis) -> Vec<TicketId> {
         let counts_for = match &scan.deed.walk_in {
-            Some(walk_in) if scan.verdict.is_admitted() => self.give(kiosk, &scan, walk_in),
-            _ => scan.ticket.filter(|ticket| self.rows.contains_key(ticket)),
+            Some(walk_in) if scan.verdict.is_admitted() => {
+                let given = self.give(kiosk, &scan, walk_in);
+                self.adopt(scan.ticket, given);
+                given
+            }
+            _ => scan.ticket.and_then(|ticket| match self.rows.contains_key(&ticket) {
+                true => Some(ticket),
+                false => self.given.get(&ticket).copied(),
+            }),
         };
         let journal = self.journal(kiosk);
         journal.chain = journal.chain.after(scan.seq, entry);
@@ -285,6 +295,17 @@ impl Server {
         };
         self.rows.insert(id, row);
         Some(id)
+    }
+
+    /// Scans of a ticket that a gate gave may have arrived before the gate's own word.
+    fn adopt(&mut self, told: Option<TicketId>, given: Option<TicketId>) {
+        let (Some(told), Some(ticket)) = (told, given) else { return };
+        self.given.insert(told, ticket);
+        for (_, scan, counts_for) in self.kiosks.values_mut().flat_map(|kiosk| &mut kiosk.scans) {
+            if scan.ticket == Some(told) && counts_for.is_none() {
+                *counts_for = given;
+            }
+        }
     }
 
     /// The living ticket of a person, the one in use first.

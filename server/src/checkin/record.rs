@@ -6,6 +6,7 @@ use admission::{
     Millis, Verdict,
     decide::{StationKind, Use},
     scan::{Act, Entry, Medium, Scan, Trust},
+    ticket::TicketId,
 };
 
 use super::conflict;
@@ -176,7 +177,11 @@ async fn tickets_of(
         && let Some(walk_in) = &recorded.scan.deed.walk_in
         && recorded.scan.verdict.is_admitted()
     {
-        return Ok(vec![kiosk::allotment::give(tx, kiosk, recorded, walk_in).await?]);
+        let given = kiosk::allotment::give(tx, kiosk, recorded, walk_in).await?;
+        if let (Some(told), Some(ticket)) = (recorded.scan.ticket, &given) {
+            adopt(tx, &kiosk.event_id, told, ticket).await?;
+        }
+        return Ok(vec![given]);
     }
     let ids = run.iter().map(|recorded| recorded.scan.ticket.map(|id| id.to_string()));
     let ids: Vec<Option<String>> = ids.collect();
@@ -191,7 +196,47 @@ async fn tickets_of(
         .filter(|(_, event_id)| *event_id == kiosk.event_id)
         .map(|(id, _)| id)
         .collect();
-    Ok(ids.into_iter().map(|id| id.filter(|id| known.contains(id))).collect())
+    let mut tickets = Vec::with_capacity(ids.len());
+    for (id, recorded) in ids.into_iter().zip(run) {
+        tickets.push(match (id, recorded.scan.ticket) {
+            (Some(id), Some(told)) if !known.contains(&id) => {
+                given_as(tx, &kiosk.event_id, told).await?
+            }
+            (id, _) => id,
+        });
+    }
+    Ok(tickets)
+}
+
+/// In the journal of a kiosk, an entry about that ticket.
+fn names(ticket: TicketId) -> String {
+    format!("%\"{ticket}\"%")
+}
+
+/// Scans of the ticket that a gate gave to a walk-in may arrive before the gate's own word: they count for `ticket` from now
+/// on, which is that one or the one that the person had.
+async fn adopt(tx: &mut Tx, event_id: &str, told: TicketId, ticket: &str) -> Result<()> {
+    execute!(
+        tx,
+        "update scan set ticket_id = $3 where event_id = $1 and ticket_id is null and entry like $2",
+        event_id,
+        names(told),
+        ticket,
+    )?;
+    Ok(())
+}
+
+/// The ticket for which one counts that a gate gave to somebody who turned out to have another. None when no gate gave it.
+async fn given_as(tx: &mut Tx, event_id: &str, told: TicketId) -> Result<Option<String>> {
+    let given: Option<(String,)> = fetch!(
+        tx,
+        fetch_optional,
+        "select ticket_id from scan
+         where event_id = $1 and act = 'walk_in' and ticket_id is not null and entry like $2 order by id limit 1",
+        event_id,
+        names(told),
+    )?;
+    Ok(given.map(|(ticket,)| ticket))
 }
 
 /// A scan at a venue's counter that staff made on a phone, which named it.
