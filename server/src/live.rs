@@ -39,7 +39,7 @@ impl Live {
         drop(self.changed.send(event.to_owned()));
     }
 
-    /// Ids of events as they change, or [`ANYTHING`]. A reader that falls behind misses ids, so it looks again at its own
+    /// Ids of events as they change, or `ANYTHING`. A reader that falls behind misses ids, so it looks again at its own
     /// event.
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<String> {
