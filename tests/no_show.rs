@@ -96,12 +96,13 @@ on_both! {
         assert_eq!(sweep(&app.app).await.expect("sweep"), 1);
         assert_eq!(sweep(&app.app).await.expect("sweep"), 0, "counted once");
         let told = app.messages_to(&stays.phone).await.join("\n");
-        assert!(told.contains("没有来") && told.contains("第 1 次") && told.contains("申诉"), "{told}");
+        assert!(told.contains("没有来") && told.contains("第 1 次") && told.contains("/me#no-shows"), "{told}");
         for other in [&comes, &cancels] {
             assert!(!app.messages_to(&other.phone).await.join("\n").contains("没有来"));
         }
         let page = app.get("/me", &stays.token).await;
-        assert!(page.text.contains("没有来的记录"), "{}", page.text);
+        let (record, past) = (page.text.find("id=\"no-shows\""), page.text.find("以往的报名"));
+        assert!(record.is_some() && record < past, "{}", page.text);
         let own = app.get("/api/v1/no-shows", &stays.token).await.expect(200);
         assert_eq!((&own["no_shows"][0]["counts"], &own["barred_until_ms"]), (&json!(true), &Value::Null));
         app.sound().await;

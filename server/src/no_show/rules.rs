@@ -116,7 +116,7 @@ pub(crate) fn refusal(until: Millis, event: &Event) -> Refused {
 pub(crate) fn put_out(title: &str, until: Millis, time_zone: &str, public_url: &str) -> String {
     let (day, _) = day(until, time_zone);
     format!(
-        "【王佐镇总工会】您多次报名后没有来，{day} 起才能再报限量名额，「{title}」的候补或抽签不再保留。有特殊情况请申诉：{public_url}/me"
+        "【王佐镇总工会】您多次报名后没有来，{day} 起才能再报限量名额，「{title}」的候补或抽签不再保留。有特殊情况请申诉：{public_url}/me#no-shows"
     )
 }
 

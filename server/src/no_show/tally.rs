@@ -119,7 +119,7 @@ async fn tell(
     for person_id in different {
         let at = no_shows.get(person_id).map(Vec::as_slice).unwrap_or_default();
         let body = format!(
-            "【王佐镇总工会】您报了「{}」没有来，也没有取消。{}有特殊情况请到这里申诉：{public_url}/me",
+            "【王佐镇总工会】您报了「{}」没有来，也没有取消。{}有特殊情况请到这里申诉：{public_url}/me#no-shows",
             event.title,
             follows(rule, at, event, now)
         );
