@@ -74,7 +74,7 @@ on_both! {
             (app.member("王小明").await, app.member("李华").await, app.member("赵敏").await);
         // While somebody else writes about the event, whoever books waits.
         let mut busy = app.app.db.write().await.expect("write");
-        execute!(busy, "update event set title = title where id = $1", &event).expect("held");
+        execute!(busy, "update event_revision set revision = revision where event_id = $1", &event).expect("held");
         let (app, offer) = (&app, &offer);
         let tap = |member| async move { app.book_with(member, "tap", json!({ "offer": offer })).await.status.as_u16() };
         let waits = |count| async move {
