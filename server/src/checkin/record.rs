@@ -196,21 +196,13 @@ async fn tickets_of(
         .filter(|(_, event_id)| *event_id == kiosk.event_id)
         .map(|(id, _)| id)
         .collect();
-    let mut tickets = Vec::with_capacity(ids.len());
-    for (id, recorded) in ids.into_iter().zip(run) {
-        tickets.push(match (id, recorded.scan.ticket) {
-            (Some(id), Some(told)) if !known.contains(&id) => {
-                given_as(tx, &kiosk.event_id, told).await?
-            }
-            (id, _) => id,
-        });
-    }
-    Ok(tickets)
-}
-
-/// In the journal of a kiosk, an entry about that ticket.
-fn names(ticket: TicketId) -> String {
-    format!("%\"{ticket}\"%")
+    let unknown = ids.iter().flatten().filter(|id| !known.contains(*id)).collect();
+    let given = given_as(tx, &kiosk.event_id, unknown).await?;
+    let counts_for = |id: String| match known.contains(&id) {
+        true => Some(id),
+        false => given.get(&id).cloned(),
+    };
+    Ok(ids.into_iter().map(|id| id.and_then(counts_for)).collect())
 }
 
 /// Scans of the ticket that a gate gave to a walk-in may arrive before the gate's own word: they count for `ticket` from now
@@ -220,23 +212,30 @@ async fn adopt(tx: &mut Tx, event_id: &str, told: TicketId, ticket: &str) -> Res
         tx,
         "update scan set ticket_id = $3 where event_id = $1 and ticket_id is null and entry like $2",
         event_id,
-        names(told),
+        format!("%\"{told}\"%"),
         ticket,
     )?;
     Ok(())
 }
 
-/// The ticket for which one counts that a gate gave to somebody who turned out to have another. None when no gate gave it.
-async fn given_as(tx: &mut Tx, event_id: &str, told: TicketId) -> Result<Option<String>> {
-    let given: Option<(String,)> = fetch!(
+/// The tickets for which those count that gates gave to people who turned out to have another; without those that no gate
+/// gave.
+async fn given_as(
+    tx: &mut Tx,
+    event_id: &str,
+    told: Vec<&String>,
+) -> Result<HashMap<String, String>> {
+    let mut given: Vec<(String, String)> = fetch_rows!(
         tx,
-        fetch_optional,
-        "select ticket_id from scan
-         where event_id = $1 and act = 'walk_in' and ticket_id is not null and entry like $2 order by id limit 1",
-        event_id,
-        names(told),
+        "select v.column1, s.ticket_id from (",
+        told,
+        |id| [id, event_id],
+        ") v join scan s on s.event_id = v.column2 and s.entry like '%\"' || v.column1 || '\"%'
+         where s.act = 'walk_in' and s.ticket_id is not null order by s.id",
     )?;
-    Ok(given.map(|(ticket,)| ticket))
+    // The first of them counts: the last one that is put in.
+    given.reverse();
+    Ok(given.into_iter().collect())
 }
 
 /// A scan at a venue's counter that staff made on a phone, which named it.
