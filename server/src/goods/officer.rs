@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     App,
-    allocation::queries::{Colleague, colleagues, offices},
+    allocation::queries::{Colleague, colleagues, is_member, offices},
     db::Tx,
     error::{Error, Refused, Result},
     event,
@@ -151,7 +151,7 @@ async fn send_another(
     let done = match open.filter(|share| share.had_ms.is_none()) {
         Some(share) => {
             let chosen = form.value("person");
-            if !queries::is_member_of(&mut tx, chosen, &union_id).await? {
+            if !is_member(&mut tx, &union_id, chosen).await? {
                 return Err(Error::NotFound);
             }
             let (event, goods) = batch::of_event(&mut tx, &event_id).await?;

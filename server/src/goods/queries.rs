@@ -385,18 +385,6 @@ pub(super) async fn shares(tx: &mut Tx, union_id: &str, since: Millis) -> Result
     )?)
 }
 
-/// Whether a person is a member of a union.
-pub(super) async fn is_member_of(tx: &mut Tx, person_id: &str, union_id: &str) -> Result<bool> {
-    let row: Option<(String,)> = fetch!(
-        tx,
-        fetch_optional,
-        "select id from person where id = $1 and union_id = $2 and kind = 'member' and status in ('active', 'retained')",
-        person_id,
-        union_id,
-    )?;
-    Ok(row.is_some())
-}
-
 /// People who had theirs more than once, on whatever tickets: the doors did not hear of each other.
 pub(super) async fn twice(tx: &mut Tx, event_id: &str) -> Result<Vec<(String, i64)>> {
     Ok(fetch!(
