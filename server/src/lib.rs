@@ -36,20 +36,21 @@ pub mod staff;
 pub mod voucher;
 pub mod web;
 
-use std::{ops::Deref, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{convert::Infallible, ops::Deref, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use admission::{Clock, Millis};
 use axum::{
     Json, Router,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
 use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::compression::{
     CompressionLayer, DefaultPredicate, Predicate, predicate::SizeAbove,
 };
@@ -228,11 +229,13 @@ pub fn router(app: App) -> Router {
         .route_layer(from_fn_with_state(app.clone(), web::access::check))
         .fallback(|| async { Error::NotFound })
         .with_state(app.clone());
-    // Layers of a router are copied with each of its routes at each request; around a router that has one route they are not.
-    Router::new()
-        .fallback_service(routes)
-        .layer(from_fn_with_state(app, around))
-        .layer(CompressionLayer::new().compress_when(worth_compressing()))
+    // Layers of a router are copied with each of its routes at each request, and each copies and boxes what is in it. These
+    // are around the router as a whole.
+    let guarded = service_fn(move |request| {
+        around(app.clone(), routes.clone(), request).map(Ok::<_, Infallible>)
+    });
+    let packed = CompressionLayer::new().compress_when(worth_compressing()).layer(guarded);
+    Router::new().fallback_service(packed)
 }
 
 /// What fits into one packet is sent as it is: the JSON of a booking, above all.
@@ -252,14 +255,16 @@ fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
 /// What is around every handler. It runs to its end even when the client hangs up, so that no transaction stays half
 /// done (design.md, decision 5); its panic is an error like any other, with the message on the console; a failure is
 /// told to whoever asked; and every answer carries certain headers.
-async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn around(app: App, routes: Router, request: Request) -> Response {
     let asked = web::problem::Asked::of(&app, &request);
     let answering = app.clone();
     let answer = tokio::spawn(async move {
-        let ran = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        let answer = ran.unwrap_or_else(|_| {
-            Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
-        });
+        let ran = AssertUnwindSafe(routes.oneshot(request)).catch_unwind().await;
+        let answer = match ran {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(never)) => match never {},
+            Err(_) => Error::Internal(anyhow::anyhow!("a handler panicked")).into_response(),
+        };
         asked.told(&answering, answer).await
     });
     let mut answer = answer
