@@ -21,6 +21,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use futures_util::{StreamExt as _, stream::BoxStream};
 use sqlx::{
     Arguments as _, AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
@@ -56,6 +57,9 @@ const POSTGRES_BEGIN: &str =
 
 /// So many statements stay prepared on each connection.
 const STATEMENTS_KEPT: usize = 400;
+
+/// So many rows lie between SQLite's thread and whoever reads them at most: as many as a statement of many rows gives.
+const ROWS_BETWEEN: usize = 256;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
@@ -102,6 +106,7 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .statement_cache_capacity(STATEMENTS_KEPT)
+            .row_buffer_size(ROWS_BETWEEN)
             // Nearly each row of a booking changes a page of an index in which people stand in no order: the smaller the page,
             // the less is written to the log. Takes effect when the file is made.
             .page_size(2_048)
@@ -571,7 +576,7 @@ impl Tx {
                 Conn::Sqlite(conn) => {
                     let (text, arguments) = sqlite_rows(sql, &mut left, tail);
                     let query = sqlx::query_as_with(AssertSqlSafe(text), arguments);
-                    query.fetch_all(&mut **conn).await
+                    all_at_once(query.fetch(&mut **conn)).await
                 }
                 Conn::Postgres(conn) => {
                     let (text, arguments) = postgres_rows(sql, std::mem::take(&mut left), tail);
@@ -583,6 +588,19 @@ impl Tx {
         }
         Ok(found)
     }
+}
+
+/// All that a statement gives. SQLite's thread hands over each row for itself: whoever waits for the next one is woken for each,
+/// which costs more than the row. Others run meanwhile.
+async fn all_at_once<T>(rows: BoxStream<'_, sqlx::Result<T>>) -> sqlx::Result<Vec<T>> {
+    let (mut chunks, mut found) = (rows.ready_chunks(ROWS_BETWEEN), Vec::new());
+    while let Some(chunk) = chunks.next().await {
+        for row in chunk {
+            found.push(row?);
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(found)
 }
 
 /// A statement for as many of the rows as one takes; those are taken away. Where there are fewer than it has room for, the
