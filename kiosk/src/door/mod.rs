@@ -246,6 +246,9 @@ struct Pending {
 struct Last {
     text: [u8; 32],
     seen: Millis,
+    medium: Medium,
+    ticket: Option<TicketId>,
+    /// What holds of it now: also what was tapped since.
     shown: Shown,
 }
 

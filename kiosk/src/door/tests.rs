@@ -442,6 +442,38 @@ fn a_code_held_in_view_is_one_scan() {
 }
 
 #[test]
+fn a_code_still_held_in_view_says_what_staff_have_tapped_since() {
+    let mut rig = Rig::new().with(row(1)).with(row(2));
+    let held = |rig: &mut Rig, id| {
+        rig.now = rig.now.plus(500);
+        rig.scan_by(&code(id), Trigger::Hand)
+    };
+    let first = held(&mut rig, 1);
+    assert_eq!(first.verdict_word(), "admitted");
+    rig.order(What::Undo(fact(1).id, "扫错了人".into())).expect("shown");
+    let anew = held(&mut rig, 1);
+    assert_eq!((anew.verdict_word(), anew.scan.as_deref()), ("admitted", Some("k-3")));
+    rig.now = rig.now.plus(SAME_SCAN_MS);
+    assert_eq!(held(&mut rig, 1).reason_word(), Some("already_used"));
+    rig.order(What::Override(fact(2).id, "负责人同意".into())).expect("shown");
+    assert_eq!(held(&mut rig, 1).reason_word(), Some("already_used"), "that was somebody else");
+    let passed = rig.order(What::Override(fact(1).id, "负责人同意".into())).expect("shown");
+    assert_eq!(held(&mut rig, 1), passed);
+    assert_eq!(rig.journal.len(), 6);
+}
+
+#[test]
+fn a_card_that_was_swiped_again_after_its_holder_chose_redeems_nothing_more() {
+    let mut rig = Rig::new().with(row(1)).with(row(2)).with_card(false);
+    rig = rig.at(StationKind::Counter, Terms::ONCE);
+    assert_eq!(rig.scan_by(CARD, Trigger::Hand).choices.len(), 2);
+    let chosen = rig.order(What::Choose(TicketId([2; 12]))).expect("shown");
+    assert_eq!(chosen.verdict_word(), "admitted");
+    assert_eq!(rig.scan_by(CARD, Trigger::Hand), chosen);
+    assert_eq!(rig.journal.len(), 2);
+}
+
+#[test]
 fn without_a_durable_line_nothing_is_green() {
     let mut rig = Rig::new().with(row(1));
     rig.writable = false;

@@ -339,8 +339,21 @@ impl Door {
             at: draft.at,
             decide_us: 0,
         };
-        if let Some(text) = draft.text {
-            self.last = Some(Last { text, seen: draft.at, shown: shown.clone() });
+        let last = self.last.as_mut();
+        // What the holder taps is about the card or code that was just read.
+        let same = |last: &&mut Last| {
+            draft.deed.act == Act::Scan || draft.ticket.is_some() && draft.ticket == last.ticket
+        };
+        match (draft.text, last.filter(same)) {
+            (Some(text), _) => {
+                let (seen, medium, ticket) = (draft.at, draft.medium, draft.ticket);
+                self.last = Some(Last { text, seen, medium, ticket, shown: shown.clone() });
+            }
+            // What was taken back is decided anew when it is read again.
+            (None, Some(_)) if draft.deed.act == Act::Undo => self.last = None,
+            // Still held in view, it says what holds now.
+            (None, Some(last)) => last.shown = shown.clone(),
+            (None, None) => {}
         }
         Effect::Show(shown)
     }
