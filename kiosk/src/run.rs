@@ -233,6 +233,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        devices::reading,
         door::Trigger,
         enroll,
         fake_server::{CARD, FakeServer, KIOSK, Mood, NOW, code, fact, ticket},
@@ -589,6 +590,33 @@ mod tests {
         assert_eq!(ask("GET", "/assets/..%2fmod.rs", None, String::new()).await.0.status, 404);
         assert_eq!(ask("GET", "/healthz", None, String::new()).await.0.status, StatusCode::OK);
         running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_swipe_of_three_tracks_is_one_reading_however_the_reader_ends_them() {
+        let track_1 = "%B6210300000000007^WANG/XIAOMING^30122200000?";
+        let track_3 = "996210300000000007=1561560000000000000?";
+        for texts in [
+            vec![format!("{track_1}{CARD}+{track_3}")],
+            vec![format!("{track_1}{CARD};{track_3}")],
+            vec![format!("{track_1}{CARD};E?")],
+            vec![track_1.to_owned(), CARD.to_owned(), format!("+{track_3}")],
+            vec![track_1.to_owned(), CARD.to_owned(), "+E?".to_owned()],
+        ] {
+            let server = FakeServer::start().await;
+            let temp = tempfile::tempdir().expect("a folder");
+            let running = synced(&server, temp.path()).await;
+            let mut last = None;
+            for text in &texts {
+                let text = Zeroizing::new(text.clone());
+                last = reading::take(&running.kiosk, &text, Trigger::Hand).await;
+            }
+            let last = last.expect("something is shown");
+            assert_eq!(last.verdict_word(), "admitted", "{texts:?}");
+            running.stop().await;
+            let (entries, _) = crate::journal::verify(temp.path()).await.expect("whole");
+            assert_eq!(entries, 1, "{texts:?}");
+        }
     }
 
     /// A browser at the desk: sends JSON, keeps the cookie.

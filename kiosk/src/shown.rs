@@ -114,8 +114,8 @@ impl Unread {
             Self::Swipe => (
                 lang.pick("请再刷一次", "Please swipe again"),
                 lang.pick(
-                    "卡没有读出来。请贴紧卡槽，匀速刷过。",
-                    "The card was not read. Swipe it straight, at an even speed.",
+                    "卡没有读出来。请贴紧卡槽，匀速刷过，或出示票二维码。",
+                    "The card was not read. Swipe it straight, at an even speed, or show the ticket code.",
                 ),
             ),
             Self::CardGone => (

@@ -84,7 +84,7 @@ fn sorted(text: &str) -> Piece<'_> {
             |byte: u8| matches!(byte.to_ascii_uppercase(), b'A'..=b'Z' | b'2'..=b'7' | b' ' | b'-');
         begun && !ticket::looks_like_code(text) && text.bytes().skip(2).all(body)
     };
-    let torn_swipe = || starts_swipe(text) && CardNumber::read(text).is_none();
+    let torn_swipe = || starts_swipe(text) && CardNumber::read(text).is_none() || is_track_3(text);
     if torn_code() || is_mixed(text) {
         Piece::Torn(Unread::Code)
     } else if torn_swipe() {
@@ -117,6 +117,13 @@ fn starts_code(text: &str) -> bool {
 /// Whether `text` begins like a track of a magnetic stripe.
 fn starts_swipe(text: &str) -> bool {
     text.starts_with([';', '%'])
+}
+
+/// Whether it is track 3 alone, of which nothing is wanted: some readers send it so, and behind the others.
+fn is_track_3(text: &str) -> bool {
+    let track = text.strip_prefix('+').and_then(|track| track.strip_suffix('?'));
+    let of_track = |byte: u8| byte.is_ascii_digit() || byte == b'=';
+    track.is_some_and(|track| track == "E" || !track.is_empty() && track.bytes().all(of_track))
 }
 
 /// Scanners can be set to say what kind of code they read: `]Q1` before a QR code.
@@ -182,9 +189,15 @@ mod tests {
             pieces(&format!("{}{}", &code('A')[..80], code('B'))),
             [Torn(Unread::Code), Text(&code('B'))]
         );
-        for swipe in
-            [";E?", "%E?;E?", ";62146800", "%B6214680000000008^WANG", ";6214680000000009=3012?"]
-        {
+        for swipe in [
+            ";E?",
+            "%E?;E?",
+            ";62146800",
+            "%B6214680000000008^WANG",
+            ";6214680000000009=3012?",
+            "+996214680000000008=1561560000?",
+            "+E?",
+        ] {
             assert_eq!(pieces(swipe), [Torn(Unread::Swipe)], "{swipe}");
         }
         // Two scanners that typed into the page at once, key by key.
@@ -201,6 +214,15 @@ mod tests {
             "{:?}",
             pieces(&mixed)
         );
+    }
+
+    #[test]
+    fn track_3_behind_the_others_is_no_other_card() {
+        // Its bank numbers stand behind 99, by which its check digit never fits.
+        let plus = format!("{BOTH_TRACKS}+996214680000000008=1561560000000000?");
+        assert_eq!(pieces(&plus), [Text(&plus)]);
+        let semicolon = format!("{BOTH_TRACKS};996214680000000008=1561560000000000?");
+        assert_eq!(pieces(&semicolon), [Text(BOTH_TRACKS), Torn(Unread::Swipe)]);
     }
 
     #[test]

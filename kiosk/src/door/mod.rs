@@ -27,6 +27,8 @@ use crate::{
 
 /// The same text again within this time is the same scan: a code held in view, a trigger pulled twice.
 pub const SAME_SCAN_MS: i64 = 2_500;
+/// A reader may send each track of a card for itself, within this time.
+const ONE_SWIPE_MS: i64 = 1_000;
 
 /// What happens to a door.
 #[derive(Debug)]
@@ -437,9 +439,15 @@ impl Door {
     /// What is shown when something was shown to a scanner or reader that could not read it.
     #[must_use]
     pub fn unread(&self, unread: Unread, now: Millis) -> Shown {
-        match self.closed_because() {
-            Some(closed) => self.closed(closed, now),
-            None => self.undecided(Outcome::Unread(unread), now),
+        let read = |last: &&Last| {
+            let soon = (0..ONE_SWIPE_MS).contains(&now.since(last.seen));
+            unread == Unread::Swipe && last.medium == Medium::Card && soon
+        };
+        match (self.closed_because(), self.last.as_ref().filter(read)) {
+            (Some(closed), _) => self.closed(closed, now),
+            // Another track of the card that was just read.
+            (None, Some(last)) => last.shown.clone(),
+            (None, None) => self.undecided(Outcome::Unread(unread), now),
         }
     }
 

@@ -474,6 +474,23 @@ fn a_card_that_was_swiped_again_after_its_holder_chose_redeems_nothing_more() {
 }
 
 #[test]
+fn a_track_that_is_not_read_says_nothing_against_the_one_that_was() {
+    let mut rig = Rig::new().with(row(1)).with_card(false);
+    let torn = |rig: &Rig| rig.door.unread(Unread::Swipe, rig.now);
+    assert_eq!(torn(&rig).outcome, Outcome::Unread(Unread::Swipe));
+    let shown = rig.scan_by(CARD, Trigger::Hand);
+    rig.now = rig.now.plus(ONE_SWIPE_MS - 1);
+    assert_eq!(torn(&rig), shown);
+    assert_eq!(
+        rig.door.unread(Unread::Code, rig.now).outcome,
+        Outcome::Unread(Unread::Code),
+        "a code is nobody's track"
+    );
+    rig.now = rig.now.plus(1);
+    assert_eq!(torn(&rig).outcome, Outcome::Unread(Unread::Swipe), "the next person's");
+}
+
+#[test]
 fn without_a_durable_line_nothing_is_green() {
     let mut rig = Rig::new().with(row(1));
     rig.writable = false;
