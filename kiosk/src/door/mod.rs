@@ -65,8 +65,10 @@ pub enum Effect {
 /// Who pulled the trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// A person with a scanner or a camera, which may fire twice.
+    /// A person with a scanner, which may fire twice.
     Hand,
+    /// A camera, likewise. It sees pictures: the number of a card in one of them is no card.
+    Camera,
     /// A program, to which each line is one scan.
     Machine,
 }

@@ -491,6 +491,17 @@ fn a_track_that_is_not_read_says_nothing_against_the_one_that_was() {
 }
 
 #[test]
+fn the_number_of_a_card_in_a_picture_is_no_card() {
+    let mut rig = Rig::new().with(row(1)).with_card(false);
+    for text in [CARD, "6210300000000007"] {
+        let shown = rig.scan_by(text, Trigger::Camera);
+        assert_eq!(shown.reason_word(), Some("unknown"));
+    }
+    assert!(rig.scans().iter().all(|scan| scan.medium == Medium::Other));
+    assert_eq!(rig.scan_by(&code(1), Trigger::Camera).verdict_word(), "admitted");
+}
+
+#[test]
 fn without_a_durable_line_nothing_is_green() {
     let mut rig = Rig::new().with(row(1));
     rig.writable = false;

@@ -28,6 +28,7 @@ impl Door {
         let draft = Draft { text: Some(hash), ..self.draft(now) };
         match Reading::of(text) {
             Reading::Other => self.record(draft),
+            Reading::Card(_) if trigger == Trigger::Camera => self.record(draft),
             Reading::Code(code) => self.read_code(Draft { medium: Medium::Code, ..draft }, &code),
             Reading::Card(card) => {
                 let draft = Draft { medium: Medium::Card, ..draft };
@@ -68,7 +69,7 @@ impl Door {
     fn repeated(&mut self, text: &[u8; 32], trigger: Trigger, now: Millis) -> Option<Shown> {
         let last = self.last.as_mut()?;
         let soon = (0..SAME_SCAN_MS).contains(&now.since(last.seen));
-        (trigger == Trigger::Hand && soon && last.text == *text).then(|| {
+        (trigger != Trigger::Machine && soon && last.text == *text).then(|| {
             last.seen = now;
             last.shown.clone()
         })

@@ -122,7 +122,7 @@ pub(super) async fn frame(
         view.see(seen, Instant::now())
     };
     let shown = match new {
-        Some(text) => page.kiosk.scan(text, Trigger::Hand).await.map(|shown| page.view(&shown)),
+        Some(text) => page.kiosk.scan(text, Trigger::Camera).await.map(|shown| page.view(&shown)),
         None => None,
     };
     Json(Told { near, read, shown }).into_response()
