@@ -15,6 +15,9 @@ use crate::{
 
 /// Shorter than this, what begins like a code is no code that was cut off.
 const TORN_CODE_MIN: usize = 12;
+/// More than this in one go nobody shows: it is one code that was made to look like many, each of which would be
+/// decided and written down.
+const PIECES_MAX: usize = 8;
 
 /// One of the things that came in one go.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +46,9 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = without_symbology(text.trim());
     while !rest.is_empty() {
+        if pieces.len() == PIECES_MAX {
+            return vec![Piece::Torn(Unread::Code)];
+        }
         let (piece, after) = cut(rest);
         pieces.push(piece);
         rest = without_symbology(after.trim_start());
@@ -214,6 +220,12 @@ mod tests {
             "{:?}",
             pieces(&mixed)
         );
+    }
+
+    #[test]
+    fn a_code_that_looks_like_many_is_one() {
+        let many: String = (0..1_000).map(|n| format!("T1{n}")).collect();
+        assert_eq!(pieces(&many), [Torn(Unread::Code)]);
     }
 
     #[test]
