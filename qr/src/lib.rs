@@ -48,12 +48,27 @@ pub struct Seen {
 /// else one of them, so that what the finder overlooks is found within a few frames. `turn` counts the frames.
 #[must_use]
 pub fn read_frame(frame: &Luma, turn: usize, until: Instant) -> Seen {
+    read_frame_beside(frame, turn, until, |_| false)
+}
+
+/// The same where some codes are in view for long and are `known`: a poster on the wall, which every frame shows, does not keep
+/// a darker code before it from being looked for, by one of the hard passes in each frame.
+#[must_use]
+pub fn read_frame_beside(
+    frame: &Luma,
+    turn: usize,
+    until: Instant,
+    known: impl Fn(&str) -> bool,
+) -> Seen {
     let sight = Sight::of(&filter::fit(frame, SCREEN));
-    let mut codes = first(CHEAP.iter(), &sight, until);
+    let mut codes = first(CHEAP.iter(), &sight, until, &known);
     let near = !codes.is_empty() || finder::is_near(&sight.flat);
-    if codes.is_empty() {
-        let passes = if near { HARD.len() } else { 1 };
-        codes = first(HARD.iter().cycle().skip(turn % HARD.len()).take(passes), &sight, until);
+    if codes.iter().all(|code| known(&code.text)) {
+        let passes = if near && codes.is_empty() { HARD.len() } else { 1 };
+        let passes = HARD.iter().cycle().skip(turn % HARD.len()).take(passes);
+        for code in first(passes, &sight, until, &known) {
+            keep(&mut codes, code);
+        }
     }
     Seen { near: near || !codes.is_empty(), codes: sorted(codes) }
 }
@@ -66,17 +81,16 @@ pub fn read_still(picture: &Luma, until: Instant) -> Vec<Code> {
     // A picture may show several codes, of which each pass finds some.
     for pass in CHEAP {
         for code in pass(&sight) {
-            if !found.iter().any(|other: &Code| other.text == code.text) {
-                found.push(code);
-            }
+            keep(&mut found, code);
         }
     }
+    let none_known = |_: &str| false;
     if found.is_empty() {
-        found = first(HARD.iter().chain(&LAST), &sight, until);
+        found = first(HARD.iter().chain(&LAST), &sight, until, &none_known);
     }
     if found.is_empty() && picture.width() > sight.full.width() && Instant::now() < until {
         let sight = Sight::of(&filter::fit(picture, LARGE));
-        found = first(CHEAP.iter().chain(&HARD), &sight, until);
+        found = first(CHEAP.iter().chain(&HARD), &sight, until, &none_known);
     }
     sorted(found)
 }
@@ -152,15 +166,30 @@ fn attempt(picture: &Luma, engine: Engine) -> Vec<Code> {
     if finder::is_hostile(picture) { Vec::new() } else { engine::read(picture, engine) }
 }
 
-/// What the first of `passes` finds that finds anything.
-fn first<'a>(passes: impl Iterator<Item = &'a Pass>, sight: &Sight, until: Instant) -> Vec<Code> {
+/// What `passes` find until one of them finds something that is not `known`.
+fn first<'a>(
+    passes: impl Iterator<Item = &'a Pass>,
+    sight: &Sight,
+    until: Instant,
+    known: &impl Fn(&str) -> bool,
+) -> Vec<Code> {
+    let mut found = Vec::new();
     for pass in passes {
-        let found = pass(sight);
-        if !found.is_empty() || Instant::now() >= until {
-            return found;
+        for code in pass(sight) {
+            keep(&mut found, code);
+        }
+        if found.iter().any(|code| !known(&code.text)) || Instant::now() >= until {
+            break;
         }
     }
-    Vec::new()
+    found
+}
+
+/// Adds a code that was not found before.
+fn keep(found: &mut Vec<Code>, code: Code) {
+    if !found.iter().any(|other| other.text == code.text) {
+        found.push(code);
+    }
 }
 
 /// `codes` in the pixels of a picture so many times larger.
@@ -253,21 +282,35 @@ mod tests {
         assert_eq!(read, 12);
     }
 
+    /// Two scenes beside each other in one picture.
+    fn beside(left: &Scene, right: &Scene) -> Luma {
+        let [left, right] = [left, right].map(|scene| luma(&Scene { width: 640, ..scene.clone() }));
+        let either =
+            |x: usize, y: usize| if x < 640 { left.row(y)[x] } else { right.row(y)[x - 640] };
+        Luma::from_fn(1280, 720, either)
+    }
+
     #[test]
     fn the_larger_of_two_codes_comes_first() {
-        let (near, far) = (Scene { width: 640, module: 9.0, ..Scene::of("T1NEAR") }, "T1FAR");
-        let far = Scene { width: 640, module: 4.0, ..Scene::of(far) };
-        let (near, far) = (luma(&near), luma(&far));
-        let both =
-            Luma::from_fn(
-                1280,
-                720,
-                |x, y| {
-                    if x < 640 { far.row(y)[x] } else { near.row(y)[x - 640] }
-                },
-            );
-        let codes = read_still(&both, soon());
+        let near = Scene { module: 9.0, ..Scene::of("T1NEAR") };
+        let far = Scene { module: 4.0, ..Scene::of("T1FAR") };
+        let codes = read_still(&beside(&far, &near), soon());
         assert_eq!(texts(&codes), ["T1NEAR", "T1FAR"]);
+    }
+
+    #[test]
+    fn a_poster_in_view_does_not_hide_a_code_that_is_harder_to_read() {
+        let poster = Scene { module: 9.0, ..Scene::of("https://example.org/poster") };
+        let dark = Scene { inverted: true, module: 5.0, ..Scene::of(CODE) };
+        let both = beside(&poster, &dark);
+        let sees = |turn: usize, known: &dyn Fn(&str) -> bool| {
+            let seen = read_frame_beside(&both, turn, soon(), known);
+            seen.codes.iter().any(|code| code.text.as_str() == CODE)
+        };
+        let is_poster = |text: &str| text.starts_with("https://");
+        assert!((0..HARD.len()).any(|turn| sees(turn, &is_poster)), "within a few frames");
+        // New itself, the poster is told at once.
+        assert!(!(0..HARD.len()).any(|turn| sees(turn, &|_| false)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -62,6 +62,10 @@ impl Camera {
             view: Mutex::default(),
         }
     }
+
+    fn in_view(&self) -> MutexGuard<'_, InView> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The frame's size in pixels.
@@ -97,8 +101,10 @@ pub(super) async fn frame(
         return StatusCode::TOO_MANY_REQUESTS.into_response();
     };
     let turn = camera.frames.fetch_add(1, Ordering::Relaxed);
+    let held = camera.in_view().codes();
     let looking = tokio::task::spawn_blocking(move || {
-        let seen = qr::read_frame(&frame, turn, Instant::now() + FRAME_TIME);
+        let known = |text: &str| held.contains(&hash(text));
+        let seen = qr::read_frame_beside(&frame, turn, Instant::now() + FRAME_TIME, known);
         drop(permit);
         seen
     });
@@ -117,10 +123,7 @@ pub(super) async fn frame(
         }
     };
     let (near, read) = (seen.near, !seen.codes.is_empty());
-    let new = {
-        let mut view = camera.view.lock().unwrap_or_else(PoisonError::into_inner);
-        view.see(seen, Instant::now())
-    };
+    let new = camera.in_view().see(seen, Instant::now());
     let shown = match new {
         Some(text) => page.kiosk.scan(text, Trigger::Camera).await.map(|shown| page.view(&shown)),
         None => None,
@@ -145,6 +148,11 @@ struct Held {
 }
 
 impl InView {
+    /// What is held there now.
+    fn codes(&self) -> Vec<[u8; 32]> {
+        self.held.iter().map(|held| held.code).collect()
+    }
+
     /// Takes in what a frame showed; the text that is to be scanned now.
     fn see(&mut self, seen: Seen, now: Instant) -> Option<Zeroizing<String>> {
         let unread = seen.near && seen.codes.is_empty();
