@@ -236,9 +236,14 @@ fn usual_records() -> VecDeque<(u8, u8)> {
     (1..=3).flat_map(|file| (1..=4).map(move |record| (file, record))).collect()
 }
 
-/// The card's number, from the number itself or the equivalent of track 2, both in half-bytes.
+/// The card's number, from the number itself or the equivalent of track 2; one of them may be there and empty.
 fn number(data: &[u8]) -> Option<Zeroizing<String>> {
-    let number = [tag::NUMBER, tag::TRACK_2].into_iter().find_map(|tag| tlv::find(data, tag))?;
+    let tags = [tag::NUMBER, tag::TRACK_2].into_iter();
+    tags.flat_map(|tag| tlv::all(data, tag)).find_map(digits)
+}
+
+/// The digits of a number in half-bytes.
+fn digits(number: &[u8]) -> Option<Zeroizing<String>> {
     let mut digits = Zeroizing::new(String::with_capacity(2 * number.len()));
     for half in number.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]) {
         match half {
@@ -343,6 +348,18 @@ mod tests {
             let (number, _) = talk(|command| contact(command, has_directory));
             assert_eq!(number.as_deref(), Some("62146800000000083"), "an odd count is padded");
         }
+    }
+
+    #[test]
+    fn a_number_that_is_empty_does_not_hide_the_one_on_track_2() {
+        let track = bcd(&format!("{NUMBER}D301222000000000000F"));
+        let (number, _) = talk(|command| match command {
+            [0, 0xB2, 2, 0x0C, 0] => {
+                ok(&t(&[0x70], &[t(&[0x5A], &[]), t(&[0x57], &track)].concat()))
+            }
+            other => contactless(other, &[0x5A], &[]),
+        });
+        assert_eq!(number.as_deref(), Some(NUMBER));
     }
 
     #[test]
