@@ -44,7 +44,7 @@ const AGAIN_WITHIN_MS: i64 = 2 * MINUTE;
 const ASK_EVERY: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(2)];
 /// A printer that answers questions answers within this.
 const ANSWER_WITHIN: Duration = Duration::from_millis(400);
-/// A printer that cannot be reached, or takes no more, by then is away.
+/// A printer that cannot be reached, or takes nothing more, for so long is away.
 const REACH_WITHIN: Duration = Duration::from_secs(3);
 const TAKE_WITHIN: Duration = Duration::from_secs(15);
 
@@ -253,18 +253,10 @@ async fn serve(
     });
     let served = async {
         let mut link = timeout(REACH_WITHIN, connect(plug)).await??;
-        let mut health = ask(&mut link).await?;
-        while let (Health::Well | Health::PaperLow, Some(slip)) = (health, waiting.front()) {
-            let bytes = bytes(fonts, &slip.slip, paper).await?;
-            timeout(TAKE_WITHIN, link.write_all(&bytes)).await??;
-            // The paper may have ended within this very slip: then it is printed again when there is some.
-            health = ask(&mut link).await?;
-            if health != Health::PaperOut {
-                waiting.pop_front();
-            }
-        }
-        link.shutdown().await?;
-        Ok::<_, io::Error>(health)
+        let health = print_to(&mut link, paper, fonts, waiting).await;
+        // A serial line closes when it has sent all, which may take a while: not on a thread that serves the door.
+        drop(tokio::task::spawn_blocking(move || drop(link)).await);
+        health
     };
     match served.await {
         Ok(Health::Well) => Condition::Connected,
@@ -277,6 +269,43 @@ async fn serve(
             Condition::from(&error)
         }
     }
+}
+
+/// Prints what is waiting as long as the printer is well; how it is then.
+async fn print_to(
+    link: &mut Box<dyn Link>,
+    paper: Paper,
+    fonts: &Arc<Fonts>,
+    waiting: &mut VecDeque<Queued>,
+) -> io::Result<Health> {
+    let mut health = ask(link).await?;
+    while let (Health::Well | Health::PaperLow, Some(slip)) = (health, waiting.front()) {
+        let bytes = bytes(fonts, &slip.slip, paper).await?;
+        send(link, &bytes, TAKE_WITHIN).await?;
+        // The paper may have ended within this very slip: then it is printed again when there is some.
+        health = ask(link).await?;
+        if health != Health::PaperOut {
+            waiting.pop_front();
+        }
+    }
+    link.shutdown().await?;
+    Ok(health)
+}
+
+/// Sends `bytes`, however slowly they are taken: a slip is a minute's work for a serial line. A printer that takes nothing
+/// more for as long as `patience` is away.
+async fn send(
+    link: &mut (impl AsyncWrite + Unpin),
+    mut bytes: &[u8],
+    patience: Duration,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match timeout(patience, link.write(bytes)).await?? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            taken => bytes = &bytes[taken..],
+        }
+    }
+    Ok(())
 }
 
 trait Link: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -300,7 +329,7 @@ async fn connect(plug: &Plug) -> io::Result<Box<dyn Link>> {
 async fn ask(link: &mut Box<dyn Link>) -> io::Result<Health> {
     let mut answers = [None; 2];
     for (question, answer) in [escpos::ASK_OFFLINE, escpos::ASK_PAPER].iter().zip(&mut answers) {
-        timeout(TAKE_WITHIN, link.write_all(question)).await??;
+        send(link, question, TAKE_WITHIN).await?;
         let reading = async {
             loop {
                 // Some printers talk unasked; what is no answer is passed over.
@@ -361,6 +390,31 @@ mod tests {
         }
         assert_eq!("58".parse(), Ok(Paper::Mm58));
         assert!("57".parse::<Paper>().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_slow_line_takes_as_long_as_it_takes_and_a_dead_one_is_given_up() {
+        let patience = Duration::from_secs(3);
+        let (mut here, mut there) = tokio::io::duplex(64);
+        let printing = tokio::spawn(async move {
+            let mut piece = [0; 64];
+            let mut printed = 0;
+            // Longer than the patience in all, and never as long in one.
+            while let Ok(taken @ 1..) = there.read(&mut piece).await {
+                printed += taken;
+                sleep(Duration::from_millis(100)).await;
+            }
+            printed
+        });
+        let begun = std::time::Instant::now();
+        send(&mut here, &[7; 40 * 64], patience).await.expect("taken");
+        assert!(begun.elapsed() > patience);
+        drop(here);
+        assert_eq!(printing.await.expect("the printer ends"), 40 * 64);
+
+        let (mut here, _there) = tokio::io::duplex(64);
+        let stuck = send(&mut here, &[7; 65], Duration::from_millis(20)).await;
+        assert!(stuck.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
     }
 
     struct At(Millis);
