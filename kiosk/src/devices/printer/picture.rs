@@ -72,7 +72,7 @@ impl Fonts {
                 match part {
                     Part::Text(text, size) => {
                         let size = size * width as f32 / 16.0;
-                        for line in lines(fonts, text, size, width as f32) {
+                        for line in lines(fonts, &printable(fonts, text), size, width as f32) {
                             picture.write(fonts, &line, size);
                         }
                     }
@@ -178,10 +178,19 @@ fn length(fonts: &[FontRef<'_>], text: &str, size: f32) -> f32 {
     text.chars().filter_map(advance).sum()
 }
 
-/// Breaks `text` into lines of at most `width` dots: between Chinese characters, and at spaces.
+/// `text` without what no font has: pictures (🎉) and marks that only change them. Letters stay, if only as boxes: a name
+/// has as many as it has.
+fn printable(fonts: &[FontRef<'_>], text: &str) -> String {
+    let has = |c: char| fonts.iter().any(|font| font.glyph_id(c).0 != 0);
+    let shown = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    shown.filter(|c| has(*c) || c.is_alphanumeric()).collect::<String>().trim().to_owned()
+}
+
+/// Breaks `text` into lines of at most `width` dots: between Chinese characters, and at spaces; within a word only where it
+/// is wider than the paper.
 fn lines(fonts: &[FontRef<'_>], text: &str, size: f32, width: f32) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in words(text) {
+    for word in words(text).into_iter().flat_map(|word| pieces(fonts, word, size, width)) {
         let line = lines.last_mut().expect("there is always a last line");
         let longer = format!("{line}{word}");
         if line.is_empty() || length(fonts, longer.trim_end(), size) <= width {
@@ -194,6 +203,21 @@ fn lines(fonts: &[FontRef<'_>], text: &str, size: f32, width: f32) -> Vec<String
         line.truncate(line.trim_end().len());
     }
     lines
+}
+
+/// A word in pieces that fit on the paper: as a rule one.
+fn pieces<'t>(fonts: &[FontRef<'_>], word: &'t str, size: f32, width: f32) -> Vec<&'t str> {
+    let mut pieces = Vec::new();
+    let mut begin = 0;
+    for (at, c) in word.char_indices() {
+        let longer = &word[begin..at + c.len_utf8()];
+        if at > begin && length(fonts, longer.trim_end(), size) > width {
+            pieces.push(&word[begin..at]);
+            begin = at;
+        }
+    }
+    pieces.push(&word[begin..]);
+    pieces
 }
 
 /// The pieces between which a line may break. Closing punctuation stays with what it closes.
@@ -233,6 +257,35 @@ mod tests {
             }
             assert_eq!(broken.concat().replace(' ', ""), "春风行动招聘会2026");
         });
+    }
+
+    #[test]
+    fn a_word_wider_than_the_paper_is_broken_and_not_cut_off() {
+        let fonts = Fonts::of_system().expect("the tests need fonts-noto-cjk");
+        fonts.with_fonts(&fonts.faces, Vec::new(), &|fonts| {
+            let name = "Wolfeschlegelsteinhausenbergerdorff";
+            for text in [name.to_owned(), format!("欢迎 {name} 参加")] {
+                let broken = lines(fonts, &text, 36.0, 150.0);
+                for line in &broken {
+                    assert!(length(fonts, line, 36.0) <= 150.0, "{line} is too long");
+                }
+                assert_eq!(broken.concat().replace(' ', ""), text.replace(' ', ""));
+            }
+        });
+    }
+
+    #[test]
+    fn what_no_font_has_is_left_out_but_for_letters() {
+        let fonts = Fonts::of_system().expect("the tests need fonts-noto-cjk");
+        let drawn = |text: &str| fonts.draw(&[Part::Text(text.to_owned(), 2.0)], 576);
+        assert_eq!(drawn("🎉春风\u{FE0F}\n行动🧧"), drawn("春风 行动"));
+        assert_eq!(
+            drawn("👨\u{200D}👩\u{200D}👧").rows.iter().max(),
+            Some(&0),
+            "nothing but pictures"
+        );
+        // A letter of Cuneiform.
+        assert_ne!(drawn("王\u{12000}"), drawn("王"));
     }
 
     #[test]
