@@ -727,6 +727,48 @@ mod tests {
         }
     }
 
+    /// A clock that goes on when it is told to.
+    struct HandClock(std::sync::atomic::AtomicI64);
+
+    impl Clock for HandClock {
+        fn now(&self) -> Millis {
+            Millis(self.0.load(std::sync::atomic::Ordering::SeqCst))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_desk_that_nobody_uses_shuts_though_its_page_asks_how_it_is() {
+        use serde_json::{Value, json};
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let running = synced(&server, temp.path()).await;
+        let clock = Arc::new(HandClock(NOW.0.into()));
+        let minutes = |n: i64| {
+            clock.0.fetch_add(n * admission::time::MINUTE, std::sync::atomic::Ordering::SeqCst);
+        };
+        let devices = Devices::new(clock.clone());
+        let page =
+            page::router(running.kiosk.clone(), running.desk.clone(), clock.clone(), devices);
+        let mut staff = Staff { page, cookie: String::new() };
+        let opening = json!({ "pin": "246810", "code": "good" });
+        assert_eq!(staff.send("/desk/opening", opening).await.0, 204);
+        let search = || json!({ "text": "王" });
+        minutes(9);
+        assert_eq!(staff.send("/desk/search", search()).await.0, 200);
+        minutes(9);
+        assert_eq!(staff.send("/desk/state", Value::Null).await.1["open"], true);
+        minutes(1);
+        assert_eq!(staff.send("/desk/state", Value::Null).await.1["open"], false);
+        assert_eq!(staff.send("/desk/search", search()).await.0, 401);
+        // Nor is there a desk on a kiosk that was revoked meanwhile.
+        assert_eq!(staff.send("/desk/opening", json!({ "pin": "246810" })).await.0, 204);
+        assert_eq!(staff.send("/desk/search", search()).await.0, 200);
+        server.state().mood = Mood::Revoked;
+        until(&running, |status| status.phase == Phase::Locked).await;
+        assert_eq!(staff.send("/desk/state", Value::Null).await.1["open"], false);
+        assert_eq!(staff.send("/desk/search", search()).await.0, 401);
+        running.stop().await;
+    }
+
     #[tokio::test]
     async fn the_list_and_the_cards_are_back_after_a_restart_once_the_pin_is_given() {
         let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));

@@ -6,10 +6,7 @@
 
 pub mod search;
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use admission::{
     Clock, Millis,
@@ -293,7 +290,7 @@ fn wait_after(wrong: u32) -> i64 {
 }
 
 /// A page of the desk that nobody touches closes after this long.
-pub const IDLE: Duration = Duration::from_secs(10 * 60);
+pub const IDLE_MS: i64 = 10 * MINUTE;
 
 #[cfg(test)]
 mod tests {

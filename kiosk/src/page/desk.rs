@@ -1,11 +1,10 @@
 //! `/desk`: the operating page. A PIN opens it for ten minutes of use; everything done here names who did it.
 
-use std::time::Instant;
-
 use admission::{
-    Verdict,
+    Millis, Verdict,
     say::{self, Lang},
     sync::PersonRow,
+    time::MINUTE,
 };
 use axum::{
     Json, Router,
@@ -22,11 +21,12 @@ use zeroize::Zeroizing;
 
 use super::{Page, asset};
 use crate::{
-    desk::{IDLE, Shut},
+    desk::{IDLE_MS, Shut},
     devices::Printer,
     door::{Cannot, Order, What},
     doorkeeper::{Message, News, Standing},
     drill, ready,
+    status::Phase,
 };
 
 /// Rows of one answer.
@@ -39,7 +39,8 @@ const WHY_MAX: usize = 40;
 pub(super) struct Session {
     token: String,
     operator: Option<String>,
-    touched: Instant,
+    /// When it was used last.
+    touched: Millis,
 }
 
 pub(super) fn routes() -> Router<Page> {
@@ -57,9 +58,9 @@ pub(super) fn routes() -> Router<Page> {
         .route("/desk/drill", post(drill))
 }
 
-/// `GET /desk/state`: whether it is open, and what it knows.
+/// `GET /desk/state`: whether it is open, and what it knows. To ask is no use of it: an open page asks all the time.
 async fn state(State(page): State<Page>, headers: HeaderMap) -> Response {
-    let operator = page.operator(&headers).ok();
+    let operator = page.at_desk(&headers, |session| session.operator.clone());
     Json(json!({
         "open": operator.is_some(),
         "operator": operator.flatten(),
@@ -120,7 +121,7 @@ async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Respons
     let cookie = format!("desk={token}; Path=/desk; HttpOnly; SameSite=Strict");
     let label: String = opening.operator.trim().chars().take(LABEL_MAX).collect();
     let operator = Some(label).filter(|label| !label.is_empty());
-    *page.sessions() = Some(Session { token, operator, touched: Instant::now() });
+    *page.sessions() = Some(Session { token, operator, touched: page.clock.now() });
     let cookie = HeaderValue::from_str(&cookie).unwrap_or(HeaderValue::from_static(""));
     ([(header::SET_COOKIE, cookie)], StatusCode::NO_CONTENT).into_response()
 }
@@ -289,18 +290,29 @@ impl Page {
         self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Who has the desk open, when this browser is theirs and was used lately; 401 otherwise.
+    /// Who uses the desk, when this browser has it open and used it lately; 401 otherwise.
     pub(super) fn operator(&self, headers: &HeaderMap) -> Result<Option<String>, StatusCode> {
+        let now = self.clock.now();
+        let used = self.at_desk(headers, |session| {
+            session.touched = now;
+            session.operator.clone()
+        });
+        used.ok_or(StatusCode::UNAUTHORIZED)
+    }
+
+    /// Looks at the session, when this browser has the desk open and used it lately. A revoked kiosk has no desk.
+    fn at_desk<T>(&self, headers: &HeaderMap, look: impl FnOnce(&mut Session) -> T) -> Option<T> {
         let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
         let token = cookies.unwrap_or_default().split("; ").find_map(|c| c.strip_prefix("desk="));
-        let mut session = self.sessions();
-        match &mut *session {
-            Some(open) if Some(open.token.as_str()) == token && open.touched.elapsed() < IDLE => {
-                open.touched = Instant::now();
-                Ok(open.operator.clone())
-            }
-            _ => Err(StatusCode::UNAUTHORIZED),
-        }
+        let now = self.clock.now();
+        let locked = self.kiosk.status.borrow().phase == Phase::Locked;
+        let open = |session: &&mut Session| {
+            !locked
+                && Some(session.token.as_str()) == token
+                // A clock that is set right a little back locks nobody out.
+                && (-MINUTE..IDLE_MS).contains(&now.since(session.touched))
+        };
+        self.sessions().as_mut().filter(open).map(look)
     }
 
     async fn ordered(&self, headers: &HeaderMap, what: What) -> Response {
