@@ -1,4 +1,8 @@
 // The operating page: opens by PIN, finds people, and hands the kiosk program what staff tap. Decides nothing.
+//
+// The queue goes on meanwhile: what a scanner types here is a scan as everywhere, and what a scan led to is told.
+
+import { onTypedBeside } from "/assets/wedge.js";
 
 const SAY = {
   zh: {
@@ -13,7 +17,7 @@ const SAY = {
     check_in: "签到", override: "特别放行", undo: "撤销", can: "可以放行", phone: "手机尾号", card: "京卡尾号", with: (b) => `与${b}同行`,
     over_title: "特别放行，为什么？", undo_title: "撤销刚才的放行，为什么？",
     overs: ["已核对证件", "负责人同意", "系统有误"], undos: ["扫错了人", "没有进场", "重复操作"],
-    in: (n) => `${n}：已放行`, refused: (n) => `${n}：没有放行`, undone: (n) => `${n}：已撤销`, lost: "检票程序没有回答，请再试一次。",
+    scanned: (who, what) => `扫码：${who ? `${who}，` : ""}${what}`, in: (n) => `${n}：已放行`, refused: (n) => `${n}：没有放行`, undone: (n) => `${n}：已撤销`, lost: "检票程序没有回答，请再试一次。",
     ready: "开场前检查", drill: "演练", drill_hint: "看看每种情况在检票屏幕上是什么样子，不留任何记录。",
     reasons: { admitted: "请进", unknown: "无法识别", forged: "票码无效", revoked: "票已换新", cancelled: "已取消", unpaid: "尚未缴费", unapproved: "尚未审核", wrong_event: "不是本场", wrong_station: "不在此处", too_early: "还没开始", too_late: "已经结束", not_today: "今天不可用", already_used: "已使用", stale_code: "截图无效", unknown_card: "无此卡", blocked_card: "卡已挂失", not_booked: "没有报名", full: "人数已满", out_of_stock: "这里领完了", ambiguous: "不止一张票" },
   },
@@ -29,7 +33,7 @@ const SAY = {
     check_in: "Check in", override: "Let in anyway", undo: "Undo", can: "May pass", phone: "phone", card: "card", with: (b) => `with ${b}`,
     over_title: "Let in anyway: why?", undo_title: "Take it back: why?",
     overs: ["Saw the ID", "Person in charge agreed", "System is wrong"], undos: ["Wrong person", "Did not go in", "Done twice"],
-    in: (n) => `${n}: let in`, refused: (n) => `${n}: not let in`, undone: (n) => `${n}: taken back`, lost: "The kiosk program does not answer. Please try again.",
+    scanned: (who, what) => `Scan: ${who ? `${who}, ` : ""}${what}`, in: (n) => `${n}: let in`, refused: (n) => `${n}: not let in`, undone: (n) => `${n}: taken back`, lost: "The kiosk program does not answer. Please try again.",
     ready: "Ready?", drill: "Drill", drill_hint: "See on the scanning screen what each case looks like. Nothing is recorded.",
     reasons: { admitted: "Welcome", unknown: "Not recognised", forged: "Not a valid ticket", revoked: "Replaced ticket", cancelled: "Cancelled", unpaid: "Not paid yet", unapproved: "Not approved yet", wrong_event: "Another event", wrong_station: "Another station", too_early: "Too early", too_late: "Too late", not_today: "Not today", already_used: "Already used", stale_code: "Screenshot", unknown_card: "Unknown card", blocked_card: "Blocked card", not_booked: "Not booked", full: "Full", out_of_stock: "None left here", ambiguous: "Several tickets" },
   },
@@ -38,6 +42,9 @@ const SAY = {
 const at = (id) => document.getElementById(id);
 const lang = new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh";
 const words = SAY[lang];
+const SHUT_WITHIN_MS = 10_000; // The program shuts the desk by its own clock; so long its names may stand here then.
+// Scans that were ordered here are told by what was tapped.
+const ordered = new Set();
 let pin = "", asked = 0, waiting = 0, saidTimer = 0;
 
 document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
@@ -62,11 +69,17 @@ async function call(path, body) {
 
 function say(text, well) {
   const said = at("said");
+  unsay();
   said.textContent = text;
   said.classList.toggle("no", !well);
-  said.hidden = false;
+  // Above a question that is open, too.
+  said.showPopover();
+  saidTimer = setTimeout(unsay, 5_000);
+}
+
+function unsay() {
   clearTimeout(saidTimer);
-  saidTimer = setTimeout(() => { said.hidden = true; }, 5_000);
+  if (at("said").matches(":popover-open")) at("said").hidePopover();
 }
 
 // ---------------------------------------------------------------- open and closed
@@ -74,6 +87,7 @@ function say(text, well) {
 async function look() {
   const { data } = await call("/desk/state");
   if (!data) return;
+  const begins = data.open && document.body.dataset.state !== "open";
   document.body.dataset.state = data.open ? "open" : "closed";
   at("pin-page").hidden = data.open;
   at("list-page").hidden = !data.open;
@@ -82,8 +96,10 @@ async function look() {
   at("code-label").hidden = !data.wants_code;
   at("reprint").hidden = !data.prints;
   if (data.open) {
-    at("hint").textContent = data.known ? words.hint(data.known) : words.loading;
-    at("search").focus();
+    if (!at("search").value) at("hint").textContent = data.known ? words.hint(data.known) : words.loading;
+    // Names that the program has wiped do not stay here.
+    if (at("rows").children.length && !data.known) find();
+    if (begins) at("search").focus();
     if (!data.known) setTimeout(look, 1_000);
   } else {
     show("");
@@ -96,7 +112,7 @@ function forget() {
   if (at("why").open) at("why").close("");
   at("rows").told = null;
   for (const id of ["rows", "said", "why-what", "why-title", "whys"]) at(id).replaceChildren();
-  at("said").hidden = true;
+  unsay();
   at("search").value = "";
   document.body.removeAttribute("data-searching");
 }
@@ -121,7 +137,11 @@ addEventListener("keydown", (event) => {
   if (document.body.dataset.state !== "closed" || event.target === at("who") || event.target === at("code")) return;
   if (/^\d$/.test(event.key)) press(event.key);
   if (event.key === "Backspace") press("back");
+  if (event.key === "Enter" && pin && event.target === document.body) at("pin-form").requestSubmit();
 });
+
+// A stray Enter of a scanner presses nothing: what was tapped or clicked does not keep the focus.
+addEventListener("click", (event) => { if (event.detail) event.target.closest?.("button, summary, a")?.blur(); });
 
 at("pin-form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -188,6 +208,7 @@ async function tap(path, person, why, done) {
   if (status === 409) say(data[lang], false);
   else if (status === 200) {
     const well = data.look === "admitted" || path === "/desk/undo";
+    ordered.add(data.scan);
     say(well ? done(person.name) : `${words.refused(person.name)}。${data[lang].next}`, well);
   }
   find();
@@ -238,5 +259,19 @@ at("drill").addEventListener("toggle", () => {
 });
 
 at("search").addEventListener("input", () => { clearTimeout(find.timer); find.timer = setTimeout(find, 120); });
-setInterval(() => { if (document.body.dataset.state === "open" && !at("search").value) look(); }, 30_000);
+setInterval(() => { if (document.body.dataset.state === "open") look(); }, SHUT_WITHIN_MS);
+
+// ---------------------------------------------------------------- the queue meanwhile
+
+onTypedBeside((text) => {
+  const scan = fetch("/scan", { method: "POST", body: text, headers: { "content-type": "text/plain;charset=utf-8" } });
+  scan.catch(() => say(words.lost, false));
+}, () => show(""));
+
+new EventSource("/live").addEventListener("verdict", (event) => {
+  const { scan, practice, look: sort, holder, [lang]: told } = JSON.parse(event.data);
+  if (practice || ordered.has(scan)) return;
+  say(words.scanned(holder, [told.headline, told.next].filter(Boolean).join(lang === "zh" ? "。" : ". ")), sort === "admitted");
+});
+
 look();

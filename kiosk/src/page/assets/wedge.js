@@ -7,18 +7,34 @@ const PAUSE_MS = 60; // After this long a complete text is taken.
 const SLOW_PAUSE_MS = 500; // A wireless scanner may pause inside a text.
 const FORGET_MS = 2_000; // What is short, and nobody ended, was no scan.
 const SHORTEST = 12;
+const LONGEST = 1_000; // Of what is longer than any code the beginning tells enough.
+const PEOPLES_KEY_MS = 30; // Nobody's fingers are faster through a whole text.
 
 // What a key types on an English keyboard, alone and with shift, when an input method or a dead key holds the text back.
 const PLAIN = { Semicolon: ";:", Equal: "=+", Slash: "/?", Minus: "-_", Period: ".>", Comma: ",<", Quote: "'\"", Backslash: "\\|", Backquote: "`~", BracketLeft: "[{", BracketRight: "]}", Space: "  ", NumpadAdd: "++", NumpadSubtract: "--", NumpadMultiply: "**", NumpadDivide: "//", NumpadDecimal: ".." };
 const SHIFTED_DIGITS = ")!@#$%^&*(";
 const ENDS = new Set(["Enter", "NumpadEnter", "Tab"]);
+const FOR_STAFF = new Set(["KeyR", "KeyV"]); // Reload, paste.
+const FIELDS = "input, textarea, select, [contenteditable]";
 
 let typed = "", pause = 0, altDigits = "";
 let take = () => {};
+// Only where people type too: told when a scanner has begun. What it typed into before, and since when.
+let beside = null;
+let field = null, before = "", begun = 0, latest = 0, scanning = false;
 
 /** Calls `taker` with each text that a scanner types into the page. */
 export function onTyped(taker) {
   take = taker;
+}
+
+/**
+ * The same on a page where people type, too. Their keys are theirs; a scanner's go neither into a field nor on a button:
+ * `noticed` is called when one has begun.
+ */
+export function onTypedBeside(taker, noticed) {
+  take = taker;
+  beside = noticed;
 }
 
 function character(event) {
@@ -37,39 +53,89 @@ function looksComplete(text) {
   return /^\d{16}$|^\d{19}$/.test(text);
 }
 
+/** Whether nobody types like this: it begins as codes and swipes do, or came faster than fingers are. */
+function isScan(text) {
+  const fast = text.length >= SHORTEST && latest - begun < PEOPLES_KEY_MS * (text.length - 1);
+  return fast || /^(t1[a-z2-7]{10}|[;；%％\]]|[\d０-９]{13})/i.test(text);
+}
+
 function add(text) {
-  typed += text;
+  typed = (typed + text).slice(0, LONGEST);
   clearTimeout(pause);
   const long = typed.length >= SHORTEST;
-  pause = setTimeout(() => (long ? finish() : (typed = "")), looksComplete(typed) ? PAUSE_MS : long ? SLOW_PAUSE_MS : FORGET_MS);
+  const ended = () => (long && (!beside || scanning) ? finish() : forget());
+  pause = setTimeout(ended, looksComplete(typed) ? PAUSE_MS : long ? SLOW_PAUSE_MS : FORGET_MS);
 }
 
 function finish() {
-  clearTimeout(pause);
   // A full-width input method types ； for ; and １ for 1.
   const text = typed.normalize("NFKC").trim();
-  typed = "";
+  forget();
   if (text) take(text);
 }
 
-/** Whether somebody types into a field: then keys are theirs. */
-function inField(event) {
-  return Boolean(event.target?.closest?.("input, textarea, select, [contenteditable]"));
+function forget() {
+  clearTimeout(pause);
+  typed = "";
+  if (scanning && field?.isConnected) field.focus();
+  scanning = false;
+  field = null;
+}
+
+/** A field of a page where people type. */
+const fieldOf = (event) => event.target?.closest?.(FIELDS) ?? null;
+
+function drop(event) {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
+/** Adds a key where people type too. */
+function addBeside(event, text) {
+  const into = fieldOf(event);
+  // In another field, or in one that was emptied, somebody begins anew.
+  const goesOn = typed && event.timeStamp - latest <= SLOW_PAUSE_MS && into === field && into?.value !== "";
+  if (!scanning && !goesOn) {
+    forget();
+    [field, begun] = [into, event.timeStamp];
+    before = field?.value ?? "";
+  }
+  latest = event.timeStamp;
+  add(text);
+  if (!scanning && isScan(typed)) {
+    scanning = true;
+    // An input method lets go of what it holds only with the focus.
+    field?.blur();
+    if (field && field.value !== before) {
+      field.value = before;
+      field.dispatchEvent(new Event("input"));
+    }
+    beside();
+  }
+  if (scanning) drop(event);
 }
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || inField(event)) return;
+  if (event.ctrlKey || event.metaKey || /^F\d+$/.test(event.key)) {
+    // A barcode can have a scanner press Ctrl+O: what the browser's shortcuts open is not for visitors.
+    if (!beside && !FOR_STAFF.has(event.code) && event.key !== "F5") event.preventDefault();
+    return;
+  }
+  if (!beside && fieldOf(event)) return;
   if (event.altKey) {
     // Some scanners type each letter as Alt and its number.
-    if (/^Numpad\d$/.test(event.code)) { altDigits += event.code[6]; event.preventDefault(); }
+    if (/^Numpad\d$/.test(event.code)) altDigits += event.code[6];
+    if (!beside || altDigits) event.preventDefault();
     return;
   }
   if (ENDS.has(event.key) || ENDS.has(event.code)) {
-    if (typed) { event.preventDefault(); finish(); }
+    if (beside && !scanning) return forget();
+    if (typed) { drop(event); finish(); }
     return;
   }
   const text = character(event);
   if (!text) return;
+  if (beside) return event.repeat ? undefined : addBeside(event, text);
   event.preventDefault();
   // A scanner never holds a key.
   if (!event.repeat) add(text);
@@ -79,11 +145,13 @@ addEventListener("keyup", (event) => {
   if (event.key !== "Alt" || !altDigits) return;
   const number = Number(altDigits);
   altDigits = "";
-  if (number >= 32 && number < 127) add(String.fromCharCode(number));
+  if (number < 32 || number >= 127) return;
+  if (beside) addBeside(event, String.fromCharCode(number));
+  else add(String.fromCharCode(number));
 }, true);
 
 addEventListener("paste", (event) => {
-  if (inField(event)) return;
+  if (beside || fieldOf(event)) return;
   const text = event.clipboardData?.getData("text") ?? "";
-  if (text) { typed = text; finish(); }
+  if (text) { typed = text.slice(0, LONGEST); finish(); }
 });
