@@ -225,13 +225,15 @@ fn ask_for_pin() -> anyhow::Result<Option<Zeroizing<String>>> {
 async fn run(options: Options) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-    let running = run::start(options, Arc::new(SystemClock)).await?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    let mut running = run::start(options, Arc::new(SystemClock)).await?;
+    let broken = tokio::select! {
+        _ = interrupt.recv() => false,
+        _ = terminate.recv() => false,
+        () = running.broken() => true,
+    };
     tracing::info!("stopping");
     running.stop().await;
+    anyhow::ensure!(!broken, "a part of the kiosk has died (程序出错，需要重新启动)");
     Ok(())
 }
 

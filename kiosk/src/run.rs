@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use admission::{Clock, Millis};
 use anyhow::{Context, anyhow, bail};
+use futures_util::future::select_all;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use zeroize::Zeroizing;
 
@@ -70,6 +71,23 @@ pub struct Running {
 }
 
 impl Running {
+    /// Waits until a part of the kiosk has died, which none does by itself: then the program had better begin anew.
+    pub async fn broken(&mut self) {
+        while !self.tasks.is_empty() {
+            let (ended, at, _) = select_all(self.tasks.iter_mut()).await;
+            drop(self.tasks.swap_remove(at));
+            match ended {
+                Err(error) if error.is_panic() => {
+                    tracing::error!(%error, "a part of the kiosk has died");
+                    return;
+                }
+                // Whoever has nothing more to do may leave: the courier of a revoked kiosk.
+                _ => {}
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Ends the scan at hand, then everything else.
     pub async fn stop(self) {
         self.stop.send_replace(true);
@@ -281,6 +299,19 @@ mod tests {
         let running = begin(options(data)).await;
         until(&running, |status| status.online && status.cards).await;
         running
+    }
+
+    #[tokio::test]
+    async fn a_kiosk_of_which_a_part_has_died_says_so() {
+        let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+        let mut running = synced(&server, temp.path()).await;
+        running.tasks.push(tokio::spawn(async {}));
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(1), running.broken());
+        assert!(waits.await.is_err(), "who is done is not missed");
+        running.tasks.push(tokio::spawn(async { panic!("as a fault of the program would") }));
+        running.broken().await;
+        assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted");
+        running.stop().await;
     }
 
     async fn until(running: &Running, is: impl FnMut(&Status) -> bool) {
