@@ -168,6 +168,91 @@ async fn a_revoked_kiosk_and_one_with_a_full_disk_say_where_to_go() {
     assert!(kiosk.stop().await.success());
 }
 
+/// What the page finds when it begins: an hour-glass that runs fast, and no loudspeaker.
+const BEFORE: &str = "
+    const later = window.setTimeout.bind(window);
+    window.setTimeout = (then, ms) => ms === 60000 ? later(() => { then(); window.minuteOver = true; }, 100) : later(then, ms);
+    window.AudioContext = function () { throw new Error('no loudspeaker'); };
+    navigator.wakeLock.request = async (what) => { window.awake = what; };
+    window.prevented = {};
+    addEventListener('keydown', (event) => { prevented[event.code] = event.defaultPrevented; });";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_visitor_shows_presses_or_chooses_is_over_for_the_next() {
+    let server = DemoServer::start(Engine::Sqlite).await;
+    let folder = TempDir::new().expect("temporary folder");
+    let code = server.notes["kiosk_code"].as_str().expect("a code");
+    KioskProgram::enroll(&server.url, code, folder.path()).await;
+    let mut kiosk = KioskProgram::run(folder.path()).await;
+    let screen = Seen { browser: Browser::laptop().await, folder };
+    let browser = &screen.browser;
+    let new_page = "Page.addScriptToEvaluateOnNewDocument";
+    browser.devtools(new_page, json!({ "source": BEFORE })).await;
+    browser.go(&kiosk.page).await;
+    browser.sees("#prompt", "请出示").await;
+    browser.until("window.awake === 'screen'").await;
+
+    // A verdict is shown on a machine that cannot sound.
+    let ticket = book(&server.url, &server.notes["members"][0], &server.notes["events"][0]).await;
+    browser.types(&ticket).await;
+    browser.until("document.body.dataset.look === 'admitted'").await;
+    browser.until("document.body.dataset.state === 'ready'").await;
+
+    // Whoever reads in English reads on; the next one finds Chinese, also one who comes at once.
+    for next in [None, Some("nonsense")] {
+        kiosk.scan(&ticket).await;
+        browser.until("document.body.dataset.state === 'verdict'").await;
+        screen.hold().await;
+        browser.script("window.minuteOver = false").await;
+        browser.click("#language").await;
+        browser.until("window.minuteOver").await;
+        browser.sees("#headline", "Already used").await;
+        match next {
+            None => screen.release().await,
+            Some(text) => drop(kiosk.scan(text).await),
+        }
+        browser.until("document.documentElement.lang === 'zh-CN'").await;
+    }
+    browser.sees("#headline", "无法识别").await;
+
+    // A code that is longer than anything is told like any other that is none.
+    browser
+        .script(
+            "document.getElementById('headline').textContent = '';
+            const data = new DataTransfer();
+            data.setData('text', 'BEGIN:VCARD ' + '王'.repeat(20000));
+            dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }));",
+        )
+        .await;
+    browser.sees("#headline", "无法识别").await;
+
+    // Whoever switched on a camera that is not there can switch it off again.
+    browser.until("document.body.dataset.state === 'ready'").await;
+    browser.click("#staff summary").await;
+    browser.click("#camera").await;
+    browser.sees("#camera-hint", "没有找到摄像头").await;
+    browser.click("#camera").await;
+    browser.until("document.getElementById('camera-hint').textContent === ''").await;
+
+    // What a barcode can have a scanner press, or a visitor, opens nothing of the browser's.
+    for (key, code, modifiers) in
+        [("o", "KeyO", 2), ("p", "KeyP", 2), ("F12", "F12", 0), ("ArrowLeft", "ArrowLeft", 1)]
+    {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let event = json!({ "type": kind, "key": key, "code": code, "modifiers": modifiers });
+            browser.devtools("Input.dispatchKeyEvent", event).await;
+        }
+        assert_eq!(
+            browser.script(&format!("return prevented.{code}")).await,
+            json!(true),
+            "{code}"
+        );
+    }
+    let menu = "return dispatchEvent(new MouseEvent('contextmenu', { cancelable: true }))";
+    assert_eq!(browser.script(menu).await, json!(false));
+    assert!(kiosk.stop().await.success());
+}
+
 struct Seen {
     browser: Browser,
     folder: TempDir,

@@ -6,22 +6,22 @@ const SAY = {
   zh: {
     on: "摄像头：开", off: "摄像头：关", other: "换摄像头",
     hold: "请把二维码放进框里，拿稳；屏幕太暗请调亮",
-    NotAllowedError: "浏览器没有使用摄像头的权限。工作人员：点地址栏左侧的图标，允许摄像头，再按“摄像头”。",
-    NotFoundError: "没有找到摄像头。工作人员：插好后再按“摄像头”。扫码枪和刷卡照常可用。",
-    NotReadableError: "摄像头被别的程序占用。工作人员：关闭那个程序，再按“摄像头”。",
+    NotAllowedError: "浏览器没有使用摄像头的权限。工作人员：点地址栏左侧的图标，允许摄像头，再关开一次“摄像头”。",
+    NotFoundError: "没有找到摄像头。工作人员：插好后会自己打开；不用就关掉“摄像头”。扫码枪和刷卡照常可用。",
+    NotReadableError: "摄像头被别的程序占用。工作人员：关闭那个程序，再关开一次“摄像头”。",
     insecure: "请用 http://127.0.0.1 打开本页，浏览器才允许使用摄像头。",
     unplugged: "摄像头断开了，插好后会自己恢复。扫码枪和刷卡照常可用。",
-    fault: "摄像头打不开。工作人员：拔下再插好，再按“摄像头”。",
+    fault: "摄像头打不开。工作人员：拔下再插好，再关开一次“摄像头”。",
   },
   en: {
     on: "Camera on", off: "Camera off", other: "Other camera",
     hold: "Hold the code still inside the frame; brighten a dark screen",
-    NotAllowedError: "The browser may not use the camera. Staff: allow it by the icon left of the address, then press “Camera”.",
-    NotFoundError: "No camera was found. Staff: plug it in, then press “Camera”. Scanners and cards work as ever.",
-    NotReadableError: "Another program uses the camera. Staff: close it, then press “Camera”.",
+    NotAllowedError: "The browser may not use the camera. Staff: allow it by the icon left of the address, then switch it off and on.",
+    NotFoundError: "No camera was found. Staff: plug it in and it starts, or switch it off. Scanners and cards work as ever.",
+    NotReadableError: "Another program uses the camera. Staff: close that, then switch the camera off and on.",
     insecure: "Open this page as http://127.0.0.1, or the browser gives no camera.",
     unplugged: "The camera was unplugged; it comes back by itself. Scanners and cards work as ever.",
-    fault: "The camera does not start. Staff: unplug it, plug it in, then press “Camera”.",
+    fault: "The camera does not start. Staff: unplug it, plug it in, then switch it off and on.",
   },
 };
 const LONG = 1280, SHORT = 720; // The program takes no larger frames.
@@ -42,8 +42,8 @@ const wanted = () => kept("camera") === "on";
 
 function render() {
   const words = SAY[document.documentElement.lang === "en" ? "en" : "zh"];
-  at("camera").textContent = stream ? words.on : words.off;
-  at("camera").setAttribute("aria-pressed", String(Boolean(stream)));
+  at("camera").textContent = wanted() ? words.on : words.off;
+  at("camera").setAttribute("aria-pressed", String(wanted()));
   at("other-camera").textContent = words.other;
   at("other-camera").hidden = !stream || !several;
   sight.hidden = !stream;
@@ -77,7 +77,7 @@ async function start() {
     watch(stream);
   } catch (error) {
     stop();
-    fail(error.name);
+    if (wanted()) fail(error.name);
   }
 }
 
@@ -148,9 +148,9 @@ function notice({ near, read }) {
 
 at("camera").addEventListener("click", () => {
   at("camera").blur(); // Or the next Enter that a scanner types would press it again.
-  keep("camera", stream ? "off" : "on");
-  if (stream) stop();
-  else start();
+  keep("camera", wanted() ? "off" : "on");
+  if (wanted()) start();
+  else stop(); // And what was wrong with it is no trouble any more.
 });
 
 at("other-camera").addEventListener("click", async () => {

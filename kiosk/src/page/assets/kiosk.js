@@ -9,7 +9,7 @@ const SAY = {
     purpose: { exit: "离场", counter: "兑换", desk: "咨询登记", booth: "展位登记", checkpoint: "打卡" },
     locked: "已停用", locked_step: "本机已被主办方停用，请走旁边的通道。",
     out_of_order: "暂停使用", out_of_order_step: "请走旁边的通道。工作人员：请检查本机磁盘空间。",
-    lost: "检票程序没有运行", lost_step: "工作人员：请重新启动 turnout-kiosk，本页会自己恢复。",
+    lost: "检票程序没有运行", lost_step: "请走旁边的通道。工作人员：请重新启动 turnout-kiosk，本页会自己恢复。",
     offline: "网络已断开，照常检票，记录稍后自动上传", clock: "本机时间与服务器相差超过两分钟，请校准",
     forked: "本机记录与服务器不一致，请联系管理员", refused: "服务器不接受本机的记录，请联系管理员",
     no_cards: "暂不能刷卡", since: (time) => `（${time} 起）`, waiting: (n) => `待上传 ${n} 条`, synced: "已全部上传",
@@ -23,7 +23,7 @@ const SAY = {
     purpose: { exit: "Exit", counter: "Redeem here", desk: "Advice desk", booth: "Sign in at this stand", checkpoint: "Checkpoint" },
     locked: "Locked", locked_step: "The organizer has locked this kiosk. Please use the next lane.",
     out_of_order: "Out of order", out_of_order_step: "Please use the next lane. Staff: check the disk space.",
-    lost: "The kiosk program is not running", lost_step: "Staff: start turnout-kiosk again; this page comes back by itself.",
+    lost: "The kiosk program is not running", lost_step: "Please use the next lane. Staff: start turnout-kiosk again; this page comes back by itself.",
     offline: "No network. Admission goes on; records are uploaded later", clock: "This clock is more than two minutes off. Please set it",
     forked: "This kiosk's records differ from the server's. Please call the administrator", refused: "The server refuses this kiosk's records. Please call the administrator",
     no_cards: "No cards for now", since: (time) => ` (since ${time})`, waiting: (n) => `${n} to upload`, synced: "all uploaded",
@@ -43,7 +43,7 @@ let devices = [];
 let verdict = null;
 let lost = false;
 let clockOffset = 0;
-let backToReady = 0, backToChinese = 0, lostTimer = 0;
+let backToReady = 0, backToChinese = 0, lostTimer = 0, overdue = false;
 
 // ---------------------------------------------------------------- what is shown
 
@@ -115,14 +115,16 @@ function renderChoices() {
 }
 
 async function tap(path, body) {
-  try {
-    const response = await fetch(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
-    if (response.status === 200) return show(await response.json());
-  } catch {
-    lost = true;
-  }
+  const view = await ask(path, JSON.stringify(body), "application/json");
+  if (view) return show(view);
   verdict = null; // What was tapped is no longer on offer.
   render();
+}
+
+/** What the program has to show; null for nothing. That it is gone, the stream tells. */
+async function ask(path, body, kind) {
+  const response = await fetch(path, { method: "POST", body, headers: { "content-type": kind } }).catch(() => null);
+  return response?.status === 200 ? await response.json() : null;
 }
 
 function renderState(words) {
@@ -158,8 +160,9 @@ function tellDevice({ says, since_ms }) {
 }
 
 export function show(view) {
-  // The same verdict comes by the scan's answer and by the stream.
-  if (verdict?.scan && verdict.scan === view.scan && verdict.at_ms === view.at_ms) return hold(view);
+  // The same verdict comes by the scan's answer and by the stream; what was not read has no scan.
+  if (verdict && verdict.scan === view.scan && verdict.at_ms === view.at_ms) return hold(view);
+  close();
   verdict = view;
   hold(view);
   render();
@@ -173,7 +176,13 @@ export function show(view) {
 
 export function hold(view) {
   clearTimeout(backToReady);
-  backToReady = setTimeout(() => { verdict = null; render(); }, view.stays_ms);
+  backToReady = setTimeout(() => { close(); render(); }, view.stays_ms);
+}
+
+/** What was shown is over. */
+function close() {
+  verdict = null;
+  if (overdue) forTheNext();
 }
 
 // ---------------------------------------------------------------- what the program says
@@ -203,13 +212,8 @@ function found() {
 }
 
 async function send(text) {
-  try {
-    const response = await fetch("/scan", { method: "POST", body: text, headers: { "content-type": "text/plain;charset=utf-8" } });
-    if (response.status === 200) show(await response.json());
-  } catch {
-    lost = true;
-    render();
-  }
+  const view = await ask("/scan", text, "text/plain;charset=utf-8");
+  if (view) show(view);
 }
 
 addEventListener("keydown", wakeSound, true);
@@ -231,13 +235,14 @@ let muted = kept("sound") === "off", voice = kept("voice") === "on";
 
 // In kiosk mode the browser lets pages sound at once; elsewhere the first touch or typed scan wakes the sound.
 function wakeSound() {
-  audio ??= new AudioContext();
+  // A machine without a loudspeaker, or without this, shows all the same.
+  try { audio ??= new AudioContext(); } catch { return; }
   if (audio.state === "suspended") audio.resume().then(render, () => {});
 }
 
 function sound(look) {
   wakeSound();
-  if (muted || audio.state !== "running") return;
+  if (muted || audio?.state !== "running") return;
   const { type, notes } = TONES[look];
   for (const [pitch, start, length] of notes) {
     const tone = audio.createOscillator(), volume = audio.createGain();
@@ -269,11 +274,19 @@ function speak(view) {
 at("language").addEventListener("click", () => {
   lang = lang === "zh" ? "en" : "zh";
   clearTimeout(backToChinese);
-  if (lang !== "zh") backToChinese = setTimeout(() => { lang = "zh"; render(); }, VISITOR_LANGUAGE_MS);
+  overdue = false;
+  if (lang !== "zh") backToChinese = setTimeout(() => { forTheNext(); render(); }, VISITOR_LANGUAGE_MS);
   // Or the next Enter that a scanner types would press it again.
   at("language").blur();
   render();
 });
+
+/** The next visitor finds Chinese again. Whoever reads a verdict reads it to its end. */
+function forTheNext() {
+  if (verdict) return void (overdue = true);
+  overdue = false;
+  lang = "zh";
+}
 
 at("sound").addEventListener("click", () => {
   const asleep = audio?.state === "suspended";
@@ -294,6 +307,14 @@ at("voice").addEventListener("click", () => {
 // The menu closes when somebody taps beside it; and no key that a scanner types may open it again.
 addEventListener("click", (event) => { if (!at("staff").contains(event.target)) at("staff").open = false; });
 at("staff").addEventListener("toggle", () => document.activeElement?.blur());
+
+// Nothing of the browser's own for who presses long or right.
+addEventListener("contextmenu", (event) => event.preventDefault());
+
+// The screen stays on, also where the desktop would blank it: who scans touches neither key nor mouse.
+const stayAwake = () => navigator.wakeLock?.request("screen").catch(() => { /* Then the desktop's settings count. */ });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) stayAwake(); });
+stayAwake();
 
 setInterval(renderClock, 5_000);
 render();
