@@ -102,8 +102,10 @@ async fn every_state_fits_every_screen() {
         browser.click("#language").await;
         screen.fits(view["en"]["headline"].as_str().expect("a headline")).await;
         browser.click("#language").await;
-        if reason == admission::Reason::Ambiguous {
-            screen.picture("kiosk-choose").await;
+        match reason {
+            admission::Reason::Ambiguous => screen.picture("kiosk-choose").await,
+            admission::Reason::StaleCode => screen.picture("kiosk-look").await,
+            _ => {}
         }
     }
 
@@ -165,6 +167,39 @@ async fn a_revoked_kiosk_and_one_with_a_full_disk_say_where_to_go() {
     screen.browser.until("document.body.dataset.state === 'locked'").await;
     screen.fits("locked").await;
     screen.picture("kiosk-locked").await;
+    assert!(kiosk.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_it_opens_a_kiosk_says_when() {
+    let server = DemoServer::start(Engine::Sqlite).await;
+    let folder = TempDir::new().expect("temporary folder");
+    // The demo's occasion that is furthest ahead.
+    let token = server.notes["organizer"]["token"].as_str().expect("a token");
+    let get = |path: &str| client().get(format!("{}{path}", server.url)).bearer_auth(token).send();
+    let events: Value = get("/api/v1/events").await.expect("an answer").json().await.expect("JSON");
+    let events = events.as_array().expect("events");
+    let later = events.iter().max_by_key(|event| event["starts_ms"].as_i64()).expect("an event");
+    let made = client()
+        .post(format!("{}/api/v1/kiosks", server.url))
+        .bearer_auth(token)
+        .json(&json!({ "name": "北门", "event": later["id"], "station": "gate" }))
+        .send();
+    let made: Value = made.await.expect("an answer").json().await.expect("JSON");
+    KioskProgram::enroll(&server.url, made["code"].as_str().expect("a code"), folder.path()).await;
+    let kiosk = KioskProgram::run(folder.path()).await;
+    let screen = Seen { browser: Browser::laptop().await, folder };
+    screen.browser.go(&kiosk.page).await;
+    screen.browser.sees("#prompt", "还没开始").await;
+    screen.browser.sees("#hours", "起入场，还有").await;
+    screen.fits("idle").await;
+    screen.picture("kiosk-idle").await;
+    screen.browser.click("#language").await;
+    screen.browser.sees("#hours", "Admission begins").await;
+    screen.fits("idle, in English").await;
+    // Whoever shows a code all the same is told at length.
+    screen.browser.types("nonsense").await;
+    screen.browser.sees("#headline", "Not recognised").await;
     assert!(kiosk.stop().await.success());
 }
 

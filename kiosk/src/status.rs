@@ -1,6 +1,13 @@
 //! How the kiosk is, as its screen tells it between two scans.
 
-use admission::{decide::StationKind, say::Lang, scan::Trust, time::Millis};
+use admission::{
+    Verdict,
+    decide::StationKind,
+    say::{self, Lang, Words},
+    scan::Trust,
+    time::Millis,
+};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::{door::Door, mesh::Neighbour, shown::Closed};
@@ -12,6 +19,8 @@ pub struct Status {
     pub phase: Phase,
     /// What it serves.
     pub place: Option<Place>,
+    /// When it opens, or closed, in both languages: before and after the hours of what is served.
+    pub hours: Option<Hours>,
     /// Whether the server answered last.
     pub online: bool,
     /// On what knowledge the next verdict would rest.
@@ -53,6 +62,15 @@ pub struct Place {
     pub time_zone: String,
     /// The kiosk's name.
     pub kiosk: String,
+}
+
+/// What everybody would be told now, before they show anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hours {
+    /// In Chinese.
+    pub zh: Words,
+    /// In English.
+    pub en: Words,
 }
 
 /// A text in both languages.
@@ -101,10 +119,17 @@ impl Status {
             Some(Closed::NotReady) => Phase::Starting,
             None => Phase::Ready,
         };
+        let hours = door.out_of_hours(now).zip(door.post()).map(|(refusal, post)| {
+            let zone = TimeZone::get(&post.event.time_zone).unwrap_or(TimeZone::UTC);
+            let (verdict, now) = (Verdict::Refused(refusal), door.true_time(now));
+            let words = |lang| say::tell_at(post.station_kind, &verdict, lang, now, &zone);
+            Hours { zh: words(Lang::Zh), en: words(Lang::En) }
+        });
         let trust = if door.in_contact() { Trust::Live } else { door.local_trust(now) };
         Self {
             phase,
             place,
+            hours,
             online: door.in_contact(),
             trust: Both::trust(trust),
             cards: door.reads_cards(),

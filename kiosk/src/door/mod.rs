@@ -13,7 +13,7 @@ use admission::{
     card::{CardKey, Fingerprint},
     decide::{self, Ticket, Use},
     scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
-    sync::{Check, Checked, Post, TicketRow},
+    sync::{Check, Checked, OfferInfo, Post, TicketRow},
     ticket::{TicketFact, TicketId, TrustedKeys},
     time::{HOUR, MINUTE, Millis},
 };
@@ -430,6 +430,26 @@ impl Door {
             0 => Trust::Local { age_ms },
             kiosks => Trust::Agreed { kiosks, age_ms },
         }
+    }
+
+    /// What every ticket is told here at this hour; none while one of the offers admits. (Nobody is kept inside.)
+    #[must_use]
+    pub fn out_of_hours(&self, now: Millis) -> Option<Refusal> {
+        let post = self.known.post.as_ref()?;
+        let now = self.true_time(now);
+        let begun = |offer: &&OfferInfo| now >= offer.valid_from.plus(-decide::TOLERANCE_MS);
+        let ended = |offer: &&OfferInfo| now >= offer.valid_to.plus(decide::TOLERANCE_MS);
+        let offers = &post.event.offers;
+        if post.station_kind == decide::StationKind::Exit
+            || offers.iter().any(|offer| begun(&offer) && !ended(&offer))
+        {
+            return None;
+        }
+        let opens = offers.iter().filter(|offer| !begun(offer)).map(|offer| offer.valid_from).min();
+        let closed = offers.iter().map(|offer| offer.valid_to).max();
+        opens
+            .map(|opens_at| Refusal::TooEarly { opens_at })
+            .or(closed.map(|closed_at| Refusal::TooLate { closed_at }))
     }
 
     /// What is shown when nothing can be decided.

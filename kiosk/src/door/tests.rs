@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use admission::{
     decide::{Reason, StationKind, Terms, TicketState},
     scan::Act,
-    sync::{Allotment, EventInfo, IssuerPublicKey, OfferInfo},
+    sync::{Allotment, EventInfo, IssuerPublicKey},
     ticket::IssuerKey,
 };
 use data_encoding::HEXLOWER;
@@ -538,6 +538,40 @@ fn a_wrong_clock_is_corrected_before_it_refuses_anybody() {
     assert_eq!(rig.reason(&code(1)), None);
     let scan = rig.journal[0].entry.scan().expect("own entry");
     assert_eq!((scan.at, scan.true_at()), (NOON.plus(-3 * HOUR), NOON));
+}
+
+#[test]
+fn before_and_after_the_hours_everybody_is_told_when_they_are() {
+    let mut post = post();
+    post.event.offers = vec![
+        OfferInfo { valid_from: NOON, valid_to: NOON.plus(HOUR), ..OfferInfo::once(0, "a".into()) },
+        OfferInfo {
+            valid_from: NOON.plus(2 * HOUR),
+            valid_to: NOON.plus(3 * HOUR),
+            ..OfferInfo::once(1, "b".into())
+        },
+    ];
+    let mut door = Rig::new().door;
+    door.take_post(post.clone());
+    let told = |door: &Door, minutes: i64| door.out_of_hours(NOON.plus(minutes * MINUTE));
+    let opens = |at: i64| Some(Refusal::TooEarly { opens_at: NOON.plus(at) });
+    assert_eq!(told(&door, -3), opens(0));
+    for minutes in [-2, 0, 61, 118, 181] {
+        assert_eq!(told(&door, minutes), None, "{minutes}: within the tolerance a ticket is taken");
+    }
+    assert_eq!(told(&door, 62), opens(2 * HOUR), "between the two");
+    let over = Some(Refusal::TooLate { closed_at: NOON.plus(3 * HOUR) });
+    assert_eq!(told(&door, 182), over);
+    // By the true time.
+    door.synced(NOON, Some(Skew { ms: -10 * MINUTE, error_ms: 5 }));
+    assert_eq!(told(&door, 5), opens(0));
+    post.station_kind = StationKind::Exit;
+    door.take_post(post.clone());
+    assert_eq!(told(&door, 300), None, "nobody is kept inside");
+    post.station_kind = StationKind::Gate;
+    post.event.offers.clear();
+    door.take_post(post);
+    assert_eq!(told(&door, 300), None);
 }
 
 #[test]

@@ -74,8 +74,14 @@ function render() {
   const cards = !status || status.cards;
   body.dataset.cards = cards ? "some" : "none";
   say("purpose", words.purpose[place?.kind] ?? "");
-  say("prompt", cards ? words.ready : words.ready_code);
-  say("prompt-beside", cards ? SAY[other].ready : SAY[other].ready_code);
+  // Before it opens and after it has closed, what everybody would be told comes first.
+  const hours = status?.hours;
+  body.toggleAttribute("data-idle", Boolean(hours));
+  const prompt = (lang) => hours?.[lang].headline ?? SAY[lang][cards ? "ready" : "ready_code"];
+  say("prompt", prompt(lang));
+  say("prompt-beside", prompt(other));
+  say("hours", hours?.[lang].next ?? "");
+  say("hours-beside", hours?.[other].next ?? "");
   say("event", place?.event ?? "");
   say("station", place ? (place.kiosk && place.kiosk !== place.station ? `${place.station} · ${place.kiosk}` : place.station) : "");
   renderState(words);
