@@ -1,4 +1,8 @@
-//! What a scanner sends: a ticket code, a card, anything.
+//! What a scanner sends: a ticket code, a card, several in one go, anything.
+
+// The file alone: the kiosk's crate brings a database with it, which nobody fuzzes here.
+#[path = "../../kiosk/src/devices/pieces.rs"]
+mod sorted;
 
 use admission::{
     card::{CardNumber, Reading},
@@ -12,6 +16,17 @@ pub(crate) fn check(bytes: &[u8]) {
     assert!(keys.trust(1, &IssuerKey::new(1, &[7; 32]).public()));
     assert!(ticket::verify(&text, &keys).is_err() || text.len() >= ticket::CODE_CHARS);
     drop(ticket::grouped(&text));
+    let pieces = sorted::pieces(&text);
+    assert!(pieces.len() <= 8, "one go is a handful of scans at most");
+    for piece in &pieces {
+        // What goes to the door is a part of what came.
+        if let sorted::Piece::Text(part) = piece {
+            assert!(!part.is_empty() && text.contains(part));
+        }
+    }
+    if sorted::is_whole(&text) {
+        assert!(!pieces.is_empty());
+    }
     if let Some(card) = CardNumber::read(&text) {
         let number: String = text.chars().filter(char::is_ascii_digit).collect();
         assert!(number.len() >= 12);

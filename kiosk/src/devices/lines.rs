@@ -5,7 +5,7 @@ use std::time::Duration;
 use admission::ticket;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::reading;
+use super::pieces;
 
 /// Longer than any code or swipe: a scanner that never ends its readings.
 const LINE_MAX: usize = 4_096;
@@ -56,7 +56,7 @@ impl Lines {
     }
 
     fn is_whole(&self) -> bool {
-        std::str::from_utf8(&self.sent).is_ok_and(reading::is_whole)
+        std::str::from_utf8(&self.sent).is_ok_and(pieces::is_whole)
     }
 
     fn end(&mut self) -> Option<Zeroizing<String>> {

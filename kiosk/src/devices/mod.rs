@@ -8,6 +8,7 @@
 mod card;
 mod evdev;
 mod lines;
+mod pieces;
 mod port;
 mod printer;
 pub mod reading;
