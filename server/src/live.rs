@@ -4,22 +4,53 @@
 use std::{collections::HashMap, time::Duration};
 
 use sqlx::postgres::PgListener;
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::db::Db;
 
-/// Said instead of an event's id when what the other processes said was not heard for a while: anything may have changed.
-pub(crate) const ANYTHING: &str = "";
+/// What is told to those who listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The event of that id changed; or a session is over (`session` and its hash).
+    Of(String),
+    /// What happened was not heard for a while: anything may have changed.
+    Anything,
+}
 
-/// Whether news that were heard may be about `event`.
-pub(crate) fn is_about(news: &str, event: &str) -> bool {
-    news == event || news == ANYTHING
+/// One who listens.
+#[derive(Debug)]
+pub(crate) struct Listener(broadcast::Receiver<Change>);
+
+impl Listener {
+    /// The next change. Whoever fell behind hears that anything may have changed. `None`: nothing will change any more.
+    pub(crate) async fn next(&mut self) -> Option<Change> {
+        match self.0.recv().await {
+            Ok(change) => Some(change),
+            Err(RecvError::Lagged(_)) => Some(Change::Anything),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    /// The next change that may be one of `event`. `None`: there will be none.
+    pub(crate) async fn next_of(&mut self, event: &str) -> Option<()> {
+        loop {
+            match self.next().await? {
+                Change::Of(other) if other != event => {}
+                Change::Of(_) | Change::Anything => return Some(()),
+            }
+        }
+    }
+
+    /// Passes over what was told up to now.
+    pub(crate) fn skip(&mut self) {
+        self.0 = self.0.resubscribe();
+    }
 }
 
 /// The channel of changed events. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Live {
-    changed: broadcast::Sender<String>,
+    changed: broadcast::Sender<Change>,
 }
 
 impl Live {
@@ -36,14 +67,12 @@ impl Live {
     /// Says that `event` changed, after the commit. Other processes hear of it through [`crate::db::Tx::notify`].
     pub fn changed(&self, event: &str) {
         // Nobody may be looking.
-        drop(self.changed.send(event.to_owned()));
+        drop(self.changed.send(Change::Of(event.to_owned())));
     }
 
-    /// Ids of events as they change, or `ANYTHING`. A reader that falls behind misses ids, so it looks again at its own
-    /// event.
-    #[must_use]
-    pub fn watch(&self) -> broadcast::Receiver<String> {
-        self.changed.subscribe()
+    /// Listens to what changes from now on.
+    pub(crate) fn listen(&self) -> Listener {
+        Listener(self.changed.subscribe())
     }
 }
 
@@ -89,7 +118,7 @@ impl News {
     }
 }
 
-async fn listen(pool: sqlx::PgPool, changed: broadcast::Sender<String>) {
+async fn listen(pool: sqlx::PgPool, changed: broadcast::Sender<Change>) {
     while !pool.is_closed() {
         if let Err(error) = listen_until_broken(&pool, &changed).await {
             tracing::warn!(cause = %error, "not hearing of other servers' changes; trying again");
@@ -100,15 +129,15 @@ async fn listen(pool: sqlx::PgPool, changed: broadcast::Sender<String>) {
 
 async fn listen_until_broken(
     pool: &sqlx::PgPool,
-    changed: &broadcast::Sender<String>,
+    changed: &broadcast::Sender<Change>,
 ) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen("turnout_event").await?;
-    drop(changed.send(ANYTHING.to_owned()));
+    drop(changed.send(Change::Anything));
     loop {
         // None: the connection broke, and there is another one by now.
-        let event = listener.try_recv().await?.map(|news| news.payload().to_owned());
-        drop(changed.send(event.unwrap_or_else(|| ANYTHING.to_owned())));
+        let event = listener.try_recv().await?.map(|news| Change::Of(news.payload().to_owned()));
+        drop(changed.send(event.unwrap_or(Change::Anything)));
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 };
 
 use admission::Millis;
-use tokio::{sync::broadcast::error::RecvError, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     queries,
@@ -29,7 +29,7 @@ use crate::{
         self,
         rules::{Standing, standing},
     },
-    live::{ANYTHING, Live, News},
+    live::{Change, Live, News},
 };
 
 /// How long an answer may be given again.
@@ -84,16 +84,13 @@ impl Memory {
     /// Starts listening to what changes.
     pub(super) fn start(db: Db, live: &Live) -> Self {
         let memory = Self { db, known: Arc::default(), answered: Arc::default() };
-        let (known, mut changes) = (Arc::downgrade(&memory.known), live.watch());
+        let (known, mut changes) = (Arc::downgrade(&memory.known), live.listen());
         tokio::spawn(async move {
-            loop {
-                let changed = changes.recv().await;
+            while let Some(change) = changes.next().await {
                 let Some(known) = known.upgrade() else { return };
-                match changed {
-                    Ok(news) if news == ANYTHING => lock(&known).missed(),
-                    Ok(event) => lock(&known).heard(&event),
-                    Err(RecvError::Lagged(_)) => lock(&known).missed(),
-                    Err(RecvError::Closed) => return,
+                match change {
+                    Change::Of(what) => lock(&known).heard(&what),
+                    Change::Anything => lock(&known).missed(),
                 }
             }
         });

@@ -71,15 +71,12 @@ impl Figures {
     /// Starts passing on what changes.
     pub(super) fn start(db: Db, live: &Live) -> Self {
         let (tick, ticks) = watch::channel(());
-        let mut changes = live.watch();
+        let mut changes = live.listen();
         tokio::spawn(async move {
             // Also what was missed is a change. One tick is for all that came since the one before.
-            while !matches!(
-                changes.recv().await,
-                Err(tokio::sync::broadcast::error::RecvError::Closed)
-            ) {
+            while changes.next().await.is_some() {
                 tokio::time::sleep(TOLD_EVERY).await;
-                changes = changes.resubscribe();
+                changes.skip();
                 if tick.send(()).is_err() {
                     return;
                 }

@@ -8,10 +8,9 @@ use axum::{
     response::sse::{self, KeepAlive, Sse},
 };
 use futures_util::{Stream, stream};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::attendance::{self, Attendance};
-use crate::{App, error::Result, event, live::is_about};
+use crate::{App, error::Result, event, live::Listener};
 
 /// Changes are gathered for this long, so that a rush at the door is one message.
 const GATHER: Duration = Duration::from_millis(150);
@@ -38,7 +37,7 @@ pub(super) async fn stream(
     let mut tx = app.db.read().await?;
     event::queries::event(&mut tx, &event_id).await?;
     drop(tx);
-    let watch = Watch { changes: app.live.watch(), app, event_id, first: true };
+    let watch = Watch { changes: app.live.listen(), app, event_id, first: true };
     let events = stream::unfold(watch, |mut watch| async move {
         let event = watch.next().await?;
         Some((Ok(event), watch))
@@ -49,7 +48,7 @@ pub(super) async fn stream(
 struct Watch {
     app: App,
     event_id: String,
-    changes: Receiver<String>,
+    changes: Listener,
     first: bool,
 }
 
@@ -57,28 +56,15 @@ impl Watch {
     /// The attendance at the start and after each change; `None` ends the stream, and the page connects again.
     async fn next(&mut self) -> Option<sse::Event> {
         if !std::mem::take(&mut self.first) {
-            self.changed().await?;
+            tokio::select! {
+                changed = self.changes.next_of(&self.event_id) => changed?,
+                () = self.app.stopping.cancelled() => return None,
+            }
             tokio::time::sleep(GATHER).await;
-            self.changes = self.changes.resubscribe();
+            self.changes.skip();
         }
         let mut tx = self.app.db.read().await.ok()?;
         let attendance = attendance::of_event(&mut tx, &self.event_id).await.ok()?;
         sse::Event::default().event("attendance").json_data(attendance).ok()
-    }
-
-    async fn changed(&mut self) -> Option<()> {
-        let stopping = self.app.stopping.clone();
-        loop {
-            let heard = tokio::select! {
-                heard = self.changes.recv() => heard,
-                () = stopping.cancelled() => return None,
-            };
-            match heard {
-                Ok(news) if !is_about(&news, &self.event_id) => {}
-                Ok(_) => return Some(()),
-                Err(RecvError::Lagged(_)) => return Some(()),
-                Err(RecvError::Closed) => return None,
-            }
-        }
     }
 }

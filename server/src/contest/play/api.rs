@@ -9,7 +9,6 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast::error::RecvError;
 use utoipa::ToSchema;
 
 use super::{
@@ -425,27 +424,16 @@ pub(super) async fn changes(
         return Err(Error::NotFound);
     }
     drop(tx);
-    let start = (app.live.watch(), app.stopping.clone(), event_id);
+    let start = (app.live.listen(), app.stopping.clone(), event_id);
     let events = stream::unfold(start, |(mut changes, stopping, event_id)| async move {
-        loop {
-            let heard = tokio::select! {
-                heard = changes.recv() => heard,
-                () = stopping.cancelled() => return None,
-            };
-            match heard {
-                Ok(news) if !crate::live::is_about(&news, &event_id) => {}
-                Ok(_) | Err(RecvError::Lagged(_)) => {
-                    // A rush of changes is one message.
-                    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
-                    changes = changes.resubscribe();
-                    return Some((
-                        Ok(sse::Event::default().data("changed")),
-                        (changes, stopping, event_id),
-                    ));
-                }
-                Err(RecvError::Closed) => return None,
-            }
+        tokio::select! {
+            changed = changes.next_of(&event_id) => changed?,
+            () = stopping.cancelled() => return None,
         }
+        // A rush of changes is one message.
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+        changes.skip();
+        Some((Ok(sse::Event::default().data("changed")), (changes, stopping, event_id)))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(std::time::Duration::from_secs(15))))
 }

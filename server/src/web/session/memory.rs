@@ -16,7 +16,7 @@ use std::{
 use admission::Millis;
 use data_encoding::HEXLOWER;
 use tokio::{
-    sync::{broadcast::error::RecvError, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     time::Instant,
 };
 
@@ -24,7 +24,7 @@ use crate::{
     db::Db,
     error::{Error, Result},
     execute_rows, fetch_rows,
-    live::{ANYTHING, Live, News},
+    live::{Change, Live, News},
 };
 
 /// How long a session is believed without looking again.
@@ -81,16 +81,13 @@ impl Sessions {
     pub fn start(db: Db, live: &Live) -> Self {
         let (lookups, waiting) = mpsc::channel(QUEUE);
         let sessions = Self { known: Arc::default(), lookups, read: Arc::default() };
-        let (known, mut changes) = (Arc::downgrade(&sessions.known), live.watch());
+        let (known, mut changes) = (Arc::downgrade(&sessions.known), live.listen());
         tokio::spawn(async move {
-            loop {
-                let changed = changes.recv().await;
+            while let Some(change) = changes.next().await {
                 let Some(known) = known.upgrade() else { return };
-                match changed {
-                    Ok(news) if news == ANYTHING => lock(&known).missed(),
-                    Ok(what) => lock(&known).heard(&what),
-                    Err(RecvError::Lagged(_)) => lock(&known).missed(),
-                    Err(RecvError::Closed) => return,
+                match change {
+                    Change::Of(what) => lock(&known).heard(&what),
+                    Change::Anything => lock(&known).missed(),
                 }
             }
         });
