@@ -42,12 +42,6 @@ impl OfficersPage {
     }
 }
 
-impl Officer {
-    fn masked_phone(&self) -> String {
-        self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
-    }
-}
-
 /// `GET /admin/officers`.
 async fn show(State(app): State<App>, frame: Frame) -> Result<Response> {
     let mut tx = app.db.read().await?;

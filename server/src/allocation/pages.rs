@@ -137,17 +137,7 @@ impl NamePage {
     }
 }
 
-impl Colleague {
-    pub(crate) fn masked_phone(&self) -> String {
-        self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
-    }
-}
-
 impl Named {
-    fn masked_phone(&self) -> String {
-        self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
-    }
-
     /// How it stands, as a badge: kind and words.
     fn badge(&self, frame: &Frame) -> (&'static str, &'static str) {
         match (self.status, self.cancelled_by.as_deref()) {

@@ -97,7 +97,6 @@ async fn register(
 ) -> Result<Response> {
     let path = format!("/admin/events/{id}/fair/registration");
     frame.path.clone_from(&path);
-    let now = app.clock.now();
     let phone = text::unspaced(form.value("phone"));
     let name = check::name(form.value("name")).ok();
     let phone = if phone.is_empty() { Some(None) } else { check::phone(&phone).ok().map(Some) };
@@ -105,32 +104,12 @@ async fn register(
     let event = fair(&mut tx, &frame, &id).await?;
     let refused = match (name, phone) {
         (Some(name), Some(phone)) => {
-            let tap = form.value("key");
-            let person = whoever(&mut tx, (&name, phone.as_deref()), tap, now).await?;
-            let offer = entry::offer(&mut tx, &event, &person, &frame).await?;
-            if let Some(there) = booking::walk_in::ticket_of(&mut tx, &person.id, &id).await? {
-                // They have one: it is shown again.
-                return Ok(Redirect::to(&format!("{path}?ticket={there}")).into_response());
-            }
-            match offer {
-                None => no_entry(),
-                Some(offer) => {
-                    audit::record(&mut tx, &staff, "fair.register", &person.id, &id, now).await?;
-                    tx.commit().await?;
-                    let education = Education::from_word(form.value("education"));
-                    entry::say(&app, &event, &person, education, "").await?;
-                    let request = Request { offer: offer.id, guests: Vec::new() };
-                    match booking::rules::book(&app, &person, request, form.value("key")).await {
-                        Ok(booked) => {
-                            let ticket = booked.tickets.first().map(|ticket| ticket.id.clone());
-                            let ticket = ticket.unwrap_or_default();
-                            let address = format!("{path}?ticket={ticket}");
-                            return Ok(Redirect::to(&address).into_response());
-                        }
-                        Err(Error::Refused(refused)) => refused,
-                        Err(error) => return Err(error),
-                    }
+            let who = (name.as_str(), phone.as_deref());
+            match ticket_for(&app, tx, (&event, &frame, &staff), who, &form).await? {
+                Ok(ticket) => {
+                    return Ok(Redirect::to(&format!("{path}?ticket={ticket}")).into_response());
                 }
+                Err(refused) => refused,
             }
         }
         (None, _) => blame(&mut form, "name", no_name()),
@@ -143,6 +122,35 @@ async fn register(
     let key = new_id(frame.now);
     let again = RegistrationPage { frame, event, form, made: None, refusal, key };
     Ok((refused.status, page(&again)?).into_response())
+}
+
+/// The ticket of whoever stands there: the one that they have, or a new one.
+async fn ticket_for(
+    app: &App,
+    mut tx: Tx,
+    (event, frame, staff): (&Event, &Frame, &Staff),
+    who: (&str, Option<&str>),
+    form: &Typed,
+) -> Result<std::result::Result<String, Refused>> {
+    let (tap, now) = (form.value("key"), app.clock.now());
+    let person = whoever(&mut tx, who, tap, now).await?;
+    let offer = entry::offer(&mut tx, event, &person, frame).await?;
+    if let Some(there) = booking::walk_in::ticket_of(&mut tx, &person.id, &event.id).await? {
+        return Ok(Ok(there));
+    }
+    let Some(offer) = offer else { return Ok(Err(no_entry())) };
+    audit::record(&mut tx, staff, "fair.register", &person.id, &event.id, now).await?;
+    tx.commit().await?;
+    let education = Education::from_word(form.value("education"));
+    entry::say(app, event, &person, education, "").await?;
+    let request = Request { offer: offer.id, guests: Vec::new() };
+    match booking::rules::book(app, &person, request, tap).await {
+        Ok(booked) => {
+            Ok(Ok(booked.tickets.into_iter().next().map_or(String::new(), |ticket| ticket.id)))
+        }
+        Err(Error::Refused(refused)) => Ok(Err(refused)),
+        Err(error) => Err(error),
+    }
 }
 
 fn blame(form: &mut Typed, field: &'static str, refused: Refused) -> Refused {

@@ -49,10 +49,6 @@ impl Share {
     pub(crate) fn had(&self) -> Option<Millis> {
         self.had_ms.map(Millis)
     }
-
-    fn masked_phone(&self) -> String {
-        self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -60,10 +60,6 @@ impl Collector {
     pub(super) fn had(&self) -> Option<Millis> {
         self.had_ms.map(Millis)
     }
-
-    pub(super) fn masked_phone(&self) -> String {
-        self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
-    }
 }
 
 impl ShowPage {

@@ -104,10 +104,6 @@ impl DeskPage {
 }
 
 impl Loan {
-    pub(super) fn masked_phone(&self) -> String {
-        self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
-    }
-
     /// Days since it was due; none while it is not.
     pub(super) fn days_late(&self, frame: &Frame) -> i64 {
         (frame.now.since(self.due_ms) / admission::time::DAY + 1).max(0)

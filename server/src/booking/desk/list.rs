@@ -113,10 +113,6 @@ impl LinePage {
 }
 
 impl Row {
-    fn masked_phone(&self) -> String {
-        self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
-    }
-
     fn yuan(&self) -> String {
         yuan(self.cents)
     }

@@ -74,10 +74,6 @@ impl BookingPage {
         })
     }
 
-    fn masked_phone(&self) -> String {
-        self.phone.as_deref().map(crate::people::masked_phone).unwrap_or_default()
-    }
-
     fn moment(&self, ms: &i64) -> String {
         self.frame.at(&admission::Millis(*ms), &self.event.time_zone)
     }

@@ -127,11 +127,6 @@ impl Holder {
         }
         if self.member { frame.t("会员", "Member") } else { frame.t("来宾", "Guest") }.to_owned()
     }
-
-    /// 138****5678.
-    fn masked_phone(&self) -> Option<String> {
-        self.phone.as_deref().map(crate::people::masked_phone)
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
