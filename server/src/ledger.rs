@@ -2,7 +2,8 @@
 //!
 //! A booking of a scarce offer or a scan is work for the ledger. One task takes what is waiting, up to `BATCH`,
 //! runs it in one transaction, commits, and only then answers each. So an answer is always durable, and a thousand
-//! bookings cost a few commits. The queue is bounded: when it is full, the caller is told at once.
+//! bookings cost a few commits. The queue is bounded: when it is full, the caller is told at once. The task has a thread of
+//! its own: in a rush it would wait after each statement behind hundreds of requests, and all who wait with it.
 //!
 //! Work must write nothing when it refuses, and it may be run again: if anything in a batch fails, the batch is rolled
 //! back and each piece runs in a transaction of its own, so that one poisoned request cannot take others with it. Work
@@ -44,11 +45,16 @@ impl fmt::Debug for Ledger {
 }
 
 impl Ledger {
-    /// Starts the ledger's task on `db`. It ends when the last [`Ledger`] is dropped and the queue is empty.
+    /// Starts the ledger on `db`. It ends when the last [`Ledger`] is dropped and the queue is empty.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, and when the system has no thread to give.
     #[must_use]
     pub fn start(db: Db) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(keep(db, waiting));
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::Builder::new().name("ledger".to_owned());
+        thread.spawn(move || runtime.block_on(keep(db, waiting))).expect("a thread");
         Self { queue }
     }
 
