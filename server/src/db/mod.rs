@@ -139,6 +139,9 @@ impl Db {
                 ("random_page_cost", "1.1"),
                 // A plan made while a table was small and kept would read all of it when it is large.
                 ("plan_cache_mode", "force_custom_plan"),
+                // A table that must be read whole although that is switched off (`POSTGRES_BEGIN`) seems so dear that PostgreSQL
+                // would compile the statement to machine code first, for hundreds of milliseconds, each time.
+                ("jit", "off"),
             ]);
         let pool = PgPoolOptions::new()
             .max_connections(16)
