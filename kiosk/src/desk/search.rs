@@ -85,7 +85,7 @@ impl Sounds {
             None => vec![character.to_string()],
             Some(readings) => {
                 let mut plain: Vec<String> =
-                    readings.into_iter().map(|reading| reading.plain().to_owned()).collect();
+                    readings.into_iter().flat_map(|reading| typed(reading.plain())).collect();
                 plain.sort();
                 plain.dedup();
                 plain
@@ -100,32 +100,56 @@ impl Sounds {
         if let Some(at) = self.text.find(sought) {
             return Some(self.text[..at].chars().count());
         }
+        let sought = sought.replace('ü', "v");
         if !sought.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return None;
         }
-        (0..self.readings.len()).find(|&at| sounds_like(&self.readings[at..], sought))
+        (0..self.readings.len()).find(|&at| sounds_like(&self.readings[at..], &sought))
+    }
+}
+
+/// How a reading is typed. No keyboard has an ü: people write 吕 as `lv` on theirs, `lu` when they do not care, and `lyu` as
+/// their passport does.
+fn typed(reading: &str) -> Vec<String> {
+    match reading.contains('ü') {
+        true => ["v", "u", "yu"].map(|letter| reading.replace('ü', letter)).into(),
+        false => vec![reading.to_owned()],
     }
 }
 
 /// Whether the first characters sound like `sought`: each by its first letter or its whole sound, the last one also by
-/// the beginning of it. `zh`, `ch` and `sh` count as first letters too.
+/// the beginning of it. `zh`, `ch` and `sh` count as first letters too. (Once through the characters, with every place in
+/// `sought` that can be reached: trying one way after the other doubles with each letter of a long name.)
 fn sounds_like(readings: &[Vec<String>], sought: &str) -> bool {
-    if sought.is_empty() {
-        return true;
-    }
-    let Some((first, rest)) = readings.split_first() else { return false };
-    first.iter().any(|reading| {
-        if reading.starts_with(sought) {
+    // A bit for each place. Longer is no name.
+    let mut reached = 1_u128;
+    let whole = u32::try_from(sought.len()).ok().and_then(|length| 1_u128.checked_shl(length));
+    let Some(whole) = whole else { return false };
+    for readings in readings {
+        let mut next = 0;
+        for from in (0..sought.len()).filter(|from| reached & (1 << from) != 0) {
+            let rest = &sought[from..];
+            for reading in readings {
+                if reading.starts_with(rest) {
+                    return true;
+                }
+                let two = matches!(reading.get(..2), Some("zh" | "ch" | "sh"));
+                for length in [reading.len(), 1, 1 + usize::from(two)] {
+                    if reading.get(..length).is_some_and(|part| rest.starts_with(part)) {
+                        next |= 1 << (from + length);
+                    }
+                }
+            }
+        }
+        if next & whole != 0 {
             return true;
         }
-        let initial = if matches!(reading.get(..2), Some("zh" | "ch" | "sh")) { 2 } else { 1 };
-        [reading.len(), 1, initial].into_iter().any(|length| {
-            let beginning = reading.get(..length);
-            beginning
-                .and_then(|part| sought.strip_prefix(part))
-                .is_some_and(|more| sounds_like(rest, more))
-        })
-    })
+        if next == 0 {
+            return false;
+        }
+        reached = next;
+    }
+    false
 }
 
 /// Lower case, half width, without spaces and signs.
@@ -198,6 +222,47 @@ mod tests {
             assert_eq!(found(&names, text), who, "{text}");
         }
         assert_eq!(names.find("王", 1), (vec![names.find("王小明", 1).0.remove(0)], 3));
+    }
+
+    #[test]
+    fn surnames_are_found_by_every_way_that_they_are_read_and_typed() {
+        for (name, ways) in [
+            ("吕红", &["lv", "lu", "lyu", "lü", "lh", "lvh", "lyuhong", "hong"][..]),
+            ("单雄", &["shan", "dan", "chan", "sx", "dx"]),
+            ("曾丽", &["zeng", "ceng", "zl"]),
+            ("仇英", &["qiu", "chou", "qy"]),
+            ("解放", &["xie", "jie", "xf"]),
+            ("区小平", &["ou", "qu", "oxp"]),
+            ("尉迟恭", &["yuchi", "weichi", "ycg"]),
+            ("万俟卨", &["moqi", "mq"]),
+            ("阿依古丽·买买提", &["ayiguli", "aygl", "maimaiti", "mmt", "古丽买"]),
+        ] {
+            let names = names(&[(name, "1", "2", "x"), ("赵四", "3", "4", "y")]);
+            for way in ways {
+                assert_eq!(found(&names, way), [name], "{way}");
+            }
+        }
+    }
+
+    #[test]
+    fn signs_that_mean_something_elsewhere_mean_nothing_here() {
+        let names =
+            names(&[("王小明", "4321", "8765", "首钢"), ("王小明", "1111", "2222", "千灵山")]);
+        for nothing in ["%", "_", "*", "'", "\\", "王%明", "43_1", "\0", "'; drop table person"] {
+            assert_eq!(found(&names, nothing), [""; 0], "{nothing}");
+        }
+        assert_eq!(found(&names, "王小明").len(), 2, "two of one name are two");
+    }
+
+    #[test]
+    fn a_long_name_is_looked_through_once() {
+        let firm = "北京市丰台区和谐家园和平里和风细雨和合文化和顺餐饮和美服务有限责任公司";
+        let sounds = Sounds::of(firm);
+        let initials: String =
+            sounds.readings.iter().map(|r| r[0].chars().next().unwrap()).collect();
+        assert_eq!(sounds.place_of(&initials), Some(0));
+        assert_eq!(sounds.place_of(&format!("{initials}q")), None);
+        assert_eq!(sounds.place_of(&format!("{}q", &initials[..30])), None);
     }
 
     #[test]
