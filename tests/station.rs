@@ -69,6 +69,40 @@ on_both! {
         assert_eq!(attendance(&app, &event).await["conflicts"], 1);
     }
 
+    async fn a_wrong_scan_is_taken_back_and_what_the_holder_did_beside_it_stands(app) {
+        let (event, ticket) = ticket(&app, 2, false).await;
+        let (mut east, mut west) = (app.kiosk(&event, "东门").await, app.kiosk(&event, "西门").await);
+        for (kind, at_both) in [
+            (StationKind::Gate, true),
+            (StationKind::Booth, false),
+            (StationKind::Counter, true),
+            (StationKind::Exit, false),
+        ] {
+            east.record(kind, ticket, Verdict::Admitted, Deed::default());
+            if at_both {
+                app.advance(1_000);
+                west.record(kind, ticket, Verdict::Admitted, Deed::default());
+            }
+            app.advance(60_000);
+        }
+        east.upload().await;
+        west.upload().await;
+        let before = attendance(&app, &event).await;
+        assert_eq!((&before["admitted"], &before["conflicts"]), (&1.into(), &1.into()));
+        let path = format!("{}/admin/events/{event}/conflicts/{ticket}", app.url);
+        let organizer = app.staff(Role::Organizer).await;
+        let form = [("verdict", "error"), ("note", "")];
+        let answer = app.http.post(path).bearer_auth(&organizer).form(&form).send().await.expect("answer");
+        assert_eq!(answer.status().as_u16(), 303);
+        let after = attendance(&app, &event).await;
+        assert_eq!((&after["admitted"], &after["inside"], &after["conflicts"]), (&1.into(), &0.into(), &0.into()));
+        let feed = east.feed(0).await;
+        let kinds: Vec<_> = feed.tickets[0].uses.iter().map(|used| used.kind).collect();
+        let (gate, counter) = (StationKind::Gate, StationKind::Counter);
+        assert_eq!(kinds, [gate, StationKind::Booth, counter, counter, StationKind::Exit]);
+        assert_eq!(turnout_server::archive::verify(&app.app.db).await.expect("readable"), []);
+    }
+
     async fn what_staff_did_at_a_kiosk_is_kept_with_their_label_and_reason(app) {
         let (event, ticket) = ticket(&app, 1, false).await;
         let mut gate = app.kiosk(&event, "东门").await;

@@ -26,7 +26,7 @@ pub(crate) enum Finding {
     SamePerson,
     /// The code was passed on: two people went in on one ticket. The admissions stay, both.
     PassedOn,
-    /// A scan that should not be. All but the first admission are taken back.
+    /// A scan that should not be. What no door would have let pass that knew of the earlier ones is taken back.
     Error,
 }
 
@@ -49,24 +49,28 @@ impl Finding {
     }
 }
 
-/// Whether admissions of one ticket contradict each other: some could not have been given by a door that knew of the
-/// earlier ones. Asked of the one rule, admission by admission in order of true time.
-fn contradict(ticket: &Ticket, admissions: &[Use]) -> bool {
+/// Which admissions of one ticket contradict the earlier ones: no door that knew of those would have given them. Asked of
+/// the one rule, admission by admission in order of true time.
+fn contradicting(ticket: &Ticket, admissions: &[Use]) -> Vec<usize> {
     // Windows and states have been judged at the door; here only the admissions are held against each other.
     let ticket =
         Ticket { state: TicketState::Valid, reissue: ticket.fact.reissue, ..ticket.clone() };
     let ticket = ticket.clone().under(Terms { days: None, venue: None, ..ticket.terms });
-    (1..admissions.len()).any(|at| {
+    let (mut right, mut wrong) = (Vec::with_capacity(admissions.len()), Vec::new());
+    for (at, used) in admissions.iter().enumerate() {
         let station = Station {
-            kind: admissions[at].kind,
-            name: admissions[at].station.clone(),
+            kind: used.kind,
+            name: used.station.clone(),
             event: ticket.fact.event,
             event_cancelled: false,
             venue: None,
         };
-        let now = ticket.fact.valid_from;
-        !decide::decide(&ticket, &station, &admissions[..at], now).is_admitted()
-    })
+        match decide::decide(&ticket, &station, &right, ticket.fact.valid_from).is_admitted() {
+            true => right.push(used.clone()),
+            false => wrong.push(at),
+        }
+    }
+    wrong
 }
 
 /// Looks whether the admissions of each of these tickets contradict each other, after they changed. A new contradiction
@@ -88,10 +92,10 @@ pub(super) async fn weigh(
         };
         let ticket = super::check::decided(&booking::queries::ticket(tx, id).await?)?;
         let uses: Vec<Use> = admissions.iter().map(queries::Admission::as_use).collect();
-        if contradict(&ticket, &uses) {
-            queries::open(tx, event_id, id, uses.len(), now).await?;
-        } else {
+        if contradicting(&ticket, &uses).is_empty() {
             right.push(*id);
+        } else {
+            queries::open(tx, event_id, id, uses.len(), now).await?;
         }
     }
     execute_rows!(
@@ -129,7 +133,7 @@ pub(crate) async fn settle(
                     return Ok(false);
                 }
                 if finding == Finding::Error {
-                    take_back_all_but_the_first(tx, &staff, &event, &ticket, &note, now).await?;
+                    take_back_what_contradicts(tx, &staff, &event, &ticket, &note, now).await?;
                 }
                 let action = format!("conflict.{}", finding.word());
                 audit::record(tx, &staff, &action, &ticket, &note, now).await?;
@@ -145,7 +149,7 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-async fn take_back_all_but_the_first(
+async fn take_back_what_contradicts(
     tx: &mut Tx,
     staff: &Staff,
     event_id: &str,
@@ -154,10 +158,14 @@ async fn take_back_all_but_the_first(
     now: Millis,
 ) -> Result<()> {
     let admissions = queries::admissions(tx, ticket_id).await?;
-    for admission in admissions.iter().skip(1) {
-        execute!(tx, "update scan set undone_ms = $2 where id = $1", &admission.id, now.0)?;
+    let uses: Vec<Use> = admissions.iter().map(queries::Admission::as_use).collect();
+    let ticket = super::check::decided(&booking::queries::ticket(tx, ticket_id).await?)?;
+    let wrong = contradicting(&ticket, &uses);
+    for at in &wrong {
+        let id = &admissions[*at].id;
+        execute!(tx, "update scan set undone_ms = $2 where id = $1", id, now.0)?;
     }
-    if admissions.len() > 1 {
+    if !wrong.is_empty() {
         by_hand::note_undo(tx, staff, event_id, ticket_id, note, now).await?;
         record::recount(tx, event_id, &[ticket_id]).await?;
     }
@@ -184,17 +192,19 @@ mod tests {
             reissue: 0,
         });
         let used = |at, kind| Use { at: Millis(at), station: "东门".to_owned(), kind };
-        let (gate, exit, counter) = (StationKind::Gate, StationKind::Exit, StationKind::Counter);
-        assert!(!contradict(&ticket, &[]));
-        assert!(!contradict(&ticket, &[used(1, gate)]));
-        assert!(contradict(&ticket, &[used(1, gate), used(2, gate)]));
-        assert!(!contradict(&ticket, &[used(1, gate), used(2, counter), used(3, exit)]));
-        let again = [used(1, gate), used(2, exit), used(3, gate)];
-        assert!(contradict(&ticket, &again));
-        assert!(!contradict(
-            &ticket.under(Terms { uses: 1, reentry: true, ..Terms::ONCE }),
-            &again
-        ));
+        let (gate, exit) = (StationKind::Gate, StationKind::Exit);
+        let (counter, booth) = (StationKind::Counter, StationKind::Booth);
+        for right in [&[][..], &[used(1, gate)], &[used(1, gate), used(2, counter), used(3, exit)]]
+        {
+            assert_eq!(contradicting(&ticket, right), [0; 0]);
+        }
+        assert_eq!(contradicting(&ticket, &[used(1, gate), used(2, gate)]), [1]);
+        let visits = [used(1, gate), used(2, gate), used(3, booth), used(4, exit), used(5, gate)];
+        assert_eq!(contradicting(&ticket, &visits), [1, 4], "the visit and the way out stand");
+        let again = ticket.clone().under(Terms { uses: 2, reentry: true, ..Terms::ONCE });
+        assert_eq!(contradicting(&again, &visits), [1]);
+        let redeemed = [used(1, counter), used(2, counter), used(3, counter)];
+        assert_eq!(contradicting(&again, &redeemed), [2], "two were its right");
     }
 
     #[test]

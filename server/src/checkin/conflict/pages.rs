@@ -108,7 +108,10 @@ impl ConflictsPage {
                 ),
                 Finding::Error => (
                     frame.t("扫错了", "Wrong scan"),
-                    frame.t("只留最早的一次，其余撤销。", "Keep the first; take the others back."),
+                    frame.t(
+                        "最早的留下，多出来的撤销；到访和离场不动。",
+                        "The first stays, what is too many is taken back; visits and exits stay.",
+                    ),
                 ),
             };
             (finding.word(), name, means)
