@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use admission::{Verdict, sync::Upload};
+use admission::{
+    Verdict,
+    decide::StationKind,
+    scan::{Act, Deed, WalkIn},
+    sync::Upload,
+    ticket::TicketId,
+};
 use reqwest::Method;
 use serde_json::json;
 use turnout_server::{execute, fetch, web::access::Role};
@@ -84,6 +90,31 @@ on_both! {
         let body = serde_json::to_string(&upload).expect("plain data");
         assert_eq!(kiosk.send(Method::POST, "/kiosk/scans", &body).await.refused(422), "seq");
         app.booked(&app.member("李华").await, &offer).await;
+    }
+
+    async fn an_entry_that_no_database_takes_as_it_is_holds_up_nothing_behind_it(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let ticket = ticket_of(&app.booked(&app.member("王小明").await, &offer).await);
+        let mut kiosk = app.kiosk(&event, "东门").await;
+        let (name, id) = (kiosk.station.clone(), ticket.parse().expect("a ticket id"));
+        kiosk.station = "东\0门".to_owned();
+        let by = |act| Deed { act, operator: Some("小\0李".to_owned()), why: Some("\0".to_owned()), ..Deed::default() };
+        kiosk.record(StationKind::Gate, id, Verdict::Admitted, by(Act::Hand));
+        let walk_in = Some(WalkIn { person: "\0".to_owned(), allotment: 1, class: 0 });
+        let given = Deed { walk_in, ..by(Act::WalkIn) };
+        kiosk.record(StationKind::Gate, TicketId([9; 12]), Verdict::Admitted, given);
+        kiosk.station = name;
+        kiosk.decide(&ticket, Verdict::Refused(admission::Refusal::Cancelled));
+        assert_eq!(kiosk.upload().await.have_through, 3);
+        let mut tx = app.app.db.read().await.expect("read");
+        let rows: Vec<(String, Option<String>)> =
+            fetch!(tx, fetch_all, "select station, operator from scan order by seq").expect("scans");
+        assert_eq!(rows[0], ("东门".to_owned(), Some("小李".to_owned())));
+        drop(tx);
+        assert_eq!(turnout_server::archive::verify(&app.app.db).await.expect("readable"), []);
+        // What contradicts is kept too, whatever it is.
+        kiosk.journal[2] = admission::scan::Entry("\0".to_owned());
+        assert_eq!(kiosk.upload_from(1).await.refused(409), "kiosk_quarantined");
     }
 
     async fn what_staff_took_back_stays_taken_back_when_the_journal_arrives(app) {

@@ -57,7 +57,8 @@ pub(super) async fn receive(
     let Journal { new, late, contradiction } = sort(tx, &kiosk, upload).await?;
     if let Some(note) = contradiction {
         for (seq, entry) in (upload.from_seq..).zip(&upload.entries) {
-            queries::keep_evidence(tx, kiosk_id, signed(seq)?, &entry.0, now).await?;
+            let entry = entry.0.replace('\0', "\u{FFFD}");
+            queries::keep_evidence(tx, kiosk_id, signed(seq)?, &entry, now).await?;
         }
         queries::quarantine(tx, kiosk_id, note, now).await?;
         return Ok((kiosk.event_id, Err(quarantined())));
@@ -139,7 +140,7 @@ async fn sort<'a>(tx: &mut Tx, kiosk: &Kiosk, upload: &'a Upload) -> Result<Jour
             }
         } else if seq == head + 1 + new.len() as u64 {
             match entry.scan() {
-                Ok(scan) if scan.seq == seq => new.push((entry, scan)),
+                Ok(scan) if scan.seq == seq => new.push((entry, keepable(scan))),
                 _ => return contradicts("an entry is not the scan of its place"),
             }
         }
@@ -150,6 +151,16 @@ async fn sort<'a>(tx: &mut Tx, kiosk: &Kiosk, upload: &'a Upload) -> Result<Jour
     }
     let late = new.is_empty() && upload.head_seq < head;
     Ok(Journal { new, late, contradiction: None })
+}
+
+/// The scan without what PostgreSQL keeps in no text: one entry that is never taken would hold up all behind it for ever.
+/// (The entry itself is kept as it is; in JSON that character has another form.)
+fn keepable(mut scan: Scan) -> Scan {
+    let deed = &mut scan.deed;
+    let person = deed.walk_in.as_mut().map(|walk_in| &mut walk_in.person);
+    let texts = [Some(&mut scan.station), deed.why.as_mut(), deed.operator.as_mut(), person];
+    texts.into_iter().flatten().for_each(|text| text.retain(|c| c != '\0'));
+    scan
 }
 
 fn head_chain(kiosk: &Kiosk) -> Result<Chain> {
