@@ -39,21 +39,35 @@ async fn program(app: &TestApp, database: &str, arguments: &[&str]) -> (bool, St
     (done.status.success(), text)
 }
 
-/// Tickets, scans and the event's counter, as they stand.
+/// Tickets and scans as they stand.
 async fn state(database: &str) -> Vec<(String, i64, Option<i64>)> {
     let db = Db::open(database).await.expect("open");
     let mut tx = db.read().await.expect("read");
     let mut rows: Vec<(String, i64, Option<i64>)> =
-        fetch!(tx, fetch_all, "select id, revision, used_ms from ticket order by id")
+        fetch!(tx, fetch_all, "select id, reissue, used_ms from ticket order by id")
             .expect("tickets");
     let scans: Vec<(String, i64, Option<i64>)> =
         fetch!(tx, fetch_all, "select id, true_ms, seq from scan order by id").expect("scans");
-    let counters: Vec<(String, i64, Option<i64>)> =
-        fetch!(tx, fetch_all, "select event_id, revision, revision from event_revision")
-            .expect("counters");
     rows.extend(scans);
-    rows.extend(counters);
     rows
+}
+
+/// The revisions of tickets, cards, the event and the roster, in this order.
+async fn revisions(database: &str) -> [Vec<i64>; 4] {
+    let db = Db::open(database).await.expect("open");
+    let mut tx = db.read().await.expect("read");
+    macro_rules! numbers {
+        ($sql:literal) => {{
+            let rows: Vec<(i64,)> = fetch!(tx, fetch_all, $sql).expect("revisions");
+            rows.into_iter().map(|(revision,)| revision).collect()
+        }};
+    }
+    [
+        numbers!("select revision from ticket order by revision"),
+        numbers!("select revision from card order by revision"),
+        numbers!("select revision from event_revision order by event_id"),
+        numbers!("select revision from roster"),
+    ]
 }
 
 on_both! {
@@ -80,6 +94,41 @@ on_both! {
         let (ok, said) = program(&app, &app.database, &["copy-to", &moved]).await;
         assert!(ok, "{said}");
         assert_eq!(state(&moved).await, before);
+        assert_eq!(revisions(&moved).await, revisions(&app.database).await);
+    }
+
+    async fn kiosks_hear_everything_again_after_a_restore(app) {
+        lived_in(&app).await;
+        let file = app.folder.path().join("backup.sqlite");
+        let file = file.to_str().expect("a plain path");
+        let (ok, said) = program(&app, &app.database, &["backup", file]).await;
+        assert!(ok, "{said}");
+        // What happens after the backup, kiosks hear of, and the restored server gives its numbers to something else.
+        let before = revisions(&app.database).await;
+        let mut restored = format!("sqlite://{}", app.folder.path().join("restored.db").display());
+        for engine in ["sqlite", "postgres"] {
+            let (ok, said) = program(&app, &restored, &["restore", file]).await;
+            assert!(ok, "{said}");
+            let after = revisions(&restored).await;
+            for (before, after) in before.iter().zip(&after) {
+                assert_eq!(before.len(), after.len());
+                assert!(!before.is_empty() && after[0] > before[before.len() - 1] + 1_000_000_000, "{engine}");
+            }
+            let (ok, said) = program(&app, &restored, &["verify"]).await;
+            assert!(ok, "{said}");
+            restored = postgres::fresh_database(NO_SYNC).await;
+        }
+    }
+
+    async fn a_kiosk_that_heard_of_changes_that_never_were_hears_everything_anew(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        app.booked(&app.member("王小明").await, &offer).await;
+        let kiosk = app.kiosk(&event, "东门").await;
+        let now = kiosk.feed(0).await;
+        assert_eq!((now.tickets.len(), kiosk.feed(now.revision).await.tickets.len()), (1, 0));
+        // The database was set back, by whatever means: what the kiosk has heard of is still to come.
+        let anew = kiosk.feed(now.revision + 40).await;
+        assert_eq!((anew.tickets.len(), anew.revision), (1, now.revision));
     }
 
     async fn wrong_books_are_told(app) {

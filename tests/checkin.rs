@@ -51,6 +51,22 @@ on_both! {
         assert_eq!(west.check(&ticket).await, Verdict::Admitted);
     }
 
+    async fn a_kiosk_is_not_told_what_is_only_believed_of_it(app) {
+        let (event, offer) = app.event(|_| {}).await;
+        let ticket = ticket_of(&app.booked(&app.member("王小明").await, &offer).await);
+        let (mut east, west) = (app.kiosk(&event, "东门").await, app.kiosk(&event, "西门").await);
+        assert_eq!(east.check(&ticket).await, Verdict::Admitted);
+        // Its plug was pulled: it showed nothing, and lets the holder in when they come again, also without a network.
+        assert_eq!(east.feed(0).await.tickets[0].uses, []);
+        let elsewhere = west.feed(0).await;
+        assert_eq!(elsewhere.tickets[0].uses.len(), 1, "other doors believe it");
+        app.advance(1_000);
+        east.decide(&ticket, Verdict::Admitted);
+        east.upload().await;
+        assert_eq!(east.feed(0).await.tickets[0].uses.len(), 1);
+        assert_eq!(west.feed(elsewhere.revision).await.tickets[0].uses.len(), 1);
+    }
+
     async fn what_a_door_never_did_lapses(app) {
         let (event, offer) = app.event(|_| {}).await;
         let ticket = ticket_of(&app.booked(&app.member("王小明").await, &offer).await);

@@ -57,8 +57,8 @@ pub(super) struct Server {
     pub(super) kiosks: BTreeMap<String, Journal>,
     /// Tickets that are in the inbox.
     pub(super) conflicts: BTreeSet<TicketId>,
-    /// Tickets of which it ever counted an admission at a check.
-    pub(super) believed: BTreeSet<TicketId>,
+    /// Tickets of which it ever counted an admission at a check, each with the kiosks that asked.
+    pub(super) believed: BTreeMap<TicketId, BTreeSet<String>>,
     pub(super) places: Places,
     /// The ticket for which one counts that a gate gave to a walk-in.
     given: BTreeMap<TicketId, TicketId>,
@@ -89,7 +89,7 @@ impl Server {
             rows: BTreeMap::new(),
             kiosks: kiosks.iter().map(|kiosk| (kiosk.clone(), journal(kiosk))).collect(),
             conflicts: BTreeSet::new(),
-            believed: BTreeSet::new(),
+            believed: BTreeMap::new(),
             places,
             given: BTreeMap::new(),
             cards,
@@ -147,6 +147,14 @@ impl Server {
         tickets.sort_by_key(|row| row.revision);
         let more = tickets.len() > PAGE;
         tickets.truncate(PAGE);
+        // What is only believed of the one that asks, it knows better.
+        for (ticket, used, _) in self.kiosks[kiosk].provisional.values() {
+            if let Some(row) = tickets.iter_mut().find(|row| row.fact.id == *ticket)
+                && let Some(at) = row.uses.iter().position(|counted| counted == used)
+            {
+                row.uses.remove(at);
+            }
+        }
         let cards: Vec<CardRow> =
             self.cards.iter().filter(|card| card.revision > cards_after).cloned().collect();
         Feed {
@@ -217,9 +225,8 @@ impl Server {
         }
         if !late && self.sabotage != Some(Sabotage::BurnOnLostReply) {
             let believes_the_late = self.sabotage == Some(Sabotage::BelieveTheLate);
-            let heard = if believes_the_late { Some(now) } else { upload.heard };
-            let before = match heard {
-                _ if upload.ends => Millis(i64::MAX),
+            let before = match upload.heard {
+                _ if upload.ends || believes_the_late => Millis(i64::MAX),
                 Some(heard) => heard.min(now).plus(-UNCONFIRMED_MS),
                 None => Millis(i64::MIN),
             };
@@ -363,7 +370,7 @@ impl Server {
             let used = Use { at: now, station: post.station.clone(), kind: post.station_kind };
             // Whatever it had asked about under this place, it never did.
             let before = self.journal(kiosk).provisional.insert(check.seq, (id, used, now));
-            self.believed.insert(id);
+            self.believed.entry(id).or_default().insert(kiosk.to_owned());
             before.into_iter().for_each(|(before, ..)| self.recount(before));
             self.recount(id);
         }

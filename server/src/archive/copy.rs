@@ -104,13 +104,35 @@ enum Value {
     Bytes(Option<Vec<u8>>),
 }
 
+/// What becomes of the numbers by which kiosks ask for what changed since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Revisions {
+    /// They go on.
+    Kept,
+    /// Everything is new: kiosks have heard of changes that the source does not know, under numbers that come once more.
+    Ahead,
+}
+
+/// More than there ever were changes.
+const AHEAD: i64 = 1 << 40;
+
 /// Copies everything; gives the number of rows. The target holds nothing but what migrations put there.
-pub(super) async fn everything(source: &Db, target: &Db) -> anyhow::Result<u64> {
+pub(super) async fn everything(
+    source: &Db,
+    target: &Db,
+    revisions: Revisions,
+) -> anyhow::Result<u64> {
     let mut from = source.snapshot().await?;
     let mut to = target.write().await?;
     let mut rows = 0;
     for table in TABLES {
         rows += copy(&mut from, &mut to, table).await?;
+    }
+    if revisions == Revisions::Ahead {
+        for table in ["event_revision", "ticket", "roster", "card"] {
+            let sql = format!("update {table} set revision = revision + {AHEAD}");
+            run(&mut to, &sql, Vec::new()).await?;
+        }
     }
     from.rollback().await?;
     to.commit().await?;

@@ -14,6 +14,7 @@ use clap::Args;
 pub use copy::TABLES;
 pub use verify::{Finding, verify};
 
+use self::copy::Revisions;
 use crate::{config::Storage, db::Db, fetch};
 
 /// Write a backup to FILE, while the server runs.
@@ -76,7 +77,8 @@ impl Backup {
 }
 
 impl Restore {
-    /// Fills the database; gives the number of rows.
+    /// Fills the database; gives the number of rows. Kiosks hear everything again: what happened since the backup, they know
+    /// and this database does not.
     ///
     /// # Errors
     /// When the backup is damaged, the database is not empty, or it fails; then nothing was written.
@@ -87,7 +89,7 @@ impl Restore {
         verify::file(&backup).await.context("the backup is damaged")?;
         std::fs::create_dir_all(&self.storage.data)?;
         let target = Db::open(&self.storage.database_url()).await?;
-        copy_into_empty(&backup, &target).await
+        copy_into_empty(&backup, &target, Revisions::Ahead).await
     }
 }
 
@@ -99,7 +101,7 @@ impl CopyTo {
     pub async fn run(&self) -> anyhow::Result<u64> {
         let source = Db::open(&self.storage.database_url()).await?;
         let target = Db::open(&self.target).await?;
-        copy_into_empty(&source, &target).await
+        copy_into_empty(&source, &target, Revisions::Kept).await
     }
 }
 
@@ -116,7 +118,7 @@ impl Verify {
 
 async fn write(source: &Db, file: &Path) -> anyhow::Result<u64> {
     let target = Db::open(&sqlite_url(file)).await?;
-    let rows = copy_into_empty(source, &target).await?;
+    let rows = copy_into_empty(source, &target, Revisions::Kept).await?;
     verify::file(&target).await?;
     // One file, without a log beside it.
     target.fold_log().await?;
@@ -124,7 +126,7 @@ async fn write(source: &Db, file: &Path) -> anyhow::Result<u64> {
     Ok(rows)
 }
 
-async fn copy_into_empty(source: &Db, target: &Db) -> anyhow::Result<u64> {
+async fn copy_into_empty(source: &Db, target: &Db, revisions: Revisions) -> anyhow::Result<u64> {
     let mut tx = target.read().await?;
     let (rows,): (i64,) = fetch!(
         tx,
@@ -134,7 +136,7 @@ async fn copy_into_empty(source: &Db, target: &Db) -> anyhow::Result<u64> {
     )?;
     drop(tx);
     anyhow::ensure!(rows == 0, "the target database is not empty; nothing was written");
-    copy::everything(source, target).await
+    copy::everything(source, target, revisions).await
 }
 
 fn sqlite_url(file: &Path) -> String {

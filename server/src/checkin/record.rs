@@ -409,6 +409,20 @@ pub(super) async fn take_provisional(
     Ok(removed.into_iter().map(|row| ((row.kiosk_id.clone(), row.seq), row)).collect())
 }
 
+/// What checks count of a kiosk and its journal does not say yet, by ticket.
+pub(crate) async fn believed_of(tx: &mut Tx, kiosk: &Kiosk) -> Result<HashMap<String, Vec<Use>>> {
+    let rows: Vec<Counted> = fetch!(
+        tx,
+        fetch_all,
+        "select ticket_id, kiosk_id, seq, provisional, true_ms, station, station_kind from scan
+         where kiosk_id = $1 and seq > $2 and provisional and verdict = 'admitted' and ticket_id is not null",
+        &kiosk.id,
+        kiosk.head_seq,
+    )?;
+    let uses = |rows: Vec<Counted>| rows.iter().map(Counted::to_use).collect();
+    Ok(Counted::by_ticket(rows).into_iter().map(|(ticket, rows)| (ticket, uses(rows))).collect())
+}
+
 /// The journal lines that are kept under places from the first through the last.
 pub(crate) async fn entries(
     tx: &mut Tx,

@@ -146,6 +146,16 @@ pub(crate) async fn seen(
     Ok(())
 }
 
+/// The newest revisions that there are: of the event, and of the roster.
+pub(super) async fn newest(tx: &mut Tx, event_id: &str) -> Result<(i64, i64)> {
+    Ok(fetch!(
+        tx,
+        fetch_one,
+        "select e.revision, r.revision from event_revision e, roster r where e.event_id = $1",
+        event_id,
+    )?)
+}
+
 /// How far the kiosk's copy goes.
 pub(crate) async fn fed(tx: &mut Tx, id: &str, revision: i64, now: Millis) -> Result<()> {
     execute!(

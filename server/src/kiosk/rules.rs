@@ -1,8 +1,10 @@
 //! How a kiosk joins and proves itself, and what it is fed.
 
+use std::collections::HashMap;
+
 use admission::{
     Millis,
-    decide::{StationKind, TicketState},
+    decide::{StationKind, TicketState, Use},
     name::masked,
     sync::{
         CardRow, EventInfo, Feed, Heard, IssuerPublicKey, KIOSK_HEADER, OfferInfo, Peer, Post,
@@ -21,7 +23,7 @@ use super::{Kiosk, allotment, queries};
 use crate::{
     App,
     booking::{self, Ticket},
-    checkin::attendance,
+    checkin::{self, attendance},
     db::Tx,
     error::{Error, Refused, Result},
     event::{self, Event, Offer},
@@ -163,7 +165,15 @@ pub(crate) async fn feed(app: &App, kiosk_id: &str, after: i64, cards_after: i64
     // Before the tickets: what another kiosk did through there, they tell.
     let mut others = queries::of_event(&mut tx, &kiosk.event_id).await?;
     others.retain(|other| other.id != kiosk_id);
+    let (newest, newest_card) = queries::newest(&mut tx, &kiosk.event_id).await?;
+    // Who has heard of changes that never were heard them from a database that was set back: everything anew.
+    let known = |after: i64, newest: i64| if after > newest { 0 } else { after };
+    let (after, cards_after) = (known(after, newest), known(cards_after, newest_card));
     let tickets = booking::queries::changed_after(&mut tx, &kiosk.event_id, after, PAGE).await?;
+    let believed = match tickets.is_empty() {
+        true => HashMap::new(),
+        false => checkin::record::believed_of(&mut tx, &kiosk).await?,
+    };
     let cards = queries::cards_after(&mut tx, cards_after, PAGE).await?;
     let full = |n: usize| i64::try_from(n).is_ok_and(|n| n >= PAGE);
     let feed = Feed {
@@ -173,7 +183,7 @@ pub(crate) async fn feed(app: &App, kiosk_id: &str, after: i64, cards_after: i64
         revision: tickets.last().map_or(after, |ticket| ticket.revision),
         cards_revision: cards.last().map_or(cards_after, |card| card.revision),
         more: full(tickets.len()) || full(cards.len()),
-        tickets: tickets.iter().map(ticket_row).collect::<Result<_>>()?,
+        tickets: tickets.iter().map(|ticket| told_row(ticket, &believed)).collect::<Result<_>>()?,
         cards: cards.into_iter().map(card_row).collect::<Result<_>>()?,
     };
     drop(tx);
@@ -275,6 +285,18 @@ pub(crate) fn ticket_row(ticket: &Ticket) -> Result<TicketRow> {
         uses: ticket.history()?,
         revision: ticket.revision,
     })
+}
+
+/// The same for the kiosk of which that is only believed: what it did, it knows itself, and what it did not come to do
+/// before its plug was pulled, it never did.
+fn told_row(ticket: &Ticket, believed: &HashMap<String, Vec<Use>>) -> Result<TicketRow> {
+    let mut row = ticket_row(ticket)?;
+    for own in believed.get(&ticket.id).into_iter().flatten() {
+        if let Some(at) = row.uses.iter().position(|used| used == own) {
+            row.uses.remove(at);
+        }
+    }
+    Ok(row)
 }
 
 /// The state of that word.
