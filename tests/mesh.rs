@@ -352,6 +352,46 @@ async fn a_ticket_used_at_one_door_is_refused_at_the_others_without_a_server() {
     venue.everything_arrives_once(0).await;
 }
 
+/// Keeps as many connections open to each of those addresses as it gets.
+fn flood(addresses: Vec<String>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut open = std::collections::VecDeque::new();
+        for address in addresses.iter().cycle() {
+            if let Ok(Ok(stream)) =
+                timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+            {
+                open.push_back(stream);
+            }
+            open.drain(..open.len().saturating_sub(200));
+            // Not to take the machine from the kiosks.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kiosks_find_each_other_on_a_link_without_any_router_or_address() {
+    let Some(mut network) = Network::new() else { return };
+    let doors: Vec<Machine> = (0..2).map(|_| network.machine()).collect();
+    let auto = || vec!["--mesh-listen".to_owned(), "auto".to_owned()];
+    let listen = format!("{}:0", network.here().address);
+    let with_auto = doors.iter().map(|machine| (machine.clone(), auto())).collect();
+    let mut venue = Venue::open(&listen, with_auto).await;
+    venue.agree(1).await;
+    for door in &mut venue.doors {
+        door.kiosk().kill().await;
+    }
+    // Nothing but what IPv6 gives itself, and so no server.
+    doors.iter().for_each(Machine::forgets_its_address);
+    for door in &mut venue.doors {
+        door.open().await;
+    }
+    venue.agree(1).await;
+    let ticket = venue.let_in_agreeing(0, 1).await;
+    venue.agree(1).await;
+    assert_eq!(venue.doors[1].scan(&ticket).await["reason"], "already_used");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kiosks_find_each_other_on_a_network_that_loses_packets_and_falls_apart() {
     let Some(mut network) = Network::new() else { return };
@@ -361,6 +401,12 @@ async fn kiosks_find_each_other_on_a_network_that_loses_packets_and_falls_apart(
     let with_auto = doors.iter().map(|machine| (machine.clone(), auto())).collect();
     let mut venue = Venue::open(&listen, with_auto).await;
     venue.agree(2).await;
+    // Somebody on the network opens connections to every door and says nothing; a door that was away finds the others.
+    let flood = flood(doors.iter().map(|machine| format!("{}:8082", machine.address)).collect());
+    venue.doors[2].kiosk().kill().await;
+    venue.doors[2].open().await;
+    venue.agree(2).await;
+    flood.abort();
     // No server, and one packet of ten is lost.
     for machine in &doors {
         machine.deaf_to(&network.here());

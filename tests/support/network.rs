@@ -113,6 +113,12 @@ impl Machine {
         self.rule(&format!("ip saddr {} drop", other.address));
     }
 
+    /// Has no address left but the one that its link gave itself.
+    pub(crate) fn forgets_its_address(&self) {
+        let device = self.device();
+        self.run("ip", &["-4", "addr", "flush", "dev", &device]);
+    }
+
     /// Everything arrives again.
     pub(crate) fn hears_all(&self) {
         self.run("nft", &["flush", "ruleset"]);
@@ -120,15 +126,18 @@ impl Machine {
 
     /// Takes in no more than so many kilobits a second, each late by as long as that takes.
     pub(crate) fn slow(&self, kilobits: u32) {
-        let device = self.namespace.as_deref().and_then(|name| name.rsplit_once('m'));
-        let (network, machine) = device.expect("a machine of its own");
-        let rate = format!("{kilobits}kbit");
-        let device = format!("{network}v{machine}i");
+        let (rate, device) = (format!("{kilobits}kbit"), self.device());
         let shape = [
             "qdisc", "add", "dev", &device, "root", "tbf", "rate", &rate, "burst", "4kb",
             "latency", "2s",
         ];
         self.run("tc", &shape);
+    }
+
+    fn device(&self) -> String {
+        let name = self.namespace.as_deref().and_then(|name| name.rsplit_once('m'));
+        let (network, machine) = name.expect("a machine of its own");
+        format!("{network}v{machine}i")
     }
 
     fn rule(&self, rule: &str) {

@@ -3,11 +3,11 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, SocketAddrV6},
     time::Duration,
 };
 
-use mdns_sd::{Receiver, ServiceDaemon, ServiceEvent, ServiceInfo};
+use mdns_sd::{Receiver, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
 
 const SERVICE: &str = "_turnout._tcp.local.";
 const KIOSK: &str = "kiosk";
@@ -53,11 +53,24 @@ impl Beacon {
                 continue;
             };
             let Some(kiosk) = found.get_property_val_str(KIOSK) else { continue };
-            // A name and a few addresses; more is nobody's.
-            let addresses = found.get_addresses_v4().into_iter().take(8);
-            let addresses = addresses.map(|ip| SocketAddr::new(ip.into(), found.get_port()));
-            return Some(Sighting { kiosk: kiosk.to_owned(), addresses: addresses.collect() });
+            let port = found.get_port();
+            let mut addresses: Vec<SocketAddr> =
+                found.get_addresses().iter().map(|ip| reached(ip, port)).collect();
+            // The shorter ones first. A name and a few addresses; more is nobody's.
+            addresses.sort_unstable();
+            addresses.truncate(8);
+            return Some(Sighting { kiosk: kiosk.to_owned(), addresses });
         }
+    }
+}
+
+/// Where a port of that address is reached. One that a link gave itself without any router (IPv6) holds on that link alone.
+fn reached(ip: &ScopedIp, port: u16) -> SocketAddr {
+    match ip {
+        ScopedIp::V6(v6) if v6.addr().is_unicast_link_local() => {
+            SocketAddrV6::new(*v6.addr(), port, 0, v6.scope_id().index).into()
+        }
+        other => SocketAddr::new(other.to_ip_addr(), port),
     }
 }
 

@@ -33,6 +33,8 @@ pub const BATCH: usize = 100;
 pub const STATE_EVERY_MS: u64 = 1_000;
 /// A neighbour that was not heard for this long may have done anything since.
 const FRESH_MS: u64 = 2_500;
+/// Between a scan and the server's word on it lies less, also where clocks are compared over a bad line.
+const MOMENT_MS: i64 = 5_000;
 /// What is kept of one kiosk at most, beyond what the server tells: more than a door sees in a week. It bounds the memory.
 const KEPT_MAX: usize = 100_000;
 
@@ -236,6 +238,12 @@ impl Mesh {
             Neighbour { name, station, connected: told.is_some(), agreed, through }
         };
         self.peers.iter().map(neighbour).collect()
+    }
+
+    /// Where the kiosk's own journal ends, as the others are told.
+    #[must_use]
+    pub const fn head(&self) -> Head {
+        self.head
     }
 
     /// Whether there is anybody to speak with.
@@ -572,9 +580,27 @@ impl Peer {
     }
 }
 
-/// Each use that another door told of, unless the copy counts the very same.
-pub(crate) fn not_among<'a>(told: &'a [Use], counted: &'a [Use]) -> impl Iterator<Item = &'a Use> {
-    told.iter().filter(|used| !counted.contains(used))
+/// Each use that a door tells of, unless it is one of those that are counted. What the server only believes since it was
+/// asked, it counts by its own clock: a moment later than the door does, once for each.
+pub(crate) fn not_among<'a>(
+    told: impl IntoIterator<Item = &'a Use>,
+    counted: &[Use],
+) -> impl Iterator<Item = &'a Use> {
+    let mut counted: Vec<&Use> = counted.iter().collect();
+    told.into_iter().filter(move |used| {
+        let apart = |other: &Use| other.at.since(used.at).saturating_abs();
+        let same = |other: &Use| {
+            other.station == used.station && other.kind == used.kind && apart(other) <= MOMENT_MS
+        };
+        let candidates = counted.iter().enumerate().filter(|(_, other)| same(other));
+        match candidates.min_by_key(|(_, other)| apart(other)).map(|(at, _)| at) {
+            Some(at) => {
+                counted.remove(at);
+                false
+            }
+            None => true,
+        }
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -21,7 +21,7 @@ use ed25519_dalek::SigningKey;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
-        TcpListener, TcpStream,
+        TcpListener, TcpStream, ToSocketAddrs,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
@@ -49,6 +49,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(5);
 /// Connections at once that have not proven themselves.
 const STRANGERS_MAX: usize = 16;
+/// From one address.
+const STRANGERS_FROM_ONE: usize = 4;
 /// What is gathered before it is written: it can be heard again, so it need not be written at once.
 const KEEP_EVERY: Duration = Duration::from_millis(200);
 const REDIAL: Duration = Duration::from_millis(300);
@@ -271,7 +273,8 @@ impl Work {
 impl Own {
     /// Tells the others what is recorded here.
     async fn speak(self, mut read: mpsc::UnboundedReceiver<(LinkId, u64)>) {
-        let mut spoken = self.store.head(&self.kiosk).await.map_or(0, |head| head.seq);
+        // What was recorded since the mesh was made, a moment ago, is news.
+        let mut spoken = self.line.inner().mesh.head().seq;
         loop {
             let done = tokio::select! {
                 () = self.line.0.recorded.notified() => self.tell_news(&mut spoken).await,
@@ -357,13 +360,17 @@ impl Own {
     }
 
     async fn listen(self, listener: TcpListener) {
-        let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
+        let strangers = Strangers::new();
         let mut talks = JoinSet::new();
         loop {
             while talks.try_join_next().is_some() {}
-            let stranger = strangers.clone().acquire_owned().await.ok();
+            let Some(room) = strangers.room().await else { return };
             match listener.accept().await {
-                Ok((stream, _)) => drop(talks.spawn(self.clone().talk(stream, false, stranger))),
+                Ok((stream, from)) => {
+                    if let Some(stranger) = strangers.admit(room, from.ip()) {
+                        talks.spawn(self.clone().talk(stream, false, Some(stranger)));
+                    }
+                }
                 // Out of file descriptors, say: that passes.
                 Err(_) => tokio::time::sleep(REDIAL).await,
             }
@@ -378,7 +385,7 @@ impl Own {
             let known = who.as_deref();
             if !known.is_some_and(|kiosk| self.line.inner().mesh.is_linked(kiosk)) {
                 let begun = Instant::now();
-                who = self.dial(&address).await.or(who);
+                who = self.dial(address.as_str()).await.or(who);
                 rest = if begun.elapsed() > SILENCE { REDIAL } else { (rest * 2).min(REDIAL_MAX) };
             }
             tokio::time::sleep(rest).await;
@@ -386,7 +393,7 @@ impl Own {
     }
 
     /// Speaks with whoever is at `address`, to the end; gives who that was.
-    async fn dial(&self, address: &str) -> Option<String> {
+    async fn dial(&self, address: impl ToSocketAddrs) -> Option<String> {
         let stream = timeout(PATIENCE, TcpStream::connect(address)).await.ok()?.ok()?;
         self.clone().talk(stream, true, None).await
     }
@@ -422,7 +429,7 @@ impl Own {
                     }
                     for address in addresses {
                         if own.line.inner().mesh.misses(&kiosk) {
-                            own.dial(&address.to_string()).await;
+                            own.dial(address).await;
                         }
                     }
                 });
@@ -435,7 +442,7 @@ impl Own {
         self,
         stream: TcpStream,
         dialled: bool,
-        stranger: Option<OwnedSemaphorePermit>,
+        stranger: Option<Stranger>,
     ) -> Option<String> {
         let (mut talk, kiosk) = timeout(PATIENCE, self.greet(stream)).await.ok()??;
         drop(stranger);
@@ -498,11 +505,63 @@ impl Own {
 
 async fn listen_anywhere() -> Option<TcpListener> {
     for port in [PORT, 0] {
-        if let Ok(listener) = TcpListener::bind(("0.0.0.0", port)).await {
-            return Some(listener);
+        // The first takes both kinds of addresses, where the machine has the newer one at all.
+        for all in [IpAddr::from(Ipv6Addr::UNSPECIFIED), Ipv4Addr::UNSPECIFIED.into()] {
+            if let Ok(listener) = TcpListener::bind((all, port)).await {
+                return Some(listener);
+            }
         }
     }
     None
+}
+
+/// Who has connected and not proven itself yet: so many at once, and fewer from one place, so that nobody on the network keeps
+/// the door shut to the others.
+struct Strangers {
+    all: Arc<Semaphore>,
+    from: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// One of them, until it is dropped.
+struct Stranger {
+    _one: OwnedSemaphorePermit,
+    ip: IpAddr,
+    from: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Strangers {
+    fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(STRANGERS_MAX)), from: Arc::default() }
+    }
+
+    /// Room for one more.
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        self.all.clone().acquire_owned().await.ok()
+    }
+
+    /// Takes the room for somebody from there; none when too many of theirs are here.
+    fn admit(&self, room: OwnedSemaphorePermit, ip: IpAddr) -> Option<Stranger> {
+        let ip = ip.to_canonical();
+        let mut from = self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = from.entry(ip).or_default();
+        if *here >= STRANGERS_FROM_ONE {
+            return None;
+        }
+        *here += 1;
+        Some(Stranger { _one: room, ip, from: self.from.clone() })
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let mut from = self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(here) = from.get_mut(&self.ip) {
+            *here -= 1;
+            if *here == 0 {
+                from.remove(&self.ip);
+            }
+        }
+    }
 }
 
 struct Talk {
@@ -532,5 +591,75 @@ impl Talk {
                 Ok(n) => self.frames.take(&chunk[..n]),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use admission::{
+        Millis, Refusal, Verdict,
+        decide::StationKind,
+        scan::{Deed, Entry, Medium, Scan, Trust},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_scanned_before_the_mesh_has_begun_is_told() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&temp.path().join("kiosk.db")).await.expect("a store");
+        let head = crate::door::Head::start("k");
+        let mesh = Mesh::new("k".to_owned(), head, None, Vec::new(), Vec::new());
+        let (line, work) = Line::new(mesh);
+        let scan = Scan {
+            seq: 1,
+            event: 4,
+            station_kind: StationKind::Gate,
+            station: "东门".into(),
+            medium: Medium::Other,
+            ticket: None,
+            verdict: Verdict::Refused(Refusal::Unknown),
+            trust: Trust::SignatureOnly,
+            at: Millis(1),
+            skew: None,
+            deed: Deed::default(),
+        };
+        let entry = Entry::of(&scan);
+        let head = crate::door::Head { seq: 1, chain: head.chain.after(1, &entry) };
+        let journaled = crate::door::Line { head, entry, admitted: None, deed: Deed::default() };
+        store.append(&journaled).await.expect("written");
+        line.recorded();
+        let (kiosk, key) = ("k".to_owned(), SigningKey::from_bytes(&[1; 32]));
+        let own = Own { line: line.clone(), kiosk, key, store };
+        let speaking = tokio::spawn(own.speak(work.read));
+        let told = async {
+            while line.inner().mesh.head() != head {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(60), told).await.expect("the others hear of it");
+        speaking.abort();
+    }
+
+    #[tokio::test]
+    async fn one_place_does_not_keep_the_door_shut_to_the_others() {
+        let strangers = Strangers::new();
+        let place = |last: u8| IpAddr::from([192, 168, 8, last]);
+        let mut here = Vec::new();
+        for _ in 0..100 {
+            let room = strangers.room().await.expect("room");
+            here.extend(strangers.admit(room, place(66)));
+        }
+        assert_eq!(here.len(), STRANGERS_FROM_ONE);
+        let same = "::ffff:192.168.8.66".parse().expect("an address");
+        assert!(strangers.admit(strangers.room().await.expect("room"), same).is_none());
+        let other = strangers.admit(strangers.room().await.expect("room"), place(7));
+        assert!(other.is_some());
+        here.pop();
+        let again = strangers.admit(strangers.room().await.expect("room"), place(66));
+        assert!(again.is_some(), "who has left makes room");
+        drop((here, other, again));
+        assert!(strangers.from.lock().expect("no panic holds it").is_empty());
+        assert_eq!(strangers.all.available_permits(), STRANGERS_MAX);
     }
 }
