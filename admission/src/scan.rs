@@ -167,7 +167,15 @@ impl Skew {
     #[must_use]
     pub const fn measured(sent: Millis, server: Millis, received: Millis) -> Self {
         let round_trip = received.since(sent);
+        let round_trip = if round_trip > 0 { round_trip } else { 0 };
         Self { ms: server.since(sent) - round_trip / 2, error_ms: (round_trip + 1) / 2 }
+    }
+
+    /// Whether both may be right. If not, a clock was set between the two measurements.
+    #[must_use]
+    pub const fn agrees_with(self, other: Self) -> bool {
+        let apart = self.ms.abs_diff(other.ms);
+        apart <= self.error_ms.saturating_add(other.error_ms).unsigned_abs()
     }
 }
 
@@ -383,6 +391,11 @@ mod tests {
     fn skew_is_measured_to_half_a_round_trip() {
         let skew = Skew::measured(Millis(1_000), Millis(5_050), Millis(1_100));
         assert_eq!(skew, Skew { ms: 4_000, error_ms: 50 });
+        // A clock that was set back in between does not make the error less than nothing.
+        assert_eq!(Skew::measured(Millis(1_000), Millis(5_050), Millis(0)).error_ms, 0);
+        let sharper = Skew { ms: 4_020, error_ms: 5 };
+        assert!(skew.agrees_with(sharper) && sharper.agrees_with(skew));
+        assert!(!skew.agrees_with(Skew { ms: 4_060, error_ms: 5 }));
     }
 
     #[test]

@@ -12,6 +12,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::store::Cursors;
 
+/// A handshake takes several turns, and over some lines each takes two seconds.
+const CONNECT: Duration = Duration::from_secs(8);
+/// Whoever says nothing for this long says nothing more. How long an answer takes as a whole depends on the line: over a
+/// thin one five thousand tickets take minutes.
+const SILENCE: Duration = Duration::from_secs(30);
+/// So long, all the same: whoever sends a byte now and then is no server of ours.
+const AT_MOST: Duration = Duration::from_secs(15 * 60);
+
 /// The code with which the server says that this kiosk was revoked.
 const REVOKED: &str = "kiosk_revoked";
 
@@ -72,7 +80,7 @@ impl Api {
     /// When the system's certificates cannot be read.
     pub fn new(server: &str, kiosk: &str, key: SigningKey) -> Result<Self, Failure> {
         let server = server.trim_end_matches('/').to_owned();
-        Ok(Self { client: client()?, server, kiosk: kiosk.to_owned(), key })
+        Ok(Self { client: client(SILENCE)?, server, kiosk: kiosk.to_owned(), key })
     }
 
     /// `GET /kiosk/feed`: the next page of what changed after `cursors`.
@@ -151,13 +159,14 @@ impl Api {
 /// When the server does not take the code.
 pub async fn enrol(server: &str, enrolment: &Enrolment) -> Result<Enrolled, Failure> {
     let url = format!("{}/api/v1/kiosks/enrolment", server.trim_end_matches('/'));
-    answer(client()?.post(url).json(enrolment).send().await).await
+    answer(client(SILENCE)?.post(url).json(enrolment).send().await).await
 }
 
-fn client() -> Result<reqwest::Client, Failure> {
+fn client(silence: Duration) -> Result<reqwest::Client, Failure> {
     reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .timeout(Duration::from_secs(30))
+        .connect_timeout(CONNECT)
+        .read_timeout(silence)
+        .timeout(AT_MOST)
         .pool_idle_timeout(Duration::from_secs(60))
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("turnout-kiosk/", env!("CARGO_PKG_VERSION")))
@@ -188,4 +197,57 @@ async fn answer<T: DeserializeOwned>(response: reqwest::Result<Response>) -> Res
 /// The cause at the bottom, which names neither URL nor content: "Connection refused".
 fn innermost(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Takes a request, and answers with so many pieces of a people's list, one after the other with a pause between; and
+    /// then goes on saying nothing.
+    async fn answers_slowly(pieces: u32, pause: Duration) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a caller");
+            let mut request = [0; 4_096];
+            assert!(stream.read(&mut request).await.expect("a request") > 0);
+            let body = r#"{"people":[],"revision":7,"more":false}"#;
+            let space = usize::try_from(pieces).expect("few");
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len() + space);
+            stream.write_all(head.as_bytes()).await.expect("taken");
+            for _ in 0..pieces {
+                tokio::time::sleep(pause).await;
+                stream.write_all(b" ").await.expect("taken");
+            }
+            if pieces > 0 {
+                stream.write_all(body.as_bytes()).await.expect("taken");
+            }
+            std::future::pending::<()>().await;
+        });
+        format!("http://{address}")
+    }
+
+    async fn asks(server: &str, silence: Duration) -> Result<People, Failure> {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let client = client(silence).expect("a client");
+        let (server, kiosk) = (server.to_owned(), "k".to_owned());
+        Api { client, server, kiosk, key }.people(0).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_take_as_long_as_the_line_needs_while_there_is_more_of_it() {
+        let silence = Duration::from_secs(4);
+        // Longer in all than the longest silence.
+        let server = answers_slowly(25, silence / 20).await;
+        assert_eq!(asks(&server, silence).await.expect("an answer").revision, 7);
+        let server = answers_slowly(0, silence).await;
+        let silent = asks(&server, Duration::from_millis(50)).await;
+        assert!(matches!(silent, Err(Failure::Unreachable(_))), "{silent:?}");
+    }
 }

@@ -4,13 +4,18 @@
 //! wanted, a rest. Up comes first, so that what comes down already counts what happened here. A revoked kiosk only sends
 //! what is in its journal, and then leaves.
 
-use admission::{scan::Chain, sync::Receipt};
+use admission::{
+    scan::Chain,
+    sync::{Receipt, UPLOAD_MAX},
+};
 
 /// The rest after a good round.
 pub const REST_MS: u64 = 2_000;
 /// The longest rest after failures: plugging the network in is noticed within it.
 const REST_MAX_MS: u64 = 8_000;
 const REST_AFTER_FAILURE_MS: u64 = 500;
+/// A line on which not even so many entries get through at once carries nothing.
+const BATCH_MIN: usize = 8;
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +59,8 @@ pub struct Courier {
     acknowledged: u64,
     step: Step,
     failures: u32,
+    /// So many entries go up at once.
+    batch: usize,
     /// The organizer revoked the kiosk.
     dismissed: bool,
 }
@@ -62,7 +69,7 @@ impl Courier {
     /// A courier who knows that the server has all entries through `acknowledged`.
     #[must_use]
     pub const fn new(acknowledged: u64) -> Self {
-        Self { acknowledged, step: Step::Upload, failures: 0, dismissed: false }
+        Self { acknowledged, step: Step::Upload, failures: 0, batch: UPLOAD_MAX, dismissed: false }
     }
 
     /// What to do next. `chance` (random) spreads the rests of many kiosks.
@@ -75,6 +82,13 @@ impl Courier {
             Step::Rest => Task::Rest { ms: self.rest_ms(chance), well: self.failures == 0 },
             Step::Leave => Task::Leave,
         }
+    }
+
+    /// How many entries to send at once: fewer after each failure, for a thin line does not carry many before its time is
+    /// over, and somebody on the way may take no more; then more again.
+    #[must_use]
+    pub const fn batch(&self) -> usize {
+        self.batch
     }
 
     /// The server has all entries through this one.
@@ -99,11 +113,18 @@ impl Courier {
         if have_through > head || own != Some(receipt.chain) {
             return Err(AnotherJournal);
         }
-        let forward = have_through > self.acknowledged || have_through == head;
+        let progress = have_through > self.acknowledged;
         self.acknowledged = have_through;
-        if !forward {
+        if !progress && have_through < head {
             self.failed();
-        } else if have_through == head {
+            return Ok(());
+        }
+        if progress {
+            // What is tried next may be too much again; that costs a short rest.
+            self.failures = 0;
+            self.batch = (self.batch + BATCH_MIN).min(UPLOAD_MAX);
+        }
+        if have_through == head {
             self.step = if self.dismissed { Step::Leave } else { Step::Fetch };
         }
         Ok(())
@@ -139,6 +160,7 @@ impl Courier {
     /// The step failed.
     pub fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
+        self.batch = (self.batch / 2).max(BATCH_MIN);
         self.step = Step::Rest;
     }
 
@@ -187,6 +209,28 @@ mod tests {
         assert!(matches!(courier.task(0), Task::Rest { well: true, .. }));
         courier.rested();
         assert_eq!(courier.task(0), Task::Upload { after: 700 });
+    }
+
+    #[test]
+    fn less_is_sent_at_once_over_a_line_that_does_not_carry_much() {
+        let mut courier = Courier::new(0);
+        assert_eq!(courier.batch(), UPLOAD_MAX);
+        for batch in [250, 125, 62, 31, 15, 8, 8] {
+            courier.failed();
+            courier.rested();
+            assert_eq!(courier.batch(), batch);
+        }
+        let (mut have, mut requests) = (0, 0);
+        while courier.batch() < UPLOAD_MAX {
+            have += courier.batch() as u64;
+            receipt(&mut courier, have, 100_000);
+            assert_eq!(courier.task(0), Task::Upload { after: have });
+            requests += 1;
+        }
+        assert!(requests < 70, "{requests}");
+        // What is too much costs a short rest, however long the line has been thin.
+        courier.failed();
+        assert!(matches!(courier.task(u32::MAX), Task::Rest { ms: 1_000, .. }));
     }
 
     #[test]

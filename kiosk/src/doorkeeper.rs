@@ -24,8 +24,9 @@ use crate::{
     door::{Cannot, Door, Effect, Found, Input, Line, Lookup, Order, Trigger, What},
     identity::Folder,
     mesh::net::Line as MeshLine,
-    shown::{Outcome, Shown, Unread, wait},
+    shown::{Closed, Outcome, Shown, Unread, wait},
     status::{Phase, Status, Trouble},
+    steady::{self, Watch},
     store::{Store, StoreError, Wipe},
     supervisor::Supervisor,
 };
@@ -35,7 +36,7 @@ const START_AT_MOST: Duration = Duration::from_millis(1_500);
 /// A number is waited for so long; the verdict stands by then.
 const NUMBER_TIMEOUT: Duration = Duration::from_secs(1);
 /// A clock further off than this is told to staff.
-const CLOCK_OFF_MS: u64 = 120_000;
+pub(crate) const CLOCK_OFF_MS: i64 = 120_000;
 
 /// What the doorkeeper hears.
 #[derive(Debug)]
@@ -181,10 +182,15 @@ pub(crate) struct Doorkeeper {
     trouble: Option<Trouble>,
     /// The journal could not be written.
     out_of_order: bool,
+    /// What is not certain to be wiped as it should be: the disk was full, or the plug was pulled in between.
+    owed: Option<Wipe>,
+    /// The server has all that a revoked kiosk had to tell.
+    left: bool,
     /// Until the first sync has ended, one way or the other.
     starting_since: Option<Instant>,
     /// Who starts the program again when this task tells nothing any more.
     supervisor: Option<Supervisor>,
+    watch: Watch,
 }
 
 /// What a doorkeeper works with.
@@ -199,6 +205,8 @@ pub(crate) struct Tools {
     pub(crate) printer: Option<Printer>,
     pub(crate) mesh: MeshLine,
     pub(crate) acknowledged: u64,
+    /// What is known at the start to be seen to.
+    pub(crate) trouble: Option<Trouble>,
     pub(crate) supervisor: Option<Supervisor>,
 }
 
@@ -216,6 +224,7 @@ impl Doorkeeper {
             printer,
             mesh,
             acknowledged,
+            trouble,
             supervisor,
         } = tools;
         let (sender, messages) = mpsc::channel(64);
@@ -229,6 +238,7 @@ impl Doorkeeper {
             recorded: recorded.clone(),
         };
         let starting_since = api.is_some().then(Instant::now);
+        let locked = door.closed_because() == Some(Closed::Locked);
         let mut keeper = Self {
             kiosk,
             door,
@@ -244,10 +254,13 @@ impl Doorkeeper {
             shown,
             recorded,
             acknowledged,
-            trouble: None,
+            trouble,
             out_of_order: false,
+            owed: locked.then_some(Wipe::Revoked),
+            left: false,
             starting_since,
             supervisor,
+            watch: Watch::default(),
         };
         keeper.publish();
         (keeper, line)
@@ -319,6 +332,7 @@ impl Doorkeeper {
     /// None for an empty read.
     async fn drive(&mut self, mut input: Input) -> Option<Result<Shown, Cannot>> {
         let begun = Instant::now();
+        self.mind_the_clock().await;
         let mut shown = loop {
             let now = self.clock.now();
             self.door.take_agreed(self.mesh.agreed());
@@ -422,7 +436,7 @@ impl Doorkeeper {
                 place: number.map(|number| number.label.clone()).or_else(|| shown.place.clone()),
                 offer: number.map(|number| wait(number, Lang::Zh)).or_else(|| shown.offer.clone()),
                 code,
-                at: shown.at,
+                at: self.door.true_time(shown.at),
                 time_zone: post.event.time_zone.clone(),
             });
         }
@@ -483,8 +497,10 @@ impl Doorkeeper {
         match news {
             News::Post(post) => self.door.take_post(*post),
             News::Synced { complete_at, skew } => {
-                let off = skew.is_some_and(|skew| skew.ms.unsigned_abs() > CLOCK_OFF_MS);
+                let off = skew.is_some_and(|skew| skew.ms.saturating_abs() > CLOCK_OFF_MS);
                 self.trouble = off.then_some(Trouble::ClockOff);
+                // What is there now is there by a new lease.
+                self.owed = self.owed.filter(|wipe| *wipe == Wipe::Revoked);
                 self.door.synced(complete_at, skew);
             }
             News::Failed(trouble) => {
@@ -503,11 +519,35 @@ impl Doorkeeper {
         }
     }
 
+    /// Somebody may have set the clock.
+    async fn mind_the_clock(&mut self) {
+        let Some(on_ms) = steady::on_ms() else { return };
+        let Some(by_ms) = self.watch.look(self.clock.now(), on_ms) else { return };
+        tracing::warn!(
+            by_ms,
+            "the clock was set; the time goes on as it went until the server is heard"
+        );
+        self.door.clock_set(by_ms);
+        if self.door.clock().1.is_some_and(|skew| skew.ms.saturating_abs() > CLOCK_OFF_MS) {
+            self.trouble = self.trouble.or(Some(Trouble::ClockOff));
+        }
+        // For the next start.
+        if let (Some(complete_at), skew) = self.door.clock()
+            && let Err(error) = self.store.complete(complete_at, skew).await
+        {
+            tracing::warn!(%error, "that is not written down");
+        }
+    }
+
     /// What time alone brings: the end of starting, of a lease, of a full disk.
     async fn look_around(&mut self) {
+        self.mind_the_clock().await;
         if self.out_of_order && self.store.probe().await.is_ok() {
             tracing::info!("the store works again");
             self.out_of_order = false;
+        }
+        if let Some(wipe) = self.owed.filter(|_| !self.out_of_order) {
+            self.wipe(wipe).await;
         }
         if self.door.lease_ended(self.clock.now()) {
             tracing::warn!(
@@ -532,23 +572,33 @@ impl Doorkeeper {
         self.wipe(Wipe::Revoked).await;
     }
 
-    /// With the key goes the right to speak.
-    fn leave(&self) {
+    /// With the key goes the right to speak; not before all is wiped: a kiosk without a key hears of no revocation.
+    fn leave(&mut self) {
+        self.left = true;
+        if self.owed.is_some() {
+            return;
+        }
         if let Err(error) = self.folder.wipe_key() {
             tracing::error!(%error, "the key could not be wiped from disk");
         }
     }
 
+    /// Wipes, now or as soon as the disk lets it.
     async fn wipe(&mut self, wipe: Wipe) {
-        if let Err(error) = self.store.wipe(wipe).await {
-            self.fall_out(&error);
+        let store = self.store.wipe(wipe).await;
+        if let Err(error) = &store {
+            self.fall_out(error);
         }
         let secrets = match wipe {
             Wipe::LeaseEnded => self.folder.wipe_card_key(),
             Wipe::Revoked => self.folder.wipe_pin(),
         };
-        if let Err(error) = secrets {
+        if let Err(error) = &secrets {
             tracing::error!(%error, "the keys could not be wiped from disk");
+        }
+        self.owed = (store.is_err() || secrets.is_err()).then_some(wipe);
+        if self.left {
+            self.leave();
         }
     }
 

@@ -52,6 +52,8 @@ pub(crate) enum Mood {
     Revoked,
     /// Says so to everything.
     Lost,
+    /// Somebody on the way takes no request of more than some kilobytes.
+    Narrow,
 }
 
 pub(crate) struct Inner {
@@ -198,6 +200,9 @@ impl FakeServer {
         };
         if state.mood == Mood::Down {
             return problem(StatusCode::SERVICE_UNAVAILABLE, "busy");
+        }
+        if state.mood == Mood::Narrow && body.len() > 20_000 {
+            return Some((StatusCode::PAYLOAD_TOO_LARGE, "<html>too large</html>").into_response());
         }
         if !request_is_signed(&state.public, signature, kiosk, method.as_str(), path, body) {
             return problem(StatusCode::UNAUTHORIZED, "not_signed");

@@ -19,7 +19,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::{Api, Failure},
+    api::Api,
     devices::{Condition, Device, Kind},
     identity::Folder,
     mesh::found,
@@ -136,43 +136,7 @@ pub fn findings(known: &Knowledge, machine: &Machine, now: Millis) -> Vec<Findin
         None => {}
     }
     let true_now = now.plus(known.skew.map_or(0, |skew| skew.ms));
-    match known.complete_at.map(|at| now.since(at).max(0)) {
-        None => say(
-            "data",
-            Grade::Bad,
-            "还没有取到票据，请连上网络运行一次。".into(),
-            "No tickets yet. Run it once with a network.".into(),
-        ),
-        Some(age) => say(
-            "data",
-            if age > DAY {
-                Grade::Bad
-            } else if age > DATA_OLD_MS {
-                Grade::Note
-            } else {
-                Grade::Good
-            },
-            format!("票据更新于{}前", lasting(age, Lang::Zh)),
-            format!("Data is {} old", lasting(age, Lang::En)),
-        ),
-    }
-    match known.skew {
-        None => say(
-            "clock",
-            Grade::Note,
-            "还没有和服务器对过表".into(),
-            "The clock was not compared with the server yet".into(),
-        ),
-        Some(skew) => {
-            let tenths = skew.ms.abs() / (SECOND / 10);
-            say(
-                "clock",
-                if skew.ms.abs() > CLOCK_OFF_MS { Grade::Bad } else { Grade::Good },
-                format!("时钟相差 {}.{} 秒", tenths / 10, tenths % 10),
-                format!("The clock is {}.{} s off", tenths / 10, tenths % 10),
-            );
-        }
-    }
+    clock(known, now, &mut say);
     if let Some(post) = &known.post {
         let keys = post.keys.len();
         let grade = if keys == 0 { Grade::Bad } else { Grade::Good };
@@ -235,6 +199,100 @@ pub fn others(kiosks: &[(String, bool)]) -> Option<Finding> {
         )
     };
     Some(Finding { what: "kiosks", grade, words: Both { zh, en } })
+}
+
+/// How old the tickets are, and whether the clock that says so is to be believed.
+fn clock(
+    known: &Knowledge,
+    now: Millis,
+    say: &mut impl FnMut(&'static str, Grade, String, String),
+) {
+    let age = known.complete_at.map(|at| now.since(at));
+    // The machine has forgotten the time: without a battery for its clock it begins in the past.
+    let is_set_back = age.is_some_and(|age| age < -CLOCK_OFF_MS);
+    match age {
+        None => say(
+            "data",
+            Grade::Bad,
+            "还没有取到票据，请连上网络运行一次。".into(),
+            "No tickets yet. Run it once with a network.".into(),
+        ),
+        Some(_) if is_set_back => say(
+            "data",
+            Grade::Note,
+            "时钟不对，不知道票据有多旧".into(),
+            "The clock is wrong, so nobody knows how old the data is".into(),
+        ),
+        Some(age) => say(
+            "data",
+            if age > DAY {
+                Grade::Bad
+            } else if age > DATA_OLD_MS {
+                Grade::Note
+            } else {
+                Grade::Good
+            },
+            format!("票据更新于{}前", lasting(age, Lang::Zh)),
+            format!("Data is {} old", lasting(age, Lang::En)),
+        ),
+    }
+    match known.skew {
+        _ if is_set_back => say(
+            "clock",
+            Grade::Bad,
+            "时钟比上次取票的时候还早：这台机器断电就忘了时间。请校准，或连上网络。".into(),
+            "The clock shows a time before the tickets were fetched: this machine forgets the time without power. \
+             Set it, or connect it to the network."
+                .into(),
+        ),
+        None => say(
+            "clock",
+            Grade::Note,
+            "还没有和服务器对过表".into(),
+            "The clock was not compared with the server yet".into(),
+        ),
+        Some(skew) if skew.ms.saturating_abs() > CLOCK_OFF_MS => {
+            let off = skew.ms.saturating_abs();
+            say(
+                "clock",
+                Grade::Bad,
+                format!("时钟相差{}", lasting(off, Lang::Zh)),
+                format!("The clock is {} off", lasting(off, Lang::En)),
+            );
+        }
+        Some(skew) => {
+            let tenths = skew.ms.saturating_abs() / (SECOND / 10);
+            say(
+                "clock",
+                Grade::Good,
+                format!("时钟相差 {}.{} 秒", tenths / 10, tenths % 10),
+                format!("The clock is {}.{} s off", tenths / 10, tenths % 10),
+            );
+        }
+    }
+}
+
+/// What is to be said of the way to a server at that address: without encryption whoever is on the same network may answer
+/// in its place, wipe this kiosk by calling it revoked, and read who comes.
+fn way(server: &str) -> Option<Finding> {
+    let url = reqwest::Url::parse(server).ok()?;
+    let host = url.host_str()?.trim_matches(['[', ']']);
+    let is_here = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    (url.scheme() == "http" && !is_here).then(|| Finding {
+        what: "way",
+        grade: Grade::Note,
+        words: Both {
+            zh: "与服务器的连接没有加密（http）：同一网络上的人可以冒充服务器。请用 https 重新登记。".into(),
+            en: "The way to the server is not encrypted (http): others on the network may answer for it. Enrol with https."
+                .into(),
+        },
+    })
+}
+
+/// When the copy was complete, by the clock as it is `now`: it may have been set since that was written down.
+fn by_this_clock(complete_at: Millis, then: Option<Skew>, now: Skew) -> Millis {
+    complete_at.plus(then.map_or(0, |skew| skew.ms).saturating_sub(now.ms))
 }
 
 /// Last year's hours, copied: the commonest mistake.
@@ -400,10 +458,16 @@ fn disk_mib(folder: &Path) -> Option<u64> {
 }
 
 fn battery(supplies: &Path) -> Option<(u8, bool)> {
-    let mut entries = std::fs::read_dir(supplies).ok()?.flatten();
-    let battery: PathBuf =
-        entries.find(|e| e.file_name().to_str().is_some_and(|n| n.starts_with("BAT")))?.path();
-    let read = |file: &str| std::fs::read_to_string(battery.join(file)).ok();
+    let says = |supply: &Path, file: &str| std::fs::read_to_string(supply.join(file)).ok();
+    // Tablets name theirs after the chip that counts; a mouse has one too, which is not the kiosk's.
+    let is_own = |supply: &PathBuf| {
+        let is = |file, what| says(supply, file).is_some_and(|text| text.trim() == what);
+        let is_named = supply.file_name().is_some_and(|n| n.to_string_lossy().starts_with("BAT"));
+        (is_named || is("type", "Battery")) && !is("scope", "Device")
+    };
+    let supplies = std::fs::read_dir(supplies).ok()?.flatten().map(|entry| entry.path());
+    let battery = supplies.filter(is_own).min()?;
+    let read = |file: &str| says(&battery, file);
     let charge = read("capacity")?.trim().parse().ok()?;
     Some((charge, read("status").is_some_and(|status| status.trim() != "Discharging")))
 }
@@ -447,15 +511,25 @@ pub async fn check(
     })?;
     let store = Store::open(&folder.store()).await?;
     let head = store.verify(&enrolment.kiosk).await?;
-    let memory = store.memory().await?;
+    let mut memory = store.memory().await?;
     let server = match folder.key().context("cannot read kiosk.key")? {
         Some(key) if !memory.revoked => {
             let api = Api::new(&enrolment.server, &enrolment.kiosk, key)?;
+            let sent = clock.now();
             let asked =
                 tokio::time::timeout(Duration::from_secs(3), api.feed(memory.cursors)).await;
             Some(match asked {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(failure @ Failure::Revoked)) => Err(failure.to_string()),
+                Ok(Ok(feed)) => {
+                    // As the clock is now, not as it was when the program last ran.
+                    let asked = Skew::measured(sent, feed.server_now, clock.now());
+                    let sharper =
+                        |then: &Skew| then.error_ms < asked.error_ms && then.agrees_with(asked);
+                    let skew = memory.skew.filter(sharper).unwrap_or(asked);
+                    memory.complete_at =
+                        memory.complete_at.map(|at| by_this_clock(at, memory.skew, skew));
+                    memory.skew = Some(skew);
+                    Ok(())
+                }
                 Ok(Err(failure)) => Err(failure.to_string()),
                 Err(_) => Err("no answer within 3 s".to_owned()),
             })
@@ -477,6 +551,7 @@ pub async fn check(
     let devices = devices_of_program(page, &enrolment.name).await;
     let machine = Machine { devices, ..machine(data) };
     let mut found = findings(&known, &machine, clock.now());
+    found.extend(way(&enrolment.server).filter(|_| !known.revoked));
     if !known.revoked && !peers.is_empty() {
         let seen = found::look_around(&enrolment.kiosk, LOOK_AROUND).await;
         let heard = peers.into_iter().map(|peer| {
@@ -592,6 +667,7 @@ mod tests {
             (known_as(|k| k.complete_at = None), "data"),
             (known_as(|k| k.complete_at = Some(NOON.plus(-2 * DAY))), "data"),
             (known_as(|k| k.skew = Some(Skew { ms: -3 * MINUTE, error_ms: 5 })), "clock"),
+            (known_as(|k| k.complete_at = Some(NOON.plus(HOUR))), "clock"),
             (known_as(|k| k.has_pin = false), "pin"),
             (known_as(|k| k.revoked = true), "server"),
             (with_post(|post| post.keys.clear()), "keys"),
@@ -627,6 +703,40 @@ mod tests {
     }
 
     #[test]
+    fn how_old_the_tickets_are_is_told_by_the_clock_as_it_is_now() {
+        let fetched = NOON.plus(-MINUTE);
+        let (then, now) = (Skew { ms: 300, error_ms: 5 }, Skew { ms: 3 * HOUR, error_ms: 5 });
+        let by_now = by_this_clock(fetched, Some(then), now);
+        // The clock shows three hours less, and so does what it would have shown then.
+        assert_eq!(NOON.plus(300 - 3 * HOUR).since(by_now), MINUTE);
+        let set_back = Knowledge { complete_at: Some(fetched), skew: Some(then), ..known() };
+        let found = findings(&set_back, &machine(), Millis(20_000));
+        let told = |what| {
+            let of = |finding: &&Finding| finding.what == what;
+            found.iter().find(of).map(|finding| (finding.grade, finding.words.zh.as_str()))
+        };
+        assert_eq!(told("data").map(|(grade, _)| grade), Some(Grade::Note));
+        assert!(
+            told("clock").is_some_and(|(grade, zh)| grade == Grade::Bad && zh.contains("断电"))
+        );
+    }
+
+    #[test]
+    fn a_way_that_others_can_stand_in_is_told() {
+        for server in ["http://turnout.example", "http://10.0.0.5:8080", "http://[fe80::1]:8080"] {
+            assert_eq!(way(server).map(|found| found.grade), Some(Grade::Note), "{server}");
+        }
+        for server in [
+            "https://turnout.example",
+            "http://127.0.0.1:8080",
+            "http://localhost",
+            "http://[::1]:1",
+        ] {
+            assert_eq!(way(server), None, "{server}");
+        }
+    }
+
+    #[test]
     fn a_kiosk_that_is_not_found_is_named() {
         assert_eq!(others(&[]), None);
         let kiosks = |heard| [("东门 2".to_owned(), true), ("西门".to_owned(), heard)];
@@ -647,8 +757,15 @@ mod tests {
         let supplies = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(supplies.path().join("AC")).expect("made");
         assert_eq!(battery(supplies.path()), None);
-        let own = supplies.path().join("BAT0");
+        let mouse = supplies.path().join("A-mouse");
+        std::fs::create_dir(&mouse).expect("made");
+        for (file, text) in [("type", "Battery\n"), ("scope", "Device\n"), ("capacity", "3\n")] {
+            std::fs::write(mouse.join(file), text).expect("written");
+        }
+        assert_eq!(battery(supplies.path()), None, "that is the mouse's");
+        let own = supplies.path().join("axp20x-battery");
         std::fs::create_dir(&own).expect("made");
+        std::fs::write(own.join("type"), "Battery\n").expect("written");
         for (status, plugged) in [("Discharging\n", false), ("Charging\n", true), ("Full\n", true)]
         {
             std::fs::write(own.join("capacity"), "57\n").expect("written");

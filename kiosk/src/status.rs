@@ -33,6 +33,9 @@ pub struct Status {
     pub trouble: Option<Trouble>,
     /// The event's other kiosks.
     pub neighbours: Vec<Neighbour>,
+    /// How far the true time is ahead of this kiosk's clock.
+    #[serde(skip)]
+    pub skew_ms: i64,
 }
 
 /// What a kiosk can do.
@@ -136,6 +139,7 @@ impl Status {
             waiting: 0,
             trouble: None,
             neighbours: Vec::new(),
+            skew_ms: door.true_time(now).since(now),
         }
     }
 }

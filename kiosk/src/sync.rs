@@ -1,12 +1,15 @@
 //! The task that carries the journal up and the copy down, as the [`courier`](crate::courier) says.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use admission::{
     Clock, Millis,
     card::CardKey,
     scan::Skew,
-    sync::{Heard, UPLOAD_MAX, Upload},
+    sync::{Heard, Upload},
 };
 use data_encoding::HEXLOWER_PERMISSIVE;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -141,14 +144,15 @@ impl Sync {
         let heard = self.server_now;
         // Once that is written down, the door is shut for good.
         let ends = courier.is_dismissed() && self.store.is_revoked().await?;
-        let (before, entries) = self.store.entries_after(&self.kiosk, after, UPLOAD_MAX).await?;
+        let (before, entries) =
+            self.store.entries_after(&self.kiosk, after, courier.batch()).await?;
         let head_seq = self.store.head(&self.kiosk).await?.seq;
         let skew_ms = self.skew.map(|skew| skew.ms);
         let upload =
             Upload { from_seq: after + 1, before, entries, head_seq, skew_ms, heard, ends };
-        let sent = self.clock.now();
+        let begun = Instant::now();
         let receipt = self.api.upload(&upload).await?;
-        self.measure(sent, receipt.server_now);
+        self.measure(begun, receipt.server_now);
         let own = self.store.chain_at(&self.kiosk, receipt.have_through).await?;
         // What was recorded while the upload was under way goes with the next.
         courier.receipt(&receipt, head_seq, own).map_err(|AnotherJournal| StepError::Forked)?;
@@ -161,9 +165,9 @@ impl Sync {
 
     async fn fetch(&mut self, courier: &mut Courier) -> Result<(), StepError> {
         let after = self.store.cursors().await?;
-        let sent = self.clock.now();
+        let begun = Instant::now();
         let feed = self.api.feed(after).await?;
-        self.measure(sent, feed.server_now);
+        self.measure(begun, feed.server_now);
         let moved = (feed.revision, feed.cards_revision) != (after.revision, after.cards_revision);
         if feed.more && !moved {
             return Err(StepError::Stuck);
@@ -195,6 +199,7 @@ impl Sync {
         }
         let wanted = self.card_key == CardKeyNews::None || !self.status.borrow().cards;
         if courier.page(feed.more, wanted) {
+            let sent = self.when(begun);
             if moved || sent.since(self.complete_at_written) > WRITE_AGE_EVERY_MS {
                 self.store.complete(sent, self.skew).await?;
                 self.complete_at_written = sent;
@@ -249,16 +254,19 @@ impl Sync {
     }
 
     /// Keeps the sharper of two measurements, unless they contradict each other: then the clock was moved.
-    fn measure(&mut self, sent: Millis, server: Millis) {
+    fn measure(&mut self, begun: Instant, server: Millis) {
         self.server_now = Some(server);
-        let new = Skew::measured(sent, server, self.clock.now());
+        let new = Skew::measured(self.when(begun), server, self.clock.now());
         self.skew = Some(match self.skew {
-            Some(old) if old.error_ms < new.error_ms => {
-                let apart = old.ms.abs_diff(new.ms) > (old.error_ms + new.error_ms).unsigned_abs();
-                if apart { new } else { old }
-            }
+            Some(old) if old.error_ms < new.error_ms && old.agrees_with(new) => old,
             _ => new,
         });
+    }
+
+    /// When that was, by the clock as it is now: it may have been set since.
+    fn when(&self, begun: Instant) -> Millis {
+        let ago = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.clock.now().plus(-ago)
     }
 
     async fn tell(&self, news: News) {

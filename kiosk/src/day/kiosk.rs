@@ -7,7 +7,7 @@ use admission::{
     card::{CardKey, Fingerprint},
     decide::{StationKind, Use},
     scan::{Act, Chain, Scan, Skew},
-    sync::{CardRow, Feed, Heard, Post, Receipt, TicketRow, UPLOAD_MAX, Upload},
+    sync::{CardRow, Feed, Heard, Post, Receipt, TicketRow, Upload},
     ticket::TicketId,
 };
 
@@ -60,6 +60,8 @@ pub(super) struct Running {
     unwritten: Vec<Proven>,
     /// When it last heard the server, by the server's clock.
     server_now: Option<Millis>,
+    /// When its copy was complete in this run, by true time.
+    pub(super) synced_at: Option<Millis>,
 }
 
 pub(super) struct Kiosk {
@@ -76,7 +78,30 @@ impl Kiosk {
         now.plus(self.clock_ms)
     }
 
-    pub(super) fn start(&mut self) {
+    /// Somebody sets its clock so far off. While it runs, it notices.
+    pub(super) fn set_clock(&mut self, off_ms: i64) {
+        let by_ms = off_ms - self.clock_ms;
+        self.clock_ms = off_ms;
+        if let Some(on) = &mut self.on {
+            on.door.clock_set(by_ms);
+            if let (Some(complete_at), skew) = on.door.clock() {
+                (self.disk.complete_at, self.disk.skew) = (Some(complete_at), skew);
+            }
+        }
+    }
+
+    /// What is certainly past, as the store says it.
+    fn latest(&self) -> Millis {
+        let disk = &self.disk;
+        let skew_ms = disk.skew.map_or(0, |skew| skew.ms);
+        let heard = disk.complete_at.map_or(Millis::default(), |at| at.plus(skew_ms));
+        let done = disk.journal.last().and_then(|line| Some(line.entry.scan().ok()?.true_at()));
+        let ends = disk.post.as_ref().map_or(heard, |post| post.lease_until);
+        done.filter(|done| *done < ends).map_or(heard, |done| done.max(heard))
+    }
+
+    pub(super) fn start(&mut self, now: Millis) {
+        let (latest, clock) = (self.latest(), self.clock(now));
         let disk = &self.disk;
         let head = self.head();
         let heard = disk.heard.iter();
@@ -89,13 +114,16 @@ impl Kiosk {
         if disk.revoked {
             courier.dismiss();
         }
+        let mut door = Door::new(self.name.clone(), [0; 16], known);
+        door.go_on_from(latest, clock);
         self.on = Some(Running {
-            door: Door::new(self.name.clone(), [0; 16], known),
+            door,
             mesh,
             courier,
             skew,
             unwritten: Vec::new(),
             server_now: None,
+            synced_at: None,
         });
     }
 
@@ -246,7 +274,7 @@ impl Kiosk {
     pub(super) fn next_upload(&self, after: u64) -> Upload {
         let at = usize::try_from(after).expect("small");
         let before = self.chain_at(after).expect("what is acknowledged was written");
-        let entries = self.disk.journal[at..].iter().take(UPLOAD_MAX.min(7));
+        let entries = self.disk.journal[at..].iter().take(7);
         let entries = entries.map(|line| line.entry.clone()).collect();
         Upload {
             from_seq: after + 1,
@@ -291,6 +319,7 @@ impl Kiosk {
         let mut inputs = Vec::new();
         let disk = &mut self.disk;
         on.server_now = Some(feed.server_now);
+        on.skew = Some(Skew::measured(clock, feed.server_now, clock));
         let mut rows = feed.tickets;
         if self.sabotage == Some(Sabotage::IgnoreRevocation) {
             rows.iter_mut().for_each(|row| row.state = admission::decide::TicketState::Valid);
@@ -318,6 +347,7 @@ impl Kiosk {
             inputs.push(crate::mesh::Input::Settled(feed.heard));
             (disk.complete_at, disk.skew) = (Some(clock), on.skew);
             on.door.synced(clock, on.skew);
+            on.synced_at = Some(now);
         }
         inputs
     }

@@ -4,6 +4,7 @@
 //! A scan goes `Scanned → Look → Found → (Ask → Answered) → Record → Recorded → Show`. Nothing is shown before
 //! its entry is recorded, and the next scan begins only then, so journal order is the order of decisions.
 
+mod clock;
 mod order;
 mod room;
 mod turn;
@@ -15,7 +16,7 @@ use admission::{
     scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::{Check, Checked, OfferInfo, Post, TicketRow},
     ticket::{TicketFact, TicketId, TrustedKeys},
-    time::{HOUR, MINUTE, Millis},
+    time::{MINUTE, Millis},
 };
 use zeroize::Zeroizing;
 
@@ -403,24 +404,6 @@ impl Door {
         }
     }
 
-    /// Whether what the copy tells of people must go: its lease is over, and the server has not been heard for
-    /// an hour. (While it is heard, it renews the lease or says what goes.)
-    #[must_use]
-    pub fn lease_ended(&self, now: Millis) -> bool {
-        match (&self.known.post, self.known.complete_at) {
-            (Some(post), Some(complete_at)) => {
-                self.true_time(now) > post.lease_until && now.since(complete_at) > HOUR
-            }
-            _ => false,
-        }
-    }
-
-    /// The best estimate of the true time when the kiosk's clock shows `now`.
-    #[must_use]
-    pub fn true_time(&self, now: Millis) -> Millis {
-        now.plus(self.known.skew.map_or(0, |skew| skew.ms))
-    }
-
     /// The trust of a verdict from the kiosk's own copy.
     #[must_use]
     pub fn local_trust(&self, now: Millis) -> Trust {
@@ -529,9 +512,8 @@ impl Known {
     pub fn history(&self) -> Vec<Use> {
         let mut uses: Vec<Use> = self.row.iter().flat_map(|row| row.uses.iter().cloned()).collect();
         // What the row counts already, it counts: also when the server had believed it before it was told.
-        let own: Vec<Use> = self.own.iter().map(|(_, used)| used.clone()).collect();
-        let told: Vec<Use> =
-            not_among(&self.peers, &uses).chain(not_among(&own, &uses)).cloned().collect();
+        let told = self.peers.iter().chain(self.own.iter().map(|(_, used)| used));
+        let told: Vec<Use> = not_among(told, &uses).cloned().collect();
         for gone in &self.taken_back {
             // The server clamps times that lie ahead of its own, so the nearest at that station is meant.
             let same = |used: &&Use| used.station == gone.station && used.kind == gone.kind;

@@ -7,6 +7,7 @@ use admission::{
     scan::Act,
     sync::{Allotment, EventInfo, IssuerPublicKey},
     ticket::IssuerKey,
+    time::HOUR,
 };
 use data_encoding::HEXLOWER;
 use proptest::prelude::*;
@@ -324,6 +325,25 @@ fn a_foreign_card_and_a_locked_key_are_told_apart() {
 }
 
 #[test]
+fn nobody_is_refused_because_the_copy_is_still_on_its_way() {
+    let on_its_way = |rig: Rig| {
+        let mut rig = rig.lent(5);
+        rig.door.forget_copy();
+        rig.door.take_card_key(Some(card_key()));
+        rig
+    };
+    // A card, or a ticket, that may come with the next page; no place is given to whoever may have one.
+    for rig in [Rig::new(), Rig::new().with_card(false)] {
+        let shown = on_its_way(rig).scan(CARD);
+        let note = Note::CardsLocked;
+        assert_eq!(shown.outcome, Outcome::Decided(note.verdict(), Some(note)));
+    }
+    assert_eq!(on_its_way(Rig::new().with_card(false).with(row(1))).reason(CARD), None);
+    assert_eq!(on_its_way(Rig::new().with_card(true)).reason(CARD), Some(Reason::BlockedCard));
+    assert_eq!(on_its_way(Rig::new()).reason(&code(1)), None, "codes need no copy");
+}
+
+#[test]
 fn trust_says_on_what_a_verdict_rests() {
     let mut rig = Rig::new().with(row(1));
     assert_eq!(rig.scan(&code(1)).trust, Trust::Local { age_ms: 3 * MINUTE });
@@ -575,6 +595,67 @@ fn before_and_after_the_hours_everybody_is_told_when_they_are() {
 }
 
 #[test]
+fn a_clock_that_begins_in_the_past_makes_nobody_too_early() {
+    let mut rig = Rig::new().with(row(1));
+    assert_eq!(rig.door.go_on_from(NOON, NOON.plus(MINUTE)), 0, "it goes on as it went");
+    // The battery that it does not have.
+    rig.now = Millis(20_000);
+    assert!(rig.door.go_on_from(NOON, rig.now) > 50 * 365 * 24 * HOUR);
+    rig.now = rig.now.plus(5 * MINUTE);
+    let shown = rig.scan(&code(1));
+    assert_eq!(shown.verdict_word(), "admitted");
+    assert_eq!(shown.trust, Trust::Local { age_ms: 8 * MINUTE }, "three, and five since");
+    let scan = rig.journal[0].entry.scan().expect("own entry");
+    assert_eq!((scan.at, scan.true_at()), (rig.now, NOON.plus(5 * MINUTE)));
+    assert!(
+        scan.skew.is_some_and(|skew| skew.error_ms >= 24 * HOUR),
+        "and nobody knows for how long"
+    );
+    rig.now = rig.now.plus(60 * MINUTE);
+    assert_eq!(rig.reason(&code(2)), Some(Reason::TooLate), "time goes on");
+}
+
+#[test]
+fn what_was_measured_of_a_clock_holds_no_longer_when_it_was_set_without_power() {
+    // Hours fast, years slow: and right again, when it comes back.
+    for measured_ms in [-3 * HOUR, 50 * 365 * 24 * HOUR] {
+        let mut rig = Rig::new().with(row(1));
+        let skew = Some(Skew { ms: measured_ms, error_ms: 5 });
+        rig.door.synced(NOON.plus(-3 * MINUTE - measured_ms), skew);
+        rig.door.lost_contact();
+        assert_ne!(rig.door.go_on_from(NOON.plus(-MINUTE), rig.now), 0);
+        assert!(!rig.door.lease_ended(rig.now), "names and cards stay");
+        let shown = rig.scan(&code(1));
+        assert_eq!(shown.verdict_word(), "admitted");
+        assert_eq!(shown.trust, Trust::Local { age_ms: 3 * MINUTE });
+        assert_eq!(rig.scans()[0].true_at(), NOON);
+    }
+    // A lease that is over is over.
+    let mut rig = Rig::new();
+    let later = NOON.plus(30 * 24 * HOUR);
+    assert_eq!(rig.door.go_on_from(NOON, later), 0);
+    assert!(rig.door.lease_ended(later));
+}
+
+#[test]
+fn a_clock_that_is_set_while_it_runs_changes_nothing() {
+    for by_ms in [-3 * HOUR, 3 * HOUR, -50 * 365 * 24 * HOUR, 30 * 24 * HOUR] {
+        let mut rig = Rig::new().with(row(1)).with(row(2));
+        assert_eq!(rig.scan_by(&code(1), Trigger::Hand).verdict_word(), "admitted");
+        rig.door.clock_set(by_ms);
+        rig.now = rig.now.plus(by_ms);
+        let again = rig.scan_by(&code(1), Trigger::Hand);
+        assert_eq!(again.verdict_word(), "admitted", "it is held in view all the time");
+        assert!(!rig.door.lease_ended(rig.now), "names and cards stay");
+        let shown = rig.scan(&code(2));
+        assert_eq!(shown.verdict_word(), "admitted");
+        assert_eq!(shown.trust, Trust::Local { age_ms: 3 * MINUTE });
+        let scans = rig.scans();
+        assert_eq!((scans.len(), scans[0].true_at(), scans[1].true_at()), (2, NOON, NOON));
+    }
+}
+
+#[test]
 fn the_journal_is_one_chain() {
     let mut rig = Rig::new().with(row(1));
     let mut chain = Chain::start("k");
@@ -630,6 +711,42 @@ fn a_voucher_is_redeemed_as_often_as_it_says_also_together_with_the_server() {
     let second = rig.scan(&code(2));
     assert_eq!((second.verdict_word(), second.left), ("admitted", Some(0)));
     assert_eq!(rig.reason(&code(2)), Some(Reason::AlreadyUsed));
+}
+
+#[test]
+fn what_the_server_believes_since_it_was_asked_is_one_use_with_what_the_door_did() {
+    let use_at = |ms: i64, station: &str| Use {
+        at: NOON.plus(ms),
+        station: station.into(),
+        kind: StationKind::Counter,
+    };
+    let known = |row: Vec<Use>, own: Vec<Use>, peers: Vec<Use>| Known {
+        row: Some(TicketRow { uses: row, ..self::row(1) }),
+        own: (1..).zip(own).collect(),
+        peers,
+        ..Known::nothing_of(TicketId([1; 12]))
+    };
+    // The server's clock, a moment later: of this door, and of another that told.
+    let here = known(vec![use_at(180, "一号台")], vec![use_at(0, "一号台")], Vec::new());
+    assert_eq!(here.history().len(), 1);
+    let there = known(vec![use_at(180, "二号台")], Vec::new(), vec![use_at(0, "二号台")]);
+    assert_eq!(there.history().len(), 1);
+    // Two in a moment are two, whichever of them the server has heard of.
+    let twice = vec![use_at(0, "一号台"), use_at(2_000, "一号台")];
+    assert_eq!(known(vec![use_at(180, "一号台")], twice, Vec::new()).history().len(), 2);
+    let elsewhere = known(vec![use_at(0, "一号台")], Vec::new(), vec![use_at(0, "二号台")]);
+    assert_eq!(elsewhere.history().len(), 2);
+    let later = known(vec![use_at(60_000, "一号台")], vec![use_at(0, "一号台")], Vec::new());
+    assert_eq!(later.history().len(), 2);
+    // So the second of two uses is not refused.
+    let terms = Terms { uses: 2, ..Terms::ONCE };
+    let mut counter = Rig::new().at(StationKind::Counter, terms);
+    let believed = Use { at: NOON.plus(180), station: "东门".into(), kind: StationKind::Counter };
+    counter.rows.insert(TicketId([1; 12]), TicketRow { uses: vec![believed], ..row(1) });
+    let own = Use { at: NOON, station: "东门".into(), kind: StationKind::Counter };
+    counter.own.insert(TicketId([1; 12]), vec![(1, own)]);
+    assert_eq!(counter.reason(&code(1)), None);
+    assert_eq!(counter.reason(&code(1)), Some(Reason::AlreadyUsed));
 }
 
 #[test]
@@ -720,6 +837,13 @@ fn what_was_taken_back_here_can_be_used_again_and_the_server_is_not_asked_before
     assert_eq!(rig.reason(&code(1)), None, "used again");
     let deed = rig.scans()[1].deed.clone();
     assert_eq!((deed.act, deed.about), (Act::Undo, Some(1)));
+    // Held in view all the time: the green that was taken back is not shown once more.
+    let green = rig.scan_by(&code(1), Trigger::Hand);
+    assert_eq!(green.verdict_word(), "admitted", "the same scan still");
+    rig.order(undo()).expect("shown");
+    let again = rig.scan_by(&code(1), Trigger::Hand);
+    assert_eq!(again.verdict_word(), "admitted");
+    assert_ne!(again.scan, green.scan, "decided and written again");
     // A row that still counts what was taken back.
     let known = Known {
         id,

@@ -140,6 +140,14 @@ impl Door {
         let Some(post) = &self.known.post else {
             return Effect::Show(self.closed(Closed::NotReady, now));
         };
+        let is_nobody = match &found {
+            Found::Card { blocked, tickets, .. } => !blocked && tickets.is_empty(),
+            _ => true,
+        };
+        if is_nobody && self.known.complete_at.is_none() {
+            // The rest of the copy is still to come, and with it perhaps this card, or its holder's ticket.
+            return self.note(draft, Note::CardsLocked);
+        }
         let tickets = match found {
             Found::Card { blocked: true, .. } => {
                 draft.verdict = Verdict::Refused(Refusal::BlockedCard);

@@ -119,7 +119,7 @@ async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Respons
     }
     let token = HEXLOWER.encode(&token);
     let cookie = format!("desk={token}; Path=/desk; HttpOnly; SameSite=Strict");
-    let label: String = opening.operator.trim().chars().take(LABEL_MAX).collect();
+    let label = written(&opening.operator, LABEL_MAX);
     let operator = Some(label).filter(|label| !label.is_empty());
     *page.sessions() = Some(Session { token, operator, touched: page.clock.now() });
     let cookie = HeaderValue::from_str(&cookie).unwrap_or(HeaderValue::from_static(""));
@@ -162,7 +162,7 @@ async fn search(
     }
     let (people, found) = page.desk.find(&sought.text, ROWS);
     let standings = page.kiosk.stand(people.iter().map(|person| person.ticket).collect()).await;
-    let now = page.clock.now();
+    let now = page.true_time();
     let zone = page.kiosk.status.borrow().place.as_ref().map(|place| place.time_zone.clone());
     let zone = zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC);
     let words = |verdict: &Verdict, lang| match verdict {
@@ -270,7 +270,7 @@ async fn drill(
     let Some(post) = page.desk.post().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    match drill::practice(&practice.what, &post, page.clock.now()) {
+    match drill::practice(&practice.what, &post, page.true_time()) {
         Some(shown) => {
             // No screen need be open.
             drop(page.kiosk.shown.send(shown.clone()));
@@ -281,8 +281,13 @@ async fn drill(
 }
 
 fn reason(tap: &Tapped) -> Option<String> {
-    let why: String = tap.why.trim().chars().take(WHY_MAX).collect();
-    Some(why).filter(|why| !why.is_empty())
+    Some(written(&tap.why, WHY_MAX)).filter(|why| !why.is_empty())
+}
+
+/// What somebody wrote, as far as it goes into the journal: letters, and not too many.
+fn written(text: &str, max: usize) -> String {
+    let letters: String = text.chars().filter(|c| !c.is_control()).collect();
+    letters.trim().chars().take(max).collect()
 }
 
 impl Page {

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use admission::{Clock, ticket::TicketId};
+use admission::{Clock, Millis, ticket::TicketId};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -191,10 +191,15 @@ impl Page {
     }
 
     fn view(&self, shown: &crate::shown::Shown) -> View {
-        View::of(shown, self.kiosk.status.borrow().place.as_ref(), self.clock.now())
+        View::of(shown, self.kiosk.status.borrow().place.as_ref(), self.true_time())
+    }
+
+    /// What people are told goes by this, and not by a clock that may be hours off.
+    fn true_time(&self) -> Millis {
+        self.clock.now().plus(self.kiosk.status.borrow().skew_ms)
     }
 
     fn now(&self, status: crate::status::Status) -> view::Now {
-        view::Now { now_ms: self.clock.now(), status }
+        view::Now { now_ms: self.clock.now().plus(status.skew_ms), status }
     }
 }

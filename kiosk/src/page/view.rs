@@ -13,10 +13,10 @@ use crate::{
     status::{Both, Place, Status},
 };
 
-/// How the kiosk is, with its clock.
+/// How the kiosk is, with the time.
 #[derive(Serialize)]
 pub(super) struct Now {
-    /// The kiosk's clock.
+    /// What time it is.
     pub(super) now_ms: Millis,
     /// How it is.
     #[serde(flatten)]

@@ -14,10 +14,11 @@ use crate::{
     desk::{Desk, Shut},
     devices::{Devices, Paper, Plug, Scanner},
     door::{Door, Knowledge},
-    doorkeeper::{Doorkeeper, Kiosk, Tools},
+    doorkeeper::{CLOCK_OFF_MS, Doorkeeper, Kiosk, Tools},
     identity::{Enrolment, Folder},
     mesh::{Mesh, net},
     page,
+    status::Trouble,
     store::{Memory, Store},
     supervisor::Supervisor,
     sync::{CardKeyNews, Sync},
@@ -129,6 +130,7 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     let vouched = memory.post.as_ref().map(|post| (post.event.number, post.peers.as_slice()));
     let mesh = Mesh::new(enrolment.kiosk.clone(), head, vouched, told, settled);
     let (mesh, mesh_work) = net::Line::new(mesh);
+    let latest = store.latest(&enrolment.kiosk, &memory).await?;
     let Memory { post, acknowledged, complete_at, skew, revoked: locked, .. } = memory;
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).context("the system gives no randomness")?;
@@ -137,6 +139,13 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     let mut door = Door::new(enrolment.kiosk.clone(), salt, known);
     if let Some(room) = room {
         door.take_moves(store.moves_after(room.through).await?);
+    }
+    let off = door.go_on_from(latest, clock.now());
+    let trouble = (off.saturating_abs() > CLOCK_OFF_MS).then_some(Trouble::ClockOff);
+    if trouble.is_some() {
+        tracing::warn!(
+            "the clock contradicts what this kiosk knows of the time (本机时钟不准): it goes on from that until the server is heard"
+        );
     }
     let desk = Desk::new(&enrolment.kiosk, folder.clone(), store.clone(), clock.clone());
     let desk = Arc::new(desk);
@@ -159,6 +168,7 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         printer: devices.printer().cloned(),
         mesh: mesh.clone(),
         acknowledged,
+        trouble,
         supervisor: options.supervisor,
     });
     tasks.extend(devices.scan(&options.scanners, &kiosk, &stopped)?);

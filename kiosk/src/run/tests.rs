@@ -1,8 +1,14 @@
 //! A whole kiosk in this process: its server is a fake one, its store, page and desk are real.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
-use admission::decide::Reason;
+use admission::{
+    decide::Reason,
+    time::{DAY, HOUR, MINUTE},
+};
 use axum::{
     body::Body,
     http::{Request, StatusCode},
@@ -16,7 +22,7 @@ use crate::{
     enroll,
     fake_server::{CARD, FakeServer, KIOSK, Mood, NOW, code, fact, ticket},
     shown::Shown,
-    status::{Phase, Status, Trouble},
+    status::{Phase, Status},
 };
 
 struct StandingClock;
@@ -138,6 +144,82 @@ async fn what_was_shown_survives_a_power_cut_and_an_outage() {
     running.stop().await;
 }
 
+/// A clock that is set by hand.
+struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn without_a_battery_for_its_clock_a_kiosk_goes_on_after_a_power_cut() {
+    let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+    let running = synced(&server, temp.path()).await;
+    server.state().mood = Mood::Down;
+    assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted");
+    cut(running);
+    let clock = Arc::new(HandClock(AtomicI64::new(20_000)));
+    let offline = Options { offline: true, ..options(temp.path()) };
+    let running = start(offline, clock.clone()).await.expect("a kiosk");
+    running.kiosk.started().await;
+    until(&running, |status| status.trouble == Some(Trouble::ClockOff)).await;
+    assert_eq!(scan(&running, &code(2)).await.verdict_word(), "admitted");
+    assert_eq!(scan(&running, &code(1)).await.reason_word(), Some("already_used"));
+    // Somebody sets it, and more than well.
+    for set in [NOW.plus(30 * DAY), NOW.plus(-3 * HOUR)] {
+        clock.0.store(set.0, Ordering::Relaxed);
+        assert_ne!(scan(&running, &code(3)).await.reason_word(), Some("too_late"));
+        assert!(running.store.size().await.expect("readable").0 > 0, "the copy is still there");
+    }
+    assert_eq!(scan(&running, &code(4)).await.verdict_word(), "admitted");
+    running.stop().await;
+    let store = Store::open(&Folder::new(temp.path()).store()).await.expect("a store");
+    let (_, entries) = store.entries_after(KIOSK, 0, 10).await.expect("readable");
+    for entry in entries {
+        let at = entry.scan().expect("a scan").true_at();
+        assert!(at.since(NOW).abs() < MINUTE, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn people_are_told_by_true_time_how_long_to_wait() {
+    let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+    let early =
+        admission::ticket::TicketFact { valid_from: NOW.plus(40 * MINUTE + MINUTE / 2), ..fact(1) };
+    server.state().tickets[0].fact = early;
+    enroll::enroll(&server.url(), "GOOD", temp.path(), None).await.expect("enrolled");
+    let clock: Arc<dyn Clock> = Arc::new(HandClock(AtomicI64::new(NOW.plus(-3 * HOUR).0)));
+    let running = start(options(temp.path()), clock.clone()).await.expect("a kiosk");
+    until(&running, |status| status.online && status.trouble.is_some()).await;
+    let devices = Devices::new(clock.clone());
+    let page = page::router(running.kiosk.clone(), running.desk.clone(), clock, devices);
+    server.state().mood = Mood::Down;
+    let request = Request::post("/scan").header("host", "127.0.0.1:8081");
+    let request = request.body(Body::from(early.sign(&crate::fake_server::issuer())));
+    let response = page.oneshot(request.expect("a request")).await.expect("an answer");
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+    let told = String::from_utf8_lossy(&body);
+    assert!(told.contains("还有 41 分钟"), "{told}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_long_journal_gets_through_where_little_gets_through_at_once() {
+    let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+    let running = synced(&server, temp.path()).await;
+    server.state().mood = Mood::Down;
+    for at in 0..120 {
+        assert_eq!(scan(&running, &format!("nothing {at}")).await.reason_word(), Some("unknown"));
+    }
+    assert!(server.scans().is_empty());
+    server.state().mood = Mood::Narrow;
+    until(&running, |status| status.waiting == 0).await;
+    assert_eq!(server.scans().len(), 120);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_server_that_is_silent_is_asked_once() {
     let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
@@ -165,17 +247,82 @@ async fn an_admission_that_the_organizer_undid_may_be_repeated_here() {
     running.stop().await;
 }
 
+/// Waits until the kiosk has removed that file.
+async fn is_gone(file: PathBuf) {
+    let gone = async {
+        while file.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    tokio::time::timeout(patience, gone).await.expect("it is removed");
+}
+
 /// Waits until the kiosk has given up its key.
 async fn key_is_gone(data: &Path) {
-    while data.join("kiosk.key").exists() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    is_gone(data.join("kiosk.key")).await;
+}
+
+/// A disk on which no ticket can be wiped, until that is dropped.
+async fn full_disk(data: &Path) -> sqlx::SqlitePool {
+    let disk = sqlx::sqlite::SqliteConnectOptions::new().filename(data.join("kiosk.db"));
+    let disk = sqlx::SqlitePool::connect_with(disk).await.expect("the store");
+    let full =
+        "create trigger no_room before delete on ticket begin select raise(abort, 'full'); end";
+    sqlx::query(full).execute(&disk).await.expect("a disk that takes no change");
+    disk
+}
+
+async fn room_again(disk: sqlx::SqlitePool) {
+    sqlx::query("drop trigger no_room").execute(&disk).await.expect("there is room again");
+    disk.close().await;
+}
+
+#[tokio::test]
+async fn a_lease_that_ends_on_a_full_disk_wipes_when_there_is_room() {
+    let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+    let running = synced(&server, temp.path()).await;
+    running.stop().await;
+    let disk = full_disk(temp.path()).await;
+    let clock = Arc::new(HandClock(AtomicI64::new(NOW.plus(2 * DAY).0)));
+    let offline = Options { offline: true, ..options(temp.path()) };
+    let running = start(offline, clock).await.expect("a kiosk");
+    until(&running, |status| status.phase == Phase::OutOfOrder).await;
+    room_again(disk).await;
+    until(&running, |status| status.phase == Phase::Ready).await;
+    let wiped = async {
+        while running.store.size().await.expect("readable") != (0, 0) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    tokio::time::timeout(patience, wiped).await.expect("it is wiped");
+    running.stop().await;
+    assert!(!holds(&bytes_of(temp.path()), "欧**明"), "no name is left");
+}
+
+#[tokio::test]
+async fn a_wipe_that_the_disk_refused_is_done_before_the_key_goes() {
+    let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+    let running = synced(&server, temp.path()).await;
+    let disk = full_disk(temp.path()).await;
+    server.state().mood = Mood::Lost;
+    until(&running, |status| matches!(status.phase, Phase::OutOfOrder | Phase::Locked)).await;
+    assert_ne!(scan(&running, &code(1)).await.verdict_word(), "admitted");
+    room_again(disk).await;
+    key_is_gone(temp.path()).await;
+    running.stop().await;
+    assert!(!holds(&bytes_of(temp.path()), "欧**明"), "no name is left");
+    let running = begin(options(temp.path())).await;
+    assert_eq!(running.kiosk.status.borrow().phase, Phase::Locked);
+    running.stop().await;
 }
 
 #[tokio::test]
 async fn a_revoked_kiosk_tells_what_it_did_also_after_a_power_cut() {
     let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
     let running = synced(&server, temp.path()).await;
+    running.desk.open("246810").await.expect("set");
     server.state().mood = Mood::Down;
     assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted");
     // It hears that it is revoked, wipes itself, and its plug is pulled before it has told.
@@ -187,6 +334,8 @@ async fn a_revoked_kiosk_tells_what_it_did_also_after_a_power_cut() {
     let running = begin(options(temp.path())).await;
     assert_eq!(running.kiosk.status.borrow().phase, Phase::Locked);
     assert_eq!(scan(&running, &code(2)).await.reason_word(), Some("locked"));
+    // What it had yet to wipe goes now.
+    is_gone(temp.path().join("card-key.sealed")).await;
     server.state().mood = Mood::Revoked;
     until(&running, |status| status.waiting == 0).await;
     assert_eq!(server.scans().len(), 1);
@@ -508,15 +657,6 @@ async fn staff_find_people_let_them_in_and_take_it_back_behind_the_pin() {
     let bytes = bytes_of(temp.path());
     for secret in ["欧阳小明", "千灵山", "4321", "246810"] {
         assert!(!holds(&bytes, secret), "{secret} is on the disk");
-    }
-}
-
-/// A clock that goes on when it is told to.
-struct HandClock(std::sync::atomic::AtomicI64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(std::sync::atomic::Ordering::SeqCst))
     }
 }
 

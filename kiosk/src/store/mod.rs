@@ -115,6 +115,7 @@ impl Store {
             .pragma("secure_delete", "on")
             .pragma("trusted_schema", "off")
             .pragma("cell_size_check", "on")
+            .pragma("temp_store", "memory")
             .pragma("journal_size_limit", "67108864");
         let pool = |size| {
             SqlitePoolOptions::new()
@@ -151,6 +152,21 @@ impl Store {
             skew: self.fact("skew").await?,
             revoked: self.is_revoked().await?,
         })
+    }
+
+    /// What is certainly past, by true time: the server was heard then, or something was done here since.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn latest(&self, kiosk: &str, memory: &Memory) -> Result<Millis> {
+        let skew_ms = memory.skew.map_or(0, |skew| skew.ms);
+        let heard = memory.complete_at.map_or(Millis::default(), |at| at.plus(skew_ms));
+        let before_last = self.head(kiosk).await?.seq.saturating_sub(1);
+        let (_, last) = self.entries_after(kiosk, before_last, 1).await?;
+        let done = last.first().and_then(|entry| entry.scan().ok()).map(|scan| scan.true_at());
+        // What is said to be done after everything is over was done under a clock that ran ahead.
+        let ends = memory.post.as_ref().map_or(heard, |post| post.lease_until);
+        Ok(done.filter(|done| *done < ends).map_or(heard, |done| done.max(heard)))
     }
 
     /// Whether the organizer revoked the kiosk, and it has wiped itself.

@@ -1,0 +1,135 @@
+//! Who comes to a door, and what the door does about it, step by step.
+
+use super::*;
+
+impl World {
+    pub(super) fn somebody_comes(&mut self, at: usize) {
+        if self.kiosks[at].on.is_none() {
+            return;
+        }
+        let which = self.random.index(self.holders.len());
+        let id = self.holders[which].fact.id;
+        let by = || Some("甲".to_owned());
+        let order = |what, operator| Input::Ordered(Order { what, operator });
+        match self.random.below(24) {
+            0 => drop(self.drive(
+                at,
+                order(What::Undo(id, "扫错了".into()), None),
+                Who::Ticket(which),
+                true,
+            )),
+            1 => drop(self.drive(at, order(What::CheckIn(id), by()), Who::Ticket(which), true)),
+            2 => {
+                let pass = order(What::Override(id, "负责人同意".into()), by());
+                drop(self.drive(at, pass, Who::Ticket(which), true));
+            }
+            3..=8 => self.card_is_shown(at),
+            _ => {
+                self.drive(at, self.code(which), Who::Ticket(which), true);
+                // The same screenshot at another door, a moment later.
+                if self.random.of_hundred(30) {
+                    let other = self.random.index(self.kiosks.len());
+                    self.drive(other, self.code(which), Who::Ticket(which), true);
+                }
+            }
+        }
+    }
+
+    pub(super) fn code(&self, which: usize) -> Input {
+        Input::Scanned(Zeroizing::new(self.holders[which].code.clone()), Trigger::Machine)
+    }
+
+    /// Somebody shows a card; who has several vouchers taps one of them; who was given a place may be taken out again.
+    fn card_is_shown(&mut self, at: usize) {
+        let which = self.random.index(self.people.len());
+        let card = Zeroizing::new(self.people[which].card.clone());
+        let who = Who::Person(which);
+        let shown = self.drive(at, Input::Scanned(card, Trigger::Machine), who, true);
+        let Some(shown) = shown else { return };
+        if !shown.choices.is_empty() {
+            let ticket = shown.choices[self.random.index(shown.choices.len())].ticket;
+            let choose = Input::Ordered(Order { what: What::Choose(ticket), operator: None });
+            if self
+                .drive(at, choose, who, true)
+                .is_some_and(|shown| shown.verdict_word() == "admitted")
+            {
+                self.story.counted.chosen += 1;
+            }
+        }
+        let given =
+            matches!(shown.outcome, Outcome::Decided(Verdict::Admitted, Some(Note::WalkIn)));
+        if given && self.random.of_hundred(15) {
+            let ticket = self.kiosks[at].disk.journal.last().and_then(|line| line.admitted);
+            let what = What::Undo(ticket.expect("the place given"), "扫错了".into());
+            self.drive(at, Input::Ordered(Order { what, operator: None }), who, true);
+        }
+    }
+
+    /// One scan or order at a door, from the first step to what is shown; none when the power went, or it cannot be done.
+    pub(super) fn drive(
+        &mut self,
+        at: usize,
+        mut input: Input,
+        who: Who,
+        luck: bool,
+    ) -> Option<Shown> {
+        let before = self.before(at, who);
+        loop {
+            let (now, steady, clock) = (self.now, self.steady(), self.kiosks[at].clock(self.now));
+            let on = self.kiosks[at].on.as_mut()?;
+            let boast = self.sabotage == Some(Sabotage::BoastOfAgreement);
+            let others = u32::try_from(self.lan.len() - 1).expect("few");
+            on.door.take_agreed(if boast { others } else { on.mesh.agreed(steady) });
+            let effect = on.door.handle(input, clock);
+            if luck && self.random.of_hundred(1) {
+                self.cut_power(at);
+                return None;
+            }
+            input = match effect {
+                Effect::Look(lookup) => Input::Found(self.look(at, lookup)),
+                Effect::Ask(_) if self.reaches[at] && self.is_revoked(at) => {
+                    self.tell_revoked(at);
+                    Input::Answered(None)
+                }
+                Effect::Ask(check) => {
+                    let post = self.post(at);
+                    // The question takes a while, and the server's clock shows another time.
+                    let while_ms = 1 + self.random.below(CHECK_TIMEOUT_MS - 1);
+                    let asked = now.plus(i64::try_from(while_ms).expect("small"));
+                    let checked = self.reaches[at]
+                        .then(|| self.server.check(&self.kiosks[at].name, &post, &check, asked));
+                    let lost = luck && self.random.of_hundred(15);
+                    self.story.counted.lost_answers += u64::from(lost && checked.is_some());
+                    Input::Answered(checked.filter(|_| !lost).map(Box::new))
+                }
+                Effect::Record(line) => {
+                    let head = line.head;
+                    self.kiosks[at].write(line);
+                    if luck && self.random.of_hundred(2) {
+                        self.cut_power(at);
+                        return None;
+                    }
+                    let news = self.kiosks[at].told_after(head.seq - 1, BATCH);
+                    self.mesh(at, mesh::Input::Recorded(head, news));
+                    Input::Recorded(true)
+                }
+                Effect::Show(shown) => {
+                    self.judge(at, who, &shown, &before);
+                    return Some(shown);
+                }
+                Effect::Ignore | Effect::Cannot(_) => return None,
+            };
+        }
+    }
+
+    fn look(&self, at: usize, lookup: Lookup) -> crate::door::Found {
+        let mut found = self.kiosks[at].look(lookup);
+        if self.sabotage == Some(Sabotage::DeafToOthers)
+            && let crate::door::Found::Ticket(known) | crate::door::Found::Admission(known, _) =
+                &mut found
+        {
+            known.peers.clear();
+        }
+        found
+    }
+}
