@@ -46,7 +46,7 @@ async fn a_verdict_is_painted_within_a_hundred_milliseconds_of_the_scan() {
 
     server.kill().await;
     browser.sees("#strip", "网络已断开").await;
-    admitted = 0;
+    (admitted, blank) = (0, Vec::new());
     for ticket in &tickets[18..30] {
         alone.push(watch.typed(ticket).await);
         admitted += usize::from(is_green(&browser).await);
@@ -60,12 +60,21 @@ async fn is_green(browser: &Browser) -> bool {
     browser.script("return document.body.dataset.look === 'admitted'").await == json!(true)
 }
 
-/// The quickest counts, since on a machine that is busy with other tests any scan may wait for the processor; and where even
-/// keys that ask for nothing take their time until they could be painted, a scan may take three times as long as the quickest
-/// of those.
+/// The quickest counts, since on a machine that is busy with other tests any scan may wait for the processor; and where keys
+/// that ask for nothing take their time as well until they could be painted, scans may take three times as long as those that
+/// were typed between them.
 fn in_time(how: &str, scans: &[f64], blank: &[f64]) {
-    let best = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
+    let sorted = |times: &[f64]| {
+        let mut times = times.to_vec();
+        times.sort_by(f64::total_cmp);
+        times
+    };
     println!("{how}: {scans:.1?} ms; nothing asked: {blank:.1?} ms");
-    let (scan, blank) = (best(scans), best(blank));
-    assert!(scan <= AT_MOST_MS.max(3.0 * blank), "{how}: {scan} ms, nothing asked: {blank} ms");
+    let (scans, blank) = (sorted(scans), sorted(blank));
+    let (scan, nothing) = (scans[scans.len() / 2], blank[blank.len() / 2]);
+    assert!(
+        scans[0] <= AT_MOST_MS || scan <= 3.0 * nothing,
+        "{how}: {} ms, mostly {scan} ms; nothing asked: mostly {nothing} ms",
+        scans[0]
+    );
 }

@@ -68,15 +68,25 @@ async fn two_scanners_read_at_once_and_come_back_when_their_plugs_are_pulled() {
     line.sends(&a[..70]);
     // Two that ran together are two.
     far.write_all(format!("{b}{c}\r\n").as_bytes()).await.expect("sent");
-    for _ in 0..2 {
-        assert_eq!(venue.screen.shows().await["look"], "admitted");
+    // A machine may take longer between the two halves of a code than any scanner does. Then each half is a piece of its own.
+    let is_torn = |shown: &serde_json::Value| shown["zh"]["headline"] == "请再扫一次";
+    let (mut admitted, mut torn) = (0, false);
+    while admitted < 2 {
+        let shown = venue.screen.shows().await;
+        if !torn && is_torn(&shown) {
+            torn = true;
+        } else {
+            assert_eq!(shown["look"], "admitted", "{shown}");
+            admitted += 1;
+        }
     }
     line.sends(&format!("{}\r", &a[70..]));
-    let shown = venue.screen.shows().await;
-    // Unless this machine took longer between the two halves than any scanner does.
-    if shown["zh"]["headline"] != "请再扫一次" {
-        assert_eq!(shown["look"], "admitted", "{shown}");
+    let mut shown = venue.screen.shows().await;
+    if !torn && is_torn(&shown) {
+        torn = true;
+        shown = venue.screen.shows().await;
     }
+    assert_eq!(shown["zh"]["headline"], if torn { "无法识别" } else { "请进" }, "{shown}");
 
     // No suffix at all: the pause ends it. Half a code is no refusal, and is not recorded.
     let d = venue.ticket(3).await;
@@ -97,7 +107,12 @@ async fn two_scanners_read_at_once_and_come_back_when_their_plugs_are_pulled() {
     venue.screen.device(&serial, "connected").await;
     let e = venue.ticket(4).await;
     line.sends(&format!("{e}\t"));
-    assert_eq!(venue.headline().await, "请进");
+    let mut shown = venue.screen.shows().await;
+    if is_torn(&shown) {
+        // Here too.
+        shown = venue.screen.shows().await;
+    }
+    assert_eq!(shown["zh"]["headline"], "请进", "{shown}");
 
     // So is the network's.
     drop(far);
