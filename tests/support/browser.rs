@@ -1,6 +1,7 @@
 //! A real Chromium, driven through chromedriver.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -24,7 +25,7 @@ pub(crate) struct Browser {
     pub(crate) client: Client,
     driver: String,
     _driver: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -97,7 +98,7 @@ impl Browser {
             }
         };
         let client = timeout(PATIENCE, connecting).await.expect("chromium starts");
-        Self { client, driver: address, _driver: driver, _profile: profile }
+        Self { client, driver: address, _driver: driver, profile }
     }
 
     pub(crate) async fn go(&self, url: &str) {
@@ -211,5 +212,22 @@ impl Browser {
 
     pub(crate) async fn close(self) {
         self.client.clone().close().await.expect("the browser closes");
+    }
+}
+
+impl Drop for Browser {
+    /// Ends a Chromium that was not closed: after a test that failed it would go on, and take the processor from the others.
+    fn drop(&mut self) {
+        let profile = self.profile.path().as_os_str().as_encoded_bytes();
+        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let is_its_own =
+                |line: Vec<u8>| line.windows(profile.len()).any(|part| part == profile);
+            if fs::read(process.path().join("cmdline")).is_ok_and(is_its_own) {
+                // It may have ended by now.
+                drop(
+                    std::process::Command::new("kill").arg("-9").arg(process.file_name()).output(),
+                );
+            }
+        }
     }
 }
