@@ -369,15 +369,21 @@ fn flood(addresses: Vec<String>) -> tokio::task::JoinHandle<()> {
     })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kiosks_find_each_other_on_a_link_without_any_router_or_address() {
-    let Some(mut network) = Network::new() else { return };
-    let doors: Vec<Machine> = (0..2).map(|_| network.machine()).collect();
+/// A venue with so many doors, each on a machine of its own, that have found each other and agree.
+async fn finding_each_other(network: &mut Network, count: usize) -> (Vec<Machine>, Venue) {
+    let doors: Vec<Machine> = (0..count).map(|_| network.machine()).collect();
     let auto = || vec!["--mesh-listen".to_owned(), "auto".to_owned()];
     let listen = format!("{}:0", network.here().address);
     let with_auto = doors.iter().map(|machine| (machine.clone(), auto())).collect();
     let mut venue = Venue::open(&listen, with_auto).await;
-    venue.agree(1).await;
+    venue.agree(count - 1).await;
+    (doors, venue)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kiosks_find_each_other_on_a_link_without_any_router_or_address() {
+    let Some(mut network) = Network::new() else { return };
+    let (doors, mut venue) = finding_each_other(&mut network, 2).await;
     for door in &mut venue.doors {
         door.kiosk().kill().await;
     }
@@ -395,12 +401,7 @@ async fn kiosks_find_each_other_on_a_link_without_any_router_or_address() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kiosks_find_each_other_on_a_network_that_loses_packets_and_falls_apart() {
     let Some(mut network) = Network::new() else { return };
-    let doors: Vec<Machine> = (0..3).map(|_| network.machine()).collect();
-    let auto = || vec!["--mesh-listen".to_owned(), "auto".to_owned()];
-    let listen = format!("{}:0", network.here().address);
-    let with_auto = doors.iter().map(|machine| (machine.clone(), auto())).collect();
-    let mut venue = Venue::open(&listen, with_auto).await;
-    venue.agree(2).await;
+    let (doors, mut venue) = finding_each_other(&mut network, 3).await;
     // Somebody on the network opens connections to every door and says nothing; a door that was away finds the others.
     let flood = flood(doors.iter().map(|machine| format!("{}:8082", machine.address)).collect());
     venue.doors[2].kiosk().kill().await;
