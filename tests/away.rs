@@ -259,18 +259,23 @@ async fn a_full_queue_is_told_at_once_and_everything_else_goes_on() {
     // Somebody else writes for a long time.
     let mut other = SqliteConnection::connect(&app.database).await.expect("the file opens");
     sqlx::raw_sql("begin immediate").execute(&mut other).await.expect("locked");
-    // One is under way, the queue takes the rest.
-    let mut waiting = Vec::new();
-    let refused = loop {
+    let write = || {
         let ledger = app.app.ledger.clone();
-        let mut write = Box::pin(async move { ledger.write(nothing).await });
         // Polled once: it stands in the queue, or is refused.
-        match (&mut write).now_or_never() {
-            None => waiting.push(write),
-            Some(answer) => break answer,
+        let mut write = Box::pin(async move { ledger.write(nothing).await });
+        (&mut write).now_or_never().ok_or(write)
+    };
+    let mut waiting = Vec::from_iter(write().err());
+    // Once it is under way nothing leaves the queue.
+    while app.app.ledger.waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let refused = loop {
+        match write() {
+            Err(stands) => waiting.push(stands),
+            Ok(answer) => break answer,
         }
         assert!(waiting.len() < 100_000, "the queue has no end");
-        tokio::task::yield_now().await;
     };
     assert!(matches!(refused, Err(Error::Busy)), "{refused:?}");
     let tap = app.http.post(format!("{}/api/v1/bookings", app.url)).bearer_auth(&member.token);
