@@ -157,8 +157,14 @@ impl<'a> Walk<'a> {
         let seq = kiosk.journal.len() as u64 + 1;
         let now = self.app.now();
         let real = kiosk.check_ticket(ticket).await;
-        let check =
-            Check { seq, ticket: Some((ticket, 0)), card: None, medium: Medium::Code, at: now };
+        let check = Check {
+            seq,
+            ticket: Some((ticket, 0)),
+            card: None,
+            medium: Medium::Code,
+            at: now,
+            fact: None,
+        };
         let told = self.model.check(&kiosk.id, &self.posts[door], &check, now);
         assert_eq!(
             (&real.verdict, &real.uses, real.have_through),
@@ -184,7 +190,8 @@ impl<'a> Walk<'a> {
         let seq = kiosk.journal.len() as u64 + 1;
         let now = self.app.now();
         let real = kiosk.check_card(card).await;
-        let check = Check { seq, ticket: None, card: Some(card), medium: Medium::Card, at: now };
+        let (ticket, card, fact) = (None, Some(card), None);
+        let check = Check { seq, ticket, card, medium: Medium::Card, at: now, fact };
         let told = self.model.check(&kiosk.id, &self.posts[door], &check, now);
         let id =
             |ticket: &Option<admission::sync::TicketRow>| ticket.as_ref().map(|row| row.fact.id);

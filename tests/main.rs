@@ -26,6 +26,7 @@ mod fuzz;
 mod goods;
 mod import;
 mod kiosk_screen;
+mod kiosk_tells;
 mod line;
 mod loan;
 mod login;

@@ -83,9 +83,7 @@ on_both! {
             before: kiosk.chain(0),
             entries: vec![kiosk.journal[0].clone(), kiosk.journal[0].clone()],
             head_seq: u64::MAX,
-            skew_ms: None,
-            heard: None,
-            ends: false,
+            ..Upload::default()
         };
         let body = serde_json::to_string(&upload).expect("plain data");
         assert_eq!(kiosk.send(Method::POST, "/kiosk/scans", &body).await.refused(422), "seq");

@@ -1,13 +1,14 @@
 //! What server and kiosk must agree on. Pure: no I/O, no clock, no randomness of its own.
 //!
 //! In reading order: [`time`], [`ticket`] (the signed fact), [`card`] (what a swipe becomes),
-//! [`days`] and [`decide()`] (the one decision), [`say`] (what people are told), [`scan`] (the recorded fact),
+//! [`pin`] (who may use the operating page), [`days`] and [`decide()`] (the one decision), [`say`] (what people are told), [`scan`] (the recorded fact),
 //! [`sync`] (what kiosk and server say to each other).
 
 pub mod card;
 pub mod days;
 pub mod decide;
 pub mod name;
+pub mod pin;
 pub mod say;
 pub mod scan;
 pub mod sync;

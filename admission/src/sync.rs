@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     card::Fingerprint,
     decide::{Station, StationKind, Terms, Ticket, TicketState, Use, Verdict},
-    scan::{Chain, Entry, Medium},
+    scan::{Chain, Entry, Medium, Skew},
     ticket::{TicketFact, TicketId, TrustedKeys},
     time::Millis,
 };
@@ -65,6 +65,45 @@ pub fn request_is_signed(
         &Signature::from_bytes(&signature),
     )
     .is_ok()
+}
+
+/// Header of the answer to a revoked kiosk: `KEY:SIGNATURE`, the id of a key that signs tickets and a Base64 signature of
+/// [`revocation_text`], with a comma between several.
+pub const REVOCATION_HEADER: &str = "turnout-revocation";
+
+/// What the server signs when it tells a kiosk that it was revoked, in answer to one request: nobody else on the way may have
+/// a kiosk wipe itself, and what was answered to one request is none to another.
+#[must_use]
+pub fn revocation_text(kiosk: &str, request_signature: &str) -> Vec<u8> {
+    format!("turnout revoked 1\n{kiosk}\n{request_signature}").into_bytes()
+}
+
+/// One element of [`REVOCATION_HEADER`]'s value, by the key of that id.
+#[must_use]
+pub fn sign_revocation(id: u8, key: &SigningKey, kiosk: &str, request_signature: &str) -> String {
+    let signature = key.sign(&revocation_text(kiosk, request_signature));
+    format!("{id}:{}", BASE64.encode(&signature.to_bytes()))
+}
+
+/// Whether one of `keys` signed that the kiosk was revoked, in answer to this request.
+#[must_use]
+pub fn revocation_is_signed(
+    keys: &[IssuerPublicKey],
+    header: &str,
+    kiosk: &str,
+    request_signature: &str,
+) -> bool {
+    let text = revocation_text(kiosk, request_signature);
+    let holds = |one: &str| -> Option<bool> {
+        let (id, signature) = one.trim().split_once(':')?;
+        let id: u8 = id.parse().ok()?;
+        let signature = BASE64.decode(signature.as_bytes()).ok()?.try_into().ok()?;
+        let signature = Signature::from_bytes(&signature);
+        let mut of_id =
+            keys.iter().filter(|key| key.id == id).filter_map(IssuerPublicKey::verifying);
+        Some(of_id.any(|key| key.verify_strict(&text, &signature).is_ok()))
+    };
+    header.split(',').any(|one| holds(one) == Some(true))
 }
 
 /// `POST /kiosks/enrolment`: a new kiosk shows its one-time code and its public key.
@@ -280,6 +319,13 @@ pub struct IssuerPublicKey {
     pub public_key: String,
 }
 
+impl IssuerPublicKey {
+    fn verifying(&self) -> Option<VerifyingKey> {
+        let bytes = HEXLOWER_PERMISSIVE.decode(self.public_key.as_bytes()).ok()?;
+        VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()
+    }
+}
+
 /// A ticket as a kiosk keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketRow {
@@ -331,7 +377,7 @@ pub struct CardRow {
 }
 
 /// `POST /kiosk/scans`: what is in the journal from `from_seq` on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Upload {
     /// The place of the first entry.
     pub from_seq: u64,
@@ -350,6 +396,37 @@ pub struct Upload {
     /// The journal ends there: this kiosk was revoked, heard of it, and decides nothing any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ends: bool,
+    /// How many wrong PINs were typed at it within the last day.
+    #[serde(default)]
+    pub wrong_pins: u32,
+    /// What is known by now of the clock under which entries were written. They stay as they were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrected: Vec<Corrected>,
+}
+
+/// A kiosk that begins after a power cut, without a network, does not know how long it was off. What it wrote meanwhile is
+/// put right once it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Corrected {
+    /// From this place of its journal.
+    pub from: u64,
+    /// Through this one.
+    pub through: u64,
+    /// So much later than their entries say.
+    pub by_ms: i64,
+    /// As exactly as that.
+    pub error_ms: i64,
+}
+
+impl Corrected {
+    /// The skew that holds for the entry at `seq`, when it was written with `skew`.
+    #[must_use]
+    pub fn of(all: &[Self], seq: u64, skew: Option<Skew>) -> Option<Skew> {
+        let found = all.iter().find(|one| (one.from..=one.through).contains(&seq));
+        let Some(Self { by_ms, error_ms, .. }) = found else { return skew };
+        let ms = skew.map_or(0, |skew| skew.ms).saturating_add(*by_ms);
+        Some(Skew { ms, error_ms: (*error_ms).max(0) })
+    }
 }
 
 /// The answer to [`Upload`], given after commit: "have all through m".
@@ -376,6 +453,9 @@ pub struct Check {
     pub medium: Medium,
     /// The kiosk's clock.
     pub at: Millis,
+    /// What the code says, by which a server that has lost the ticket (it was restored from a backup) can still decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<TicketFact>,
 }
 
 /// The server's word on a [`Check`]. An admission is counted provisionally until the journal confirms it.
@@ -383,7 +463,8 @@ pub struct Check {
 pub struct Checked {
     /// What the server would decide.
     pub verdict: Verdict,
-    /// The ticket it found.
+    /// The ticket it found. None of one that is signed and not in its books: of that one the server knows what doors told it,
+    /// and nothing else.
     pub ticket: Option<TicketRow>,
     /// Its uses as the server decided by them: all it knows but what it only believes this kiosk to have done.
     #[serde(default)]
@@ -475,6 +556,37 @@ mod tests {
         assert!(!request_is_signed(&public, "nonsense", "k1", "POST", "/", b""));
     }
 
+    #[test]
+    fn a_revocation_is_the_servers_for_one_kiosk_and_one_request() {
+        let (key, other) = (SigningKey::from_bytes(&[7; 32]), SigningKey::from_bytes(&[8; 32]));
+        let public = |id, key: &SigningKey| IssuerPublicKey {
+            id,
+            public_key: HEXLOWER_PERMISSIVE.encode(key.verifying_key().as_bytes()),
+        };
+        let keys = [public(1, &other), public(2, &key)];
+        let said = sign_revocation(2, &key, "k1", "request");
+        let several = format!("{}, {said}", sign_revocation(9, &other, "k1", "request"));
+        assert!(revocation_is_signed(&keys, &said, "k1", "request"));
+        assert!(revocation_is_signed(&keys, &several, "k1", "request"));
+        assert!(!revocation_is_signed(&keys, &said, "k2", "request"));
+        assert!(!revocation_is_signed(&keys, &said, "k1", "another"));
+        assert!(!revocation_is_signed(&keys[..1], &said, "k1", "request"));
+        let (_, signature) = said.split_once(':').expect("two parts");
+        for text in ["", ":", "2:", "1:AAAA", "300:AAAA", &format!("1:{signature}"), signature] {
+            assert!(!revocation_is_signed(&keys, text, "k1", "request"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_corrected_where_its_place_is_told() {
+        let all = [Corrected { from: 3, through: 4, by_ms: 60_000, error_ms: 2 }];
+        let skew = Some(Skew { ms: -5, error_ms: 900 });
+        assert_eq!(Corrected::of(&all, 2, skew), skew);
+        assert_eq!(Corrected::of(&all, 3, skew), Some(Skew { ms: 59_995, error_ms: 2 }));
+        assert_eq!(Corrected::of(&all, 4, None), Some(Skew { ms: 60_000, error_ms: 2 }));
+        assert_eq!(Corrected::of(&all, 5, None), None);
+    }
+
     fn message() -> String {
         let upload = Upload {
             from_seq: 7,
@@ -484,6 +596,8 @@ mod tests {
             skew_ms: Some(-3),
             heard: Some(Millis(5)),
             ends: true,
+            wrong_pins: 4,
+            corrected: vec![Corrected { from: 1, through: 7, by_ms: 60_000, error_ms: 2 }],
         };
         serde_json::to_string(&upload).expect("plain data")
     }

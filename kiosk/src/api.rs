@@ -1,16 +1,27 @@
 //! The kiosk's way to its server: each request signed with the kiosk's own key.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
-use admission::sync::{
-    CallNumber, CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, KIOSK_HEADER,
-    NumberWanted, People, Receipt, SIGNATURE_HEADER, Upload, sign_request,
+use admission::{
+    Millis,
+    sync::{
+        CallNumber, CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, IssuerPublicKey,
+        KIOSK_HEADER, NumberWanted, People, REVOCATION_HEADER, Receipt, SIGNATURE_HEADER, Upload,
+        revocation_is_signed, sign_request,
+    },
 };
 use ed25519_dalek::SigningKey;
 use reqwest::{Method, Response, StatusCode, header::CONTENT_TYPE};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::store::Cursors;
+use crate::{
+    run::SystemClock,
+    store::Cursors,
+    tls::{self, NotBefore},
+};
 
 /// A handshake takes several turns, and over some lines each takes two seconds.
 const CONNECT: Duration = Duration::from_secs(8);
@@ -71,6 +82,10 @@ pub struct Api {
     server: String,
     kiosk: String,
     key: SigningKey,
+    /// The server's own keys, as it last told them.
+    keys: Arc<RwLock<Vec<IssuerPublicKey>>>,
+    /// By which its certificate is looked at.
+    time: NotBefore,
 }
 
 impl Api {
@@ -80,7 +95,29 @@ impl Api {
     /// When the system's certificates cannot be read.
     pub fn new(server: &str, kiosk: &str, key: SigningKey) -> Result<Self, Failure> {
         let server = server.trim_end_matches('/').to_owned();
-        Ok(Self { client: client(SILENCE)?, server, kiosk: kiosk.to_owned(), key })
+        let (keys, time) = (Arc::default(), NotBefore::new(Arc::new(SystemClock)));
+        let client = client(SILENCE, time.clone())?;
+        Ok(Self { client, server, kiosk: kiosk.to_owned(), key, keys, time })
+    }
+
+    /// That moment is past, whatever the clock shows: a certificate that was valid then is not valid yet for nobody.
+    pub fn is_past(&self, moment: Millis) {
+        self.time.is_past(moment);
+    }
+
+    /// From now on the server signs with these what it says in its own name.
+    pub fn trust(&self, keys: Vec<IssuerPublicKey>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    /// Whether that is the server's own word. Over https nobody else answers (and older servers sign nothing); over http
+    /// anybody on the way may, so it must be signed with a key that this kiosk knows. One that knows none has nothing to lose.
+    fn is_its_word(&self, signed: &str, request_signature: &str) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let is_safe = signed.is_empty() && self.server.starts_with("https://");
+        is_safe
+            || keys.is_empty()
+            || revocation_is_signed(&keys, signed, &self.kiosk, request_signature)
     }
 
     /// `GET /kiosk/feed`: the next page of what changed after `cursors`.
@@ -145,11 +182,26 @@ impl Api {
             .client
             .request(method, format!("{}{path}", self.server))
             .header(KIOSK_HEADER, &self.kiosk)
-            .header(SIGNATURE_HEADER, signature);
+            .header(SIGNATURE_HEADER, &signature);
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
-        answer(request.send().await).await
+        let response = request.send().await.map_err(unreachable)?;
+        let signed = response.headers().get(REVOCATION_HEADER);
+        let signed = signed.and_then(|signed| signed.to_str().ok()).unwrap_or_default().to_owned();
+        match answer(response).await {
+            Err(Failure::Revoked) if !self.is_its_word(&signed, &signature) => {
+                tracing::warn!(
+                    "somebody says that this kiosk was revoked, and it is not signed by the server"
+                );
+                Err(Failure::Refused {
+                    status: StatusCode::UNAUTHORIZED.as_u16(),
+                    code: "revocation_not_signed".to_owned(),
+                    detail: "its word that this kiosk was revoked is not signed (停用通知没有服务器签名，未采信)".to_owned(),
+                })
+            }
+            answer => answer,
+        }
     }
 }
 
@@ -159,11 +211,14 @@ impl Api {
 /// When the server does not take the code.
 pub async fn enrol(server: &str, enrolment: &Enrolment) -> Result<Enrolled, Failure> {
     let url = format!("{}/api/v1/kiosks/enrolment", server.trim_end_matches('/'));
-    answer(client(SILENCE)?.post(url).json(enrolment).send().await).await
+    let time = NotBefore::new(Arc::new(SystemClock));
+    let response = client(SILENCE, time)?.post(url).json(enrolment).send().await;
+    answer(response.map_err(unreachable)?).await
 }
 
-fn client(silence: Duration) -> Result<reqwest::Client, Failure> {
+fn client(silence: Duration, time: NotBefore) -> Result<reqwest::Client, Failure> {
     reqwest::Client::builder()
+        .use_preconfigured_tls(tls::trusting_the_system(time)?)
         .connect_timeout(CONNECT)
         .read_timeout(silence)
         .timeout(AT_MOST)
@@ -178,9 +233,7 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     serde_json::to_vec(value).map_err(|error| Failure::nonsense(&error))
 }
 
-async fn answer<T: DeserializeOwned>(response: reqwest::Result<Response>) -> Result<T, Failure> {
-    let unreachable = |error: reqwest::Error| Failure::Unreachable(innermost(&error));
-    let response = response.map_err(unreachable)?;
+async fn answer<T: DeserializeOwned>(response: Response) -> Result<T, Failure> {
     let status = response.status();
     let body = response.bytes().await.map_err(unreachable)?;
     if status.is_success() {
@@ -192,6 +245,11 @@ async fn answer<T: DeserializeOwned>(response: reqwest::Result<Response>) -> Res
     }
     let detail = if problem.detail.is_empty() { problem.title } else { problem.detail };
     Err(Failure::Refused { status: status.as_u16(), code: problem.code, detail })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
+fn unreachable(error: reqwest::Error) -> Failure {
+    Failure::Unreachable(innermost(&error))
 }
 
 /// The cause at the bottom, which names neither URL nor content: "Connection refused".
@@ -235,9 +293,10 @@ mod tests {
 
     async fn asks(server: &str, silence: Duration) -> Result<People, Failure> {
         let key = SigningKey::from_bytes(&[7; 32]);
-        let client = client(silence).expect("a client");
+        let time = NotBefore::new(Arc::new(SystemClock));
+        let client = client(silence, time.clone()).expect("a client");
         let (server, kiosk) = (server.to_owned(), "k".to_owned());
-        Api { client, server, kiosk, key }.people(0).await
+        Api { client, server, kiosk, key, keys: Arc::default(), time }.people(0).await
     }
 
     #[tokio::test]

@@ -23,10 +23,10 @@ use crate::{
     devices::{Printer, Slip},
     door::{Cannot, Door, Effect, Found, Input, Line, Lookup, Order, Trigger, What},
     identity::Folder,
-    mesh::net::Line as MeshLine,
+    mesh::{Time, net::Line as MeshLine},
     shown::{Closed, Outcome, Shown, Unread, wait},
     status::{Phase, Status, Trouble},
-    steady::{self, Watch},
+    steady::{self, Alive, Watch},
     store::{Store, StoreError, Wipe},
     supervisor::Supervisor,
 };
@@ -35,6 +35,8 @@ use crate::{
 const START_AT_MOST: Duration = Duration::from_millis(1_500);
 /// A number is waited for so long; the verdict stands by then.
 const NUMBER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the time is written down: a memory card bears that for years.
+const ALIVE_EVERY_MS: i64 = 60_000;
 /// A clock further off than this is told to staff.
 pub(crate) const CLOCK_OFF_MS: i64 = 120_000;
 
@@ -95,6 +97,9 @@ pub enum News {
         /// The skew last measured.
         skew: Option<Skew>,
     },
+    /// The server's clock was read, before anything is sent that was written in doubt of this one; told when that is put
+    /// right.
+    Confirmed(Skew, oneshot::Sender<()>),
     /// A round failed, and what staff must see to.
     Failed(Option<Trouble>),
     /// The server has all entries through this one.
@@ -191,6 +196,10 @@ pub(crate) struct Doorkeeper {
     /// Who starts the program again when this task tells nothing any more.
     supervisor: Option<Supervisor>,
     watch: Watch,
+    /// The name of this time between two power cuts.
+    boot: Option<String>,
+    /// When the time was last written down, by how long the machine had been on; and whether it was sure then.
+    alive_at: Option<(i64, bool)>,
 }
 
 /// What a doorkeeper works with.
@@ -208,6 +217,7 @@ pub(crate) struct Tools {
     /// What is known at the start to be seen to.
     pub(crate) trouble: Option<Trouble>,
     pub(crate) supervisor: Option<Supervisor>,
+    pub(crate) boot: Option<String>,
 }
 
 impl Doorkeeper {
@@ -226,6 +236,7 @@ impl Doorkeeper {
             acknowledged,
             trouble,
             supervisor,
+            boot,
         } = tools;
         let (sender, messages) = mpsc::channel(64);
         let (shown, _) = broadcast::channel(64);
@@ -261,6 +272,8 @@ impl Doorkeeper {
             starting_since,
             supervisor,
             watch: Watch::default(),
+            boot,
+            alive_at: None,
         };
         keeper.publish();
         (keeper, line)
@@ -501,7 +514,15 @@ impl Doorkeeper {
                 self.trouble = off.then_some(Trouble::ClockOff);
                 // What is there now is there by a new lease.
                 self.owed = self.owed.filter(|wipe| *wipe == Wipe::Revoked);
+                if let Some(skew) = skew {
+                    self.confirm(skew).await;
+                }
                 self.door.synced(complete_at, skew);
+            }
+            News::Confirmed(skew, done) => {
+                self.confirm(skew).await;
+                // Whoever told may have gone.
+                let _gone = done.send(());
             }
             News::Failed(trouble) => {
                 self.trouble = trouble.or(self.trouble);
@@ -537,11 +558,62 @@ impl Doorkeeper {
         {
             tracing::warn!(%error, "that is not written down");
         }
+        self.keep_alive().await;
+    }
+
+    /// The clock is so far off: what was written in doubt of it is put right.
+    async fn confirm(&mut self, skew: Skew) {
+        if !self.door.is_in_doubt() {
+            return;
+        }
+        let corrected = self.door.confirm(skew);
+        tracing::info!(by_ms = corrected.map(|c| c.by_ms), "the clock is confirmed");
+        if let Some(corrected) = corrected
+            && let Err(error) = self.store.correct(corrected, self.acknowledged).await
+        {
+            tracing::warn!(%error, "scans that were made in doubt of the clock keep their time");
+        }
+        if let (Some(complete_at), skew) = self.door.clock()
+            && let Err(error) = self.store.complete(complete_at, skew).await
+        {
+            tracing::warn!(%error, "that is not written down");
+        }
+    }
+
+    /// Writes down what time it is, now and then: after a power cut it was later than that.
+    async fn keep_alive(&mut self) {
+        let (Some(boot), Some(on_ms)) = (self.boot.clone(), steady::on_ms()) else { return };
+        let (now, sure) = (self.clock.now(), !self.door.is_in_doubt());
+        let (at, ahead_ms) = (self.door.true_time(now), now.0.saturating_sub(on_ms));
+        self.alive_at = Some((on_ms, sure));
+        if let Err(error) = self.store.keep_alive(&Alive { boot, at, ahead_ms, sure }).await {
+            tracing::debug!(%error, "the time is not written down");
+        }
+    }
+
+    /// Tells the other kiosks the time, or asks them.
+    async fn compare_clocks(&mut self) {
+        let now = self.clock.now();
+        let known = self.door.clock().1.filter(|_| !self.door.is_in_doubt());
+        self.mesh.knows_time(
+            known.map(|skew| Time { at: self.door.true_time(now), error_ms: skew.error_ms }),
+        );
+        if let Some(Time { at, error_ms }) = self.mesh.time().filter(|_| known.is_none()) {
+            self.confirm(Skew { ms: at.since(now), error_ms }).await;
+        }
+        let due = self.alive_at.is_none_or(|(on_ms, sure)| {
+            steady::on_ms().is_some_and(|now| now - on_ms >= ALIVE_EVERY_MS)
+                || sure == self.door.is_in_doubt()
+        });
+        if due && !self.out_of_order {
+            self.keep_alive().await;
+        }
     }
 
     /// What time alone brings: the end of starting, of a lease, of a full disk.
     async fn look_around(&mut self) {
         self.mind_the_clock().await;
+        self.compare_clocks().await;
         if self.out_of_order && self.store.probe().await.is_ok() {
             tracing::info!("the store works again");
             self.out_of_order = false;

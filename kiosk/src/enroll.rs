@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use admission::sync;
+use admission::{pin as pins, sync};
 use anyhow::{Context, bail};
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
 use crate::{
-    api, desk,
+    api,
     identity::{Enrolment, Folder},
+    run,
     seal::Vault,
     store::Store,
 };
@@ -26,8 +27,11 @@ pub async fn enroll(
     data: &Path,
     pin: Option<&str>,
 ) -> anyhow::Result<Enrolment> {
-    if pin.is_some_and(|pin| !desk::is_pin(pin)) {
+    if pin.is_some_and(|pin| !pins::is_pin(pin)) {
         bail!("a PIN has 6 to 12 digits (PIN 为 6 到 12 位数字); nothing was enrolled");
+    }
+    if pin.is_some_and(pins::is_weak) {
+        bail!("{}; nothing was enrolled", run::WEAK);
     }
     let folder = Folder::new(data);
     let server = server_address(server)?;

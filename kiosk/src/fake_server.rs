@@ -12,9 +12,9 @@ use admission::{
     decide::{StationKind, TicketState, Use},
     scan::{Chain, Entry, Scan},
     sync::{
-        CardKeyAnswer, CardRow, Check, Checked, Enrolled, Enrolment, EventInfo, Feed,
-        IssuerPublicKey, KIOSK_HEADER, OfferInfo, People, PersonRow, Post, Receipt,
-        SIGNATURE_HEADER, TicketRow, Upload, request_is_signed,
+        CardKeyAnswer, CardRow, Check, Checked, Corrected, Enrolled, Enrolment, EventInfo, Feed,
+        IssuerPublicKey, KIOSK_HEADER, OfferInfo, People, PersonRow, Post, REVOCATION_HEADER,
+        Receipt, SIGNATURE_HEADER, TicketRow, Upload, request_is_signed, sign_revocation,
     },
     ticket::{IssuerKey, TicketFact, TicketId},
     time::{DAY, HOUR},
@@ -28,6 +28,7 @@ use axum::{
     routing::{get, post},
 };
 use data_encoding::HEXLOWER;
+use ed25519_dalek::SigningKey;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -52,18 +53,24 @@ pub(crate) enum Mood {
     Revoked,
     /// Says so to everything.
     Lost,
+    /// Somebody on the way answers that the kiosk was revoked.
+    Forged,
     /// Somebody on the way takes no request of more than some kilobytes.
     Narrow,
 }
 
 pub(crate) struct Inner {
     pub(crate) mood: Mood,
+    /// What its clock shows.
+    pub(crate) now: Millis,
     pub(crate) tickets: Vec<TicketRow>,
     pub(crate) cards: Vec<CardRow>,
     pub(crate) page: usize,
     pub(crate) entries: Vec<Entry>,
     pub(crate) chain: Chain,
     pub(crate) uploads_with_entries: usize,
+    /// What was told with the last upload of the clock under which entries were written.
+    pub(crate) corrected: Vec<Corrected>,
     pub(crate) checks: usize,
     pub(crate) post: Post,
     public: [u8; 32],
@@ -119,12 +126,14 @@ impl FakeServer {
             CardNumber::read(CARD).expect("a card").fingerprint(&CardKey::new(card_key()));
         let state = Inner {
             mood: Mood::Well,
+            now: NOW,
             tickets: (1..=5).map(|id| ticket(id, i64::from(id))).collect(),
             cards: vec![CardRow { fingerprint, person: "p1".into(), blocked: false, revision: 1 }],
             page: 2,
             entries: Vec::new(),
             chain: Chain::start(KIOSK),
             uploads_with_entries: 0,
+            corrected: Vec::new(),
             checks: 0,
             post: Post {
                 name: "东门 1".into(),
@@ -209,7 +218,15 @@ impl FakeServer {
         }
         match state.mood {
             Mood::Revoked if uri.path() == "/api/v1/kiosk/scans" => None,
-            Mood::Revoked | Mood::Lost => problem(StatusCode::UNAUTHORIZED, "kiosk_revoked"),
+            Mood::Revoked | Mood::Lost | Mood::Forged => {
+                // As signed as can be, for another request.
+                let of = if state.mood == Mood::Forged { "another" } else { signature };
+                let key = SigningKey::from_bytes(&[3; 32]);
+                let signed = sign_revocation(1, &key, kiosk, of).parse().expect("plain text");
+                let mut response = problem(StatusCode::UNAUTHORIZED, "kiosk_revoked")?;
+                response.headers_mut().insert(REVOCATION_HEADER, signed);
+                Some(response)
+            }
             _ => None,
         }
     }
@@ -249,7 +266,7 @@ async fn feed(
     let cards: Vec<CardRow> =
         state.cards.iter().filter(|row| row.revision > after.cards_after).cloned().collect();
     Json(Feed {
-        server_now: NOW,
+        server_now: state.now,
         post: state.post.clone(),
         revision: rows.last().map_or(after.after, |row| row.revision),
         tickets: rows,
@@ -273,6 +290,9 @@ async fn scans(
     let upload: Upload = serde_json::from_slice(&body).expect("an upload");
     let mut state = fake.state();
     state.uploads_with_entries += usize::from(!upload.entries.is_empty());
+    if !upload.entries.is_empty() {
+        state.corrected = upload.corrected;
+    }
     for (seq, entry) in (upload.from_seq..).zip(upload.entries) {
         let have = state.entries.len() as u64;
         if seq != have + 1 {
@@ -291,7 +311,7 @@ async fn scans(
         }
     }
     let have_through = state.entries.len() as u64;
-    Json(Receipt { have_through, chain: state.chain, server_now: NOW }).into_response()
+    Json(Receipt { have_through, chain: state.chain, server_now: state.now }).into_response()
 }
 
 async fn check(
@@ -304,7 +324,10 @@ async fn check(
         return refusal;
     }
     let check: Check = serde_json::from_slice(&body).expect("a check");
-    let have_through = fake.state().entries.len() as u64;
+    let (have_through, server_now) = {
+        let state = fake.state();
+        (state.entries.len() as u64, state.now)
+    };
     let row = {
         let mut state = fake.state();
         state.checks += 1;
@@ -324,7 +347,7 @@ async fn check(
         }),
     };
     let uses = row.as_ref().map(|row| row.uses.clone()).unwrap_or_default();
-    Json(Checked { verdict, ticket: row, uses, have_through, barred: Vec::new(), server_now: NOW })
+    Json(Checked { verdict, ticket: row, uses, have_through, barred: Vec::new(), server_now })
         .into_response()
 }
 

@@ -3,7 +3,7 @@
 //! In reading order: [`door`] (the decision, a state machine without I/O), [`courier`] (the sync, likewise) and [`mesh`]
 //! (what kiosks on one network tell each other);
 //! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`devices`] (the edges);
-//! [`desk`] (who holds the tickets, sealed under a PIN); [`ready`] and [`drill`] (the evening before); [`doorkeeper`], `steady` and `sync` (the tasks that join core and edges, and their clock); [`run`], [`page`], [`enroll`],
+//! [`desk`] (who holds the tickets, sealed under a PIN) and [`settings`] (what staff set for the screen); [`ready`] and [`drill`] (the evening before); [`doorkeeper`], `steady` and `sync` (the tasks that join core and edges, and their clock); [`run`], [`page`], [`enroll`],
 //! [`journal`] and [`supervisor`] (what the program does).
 
 pub mod api;
@@ -26,9 +26,11 @@ pub mod page;
 pub mod ready;
 pub mod run;
 pub mod seal;
+pub mod settings;
 pub mod shown;
 pub mod status;
 mod steady;
 pub mod store;
 pub mod supervisor;
 mod sync;
+mod tls;

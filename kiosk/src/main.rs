@@ -171,7 +171,9 @@ async fn obey(command: Command) -> anyhow::Result<()> {
             let mesh = net::Options { listen: mesh_listen, peers };
             let supervisor = Supervisor::of_this_program();
             let data = data.data;
-            run(Options { data, listen, scanners, printer, offline, pin, mesh, supervisor }).await
+            let boot = run::boot();
+            run(Options { data, listen, scanners, printer, offline, pin, mesh, boot, supervisor })
+                .await
         }
         Command::Check { data, listen } => {
             let findings = ready::check(&data.data, listen, &SystemClock).await?;

@@ -201,6 +201,21 @@ pub fn others(kiosks: &[(String, bool)]) -> Option<Finding> {
     Some(Finding { what: "kiosks", grade, words: Both { zh, en } })
 }
 
+/// Nobody has confirmed the clock since the machine was without power.
+#[must_use]
+pub fn clock_unsure() -> Finding {
+    Finding {
+        what: "clock",
+        grade: Grade::Note,
+        words: Both {
+            zh: "开机以后还没有核对时间：连上网络，或让另一台已联网的终端开着，会自己校正。在那以前，不会只因为时间不到或已过而拒绝有票的人。".into(),
+            en: "The time is not confirmed since the start: a network, or another kiosk that has one, does so. Until then nobody with a \
+                 ticket is turned away for the hour alone."
+                .into(),
+        },
+    }
+}
+
 /// How old the tickets are, and whether the clock that says so is to be believed.
 fn clock(
     known: &Knowledge,
@@ -477,6 +492,8 @@ fn battery(supplies: &Path) -> Option<(u8, bool)> {
 struct Health {
     place: Option<Named>,
     devices: Vec<Device>,
+    #[serde(default)]
+    clock_unsure: bool,
 }
 
 #[derive(Deserialize)]
@@ -484,13 +501,13 @@ struct Named {
     kiosk: String,
 }
 
-/// The devices of the kiosk called `name`, as its program finds them, if it runs and serves its page at `page`.
-async fn devices_of_program(page: SocketAddr, name: &str) -> Option<Vec<Device>> {
+/// What the program of the kiosk called `name` tells of itself, if it runs and serves its page at `page`.
+async fn health_of_program(page: SocketAddr, name: &str) -> Option<Health> {
     let http =
         reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(1)).build().ok()?;
     let answer = http.get(format!("http://{page}/healthz")).send().await.ok()?;
     let health: Health = answer.json().await.ok()?;
-    health.place.filter(|place| place.kiosk == name).map(|_| health.devices)
+    health.place.as_ref().is_some_and(|place| place.kiosk == name).then_some(health)
 }
 
 /// Looks at the kiosk in `data`, asking its server for at most three seconds, and its program, if it runs, at `page`.
@@ -515,6 +532,7 @@ pub async fn check(
     let server = match folder.key().context("cannot read kiosk.key")? {
         Some(key) if !memory.revoked => {
             let api = Api::new(&enrolment.server, &enrolment.kiosk, key)?;
+            api.is_past(store.latest(&enrolment.kiosk, &memory).await?);
             let sent = clock.now();
             let asked =
                 tokio::time::timeout(Duration::from_secs(3), api.feed(memory.cursors)).await;
@@ -548,10 +566,12 @@ pub async fn check(
         server,
     };
     store.close().await;
-    let devices = devices_of_program(page, &enrolment.name).await;
-    let machine = Machine { devices, ..machine(data) };
+    let health = health_of_program(page, &enrolment.name).await;
+    let clock_unsure = health.as_ref().is_some_and(|health| health.clock_unsure);
+    let machine = Machine { devices: health.map(|health| health.devices), ..machine(data) };
     let mut found = findings(&known, &machine, clock.now());
     found.extend(way(&enrolment.server).filter(|_| !known.revoked));
+    found.extend(clock_unsure.then(self::clock_unsure));
     if !known.revoked && !peers.is_empty() {
         let seen = found::look_around(&enrolment.kiosk, LOOK_AROUND).await;
         let heard = peers.into_iter().map(|peer| {

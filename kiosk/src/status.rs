@@ -31,6 +31,8 @@ pub struct Status {
     pub waiting: u64,
     /// What staff must see to.
     pub trouble: Option<Trouble>,
+    /// The machine was without power, and nobody has confirmed its clock since.
+    pub clock_unsure: bool,
     /// The event's other kiosks.
     pub neighbours: Vec<Neighbour>,
     /// How far the true time is ahead of this kiosk's clock.
@@ -138,6 +140,7 @@ impl Status {
             cards: door.reads_cards(),
             waiting: 0,
             trouble: None,
+            clock_unsure: door.is_in_doubt(),
             neighbours: Vec::new(),
             skew_ms: door.true_time(now).since(now),
         }

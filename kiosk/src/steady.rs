@@ -2,6 +2,7 @@
 //! how long it has been on, asleep or awake, and what the wall shows more or less than that was not the passing of time.
 
 use admission::Millis;
+use serde::{Deserialize, Serialize};
 
 /// Clocks are trimmed all the time; who sets one moves it by more than this.
 const SET_MS: u64 = 10_000;
@@ -24,6 +25,33 @@ pub(crate) fn on_ms() -> Option<i64> {
     let text = std::fs::read_to_string("/proc/uptime").ok()?;
     let (seconds, hundredths) = text.split_whitespace().next()?.split_once('.')?;
     Some(seconds.parse::<i64>().ok()? * 1_000 + hundredths.parse::<i64>().ok()? * 10)
+}
+
+/// The name of this time between two power cuts; none where the machine does not say.
+pub(crate) fn boot() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned()).filter(|boot| !boot.is_empty())
+}
+
+/// What was known of the time while the machine was on: what is known of it after it was off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Alive {
+    /// Between which power cuts.
+    pub(crate) boot: String,
+    /// The true time then, as far as it was known.
+    pub(crate) at: Millis,
+    /// What the wall's clock showed more than the machine had been on.
+    pub(crate) ahead_ms: i64,
+    /// Whether somebody had confirmed the clock.
+    pub(crate) sure: bool,
+}
+
+impl Alive {
+    /// How far the wall's clock was set since, on the same machine that was on all the time.
+    pub(crate) fn set_by_ms(&self, wall: Millis, on_ms: i64) -> i64 {
+        let by_ms = wall.0.saturating_sub(on_ms).saturating_sub(self.ahead_ms);
+        if by_ms.unsigned_abs() >= SET_MS { by_ms } else { 0 }
+    }
 }
 
 #[cfg(test)]

@@ -141,6 +141,9 @@ impl Sync {
     }
 
     async fn upload(&mut self, after: u64, courier: &mut Courier) -> Result<(), StepError> {
+        if self.status.borrow().clock_unsure && !courier.is_dismissed() {
+            self.confirm_clock(after).await?;
+        }
         let heard = self.server_now;
         // Once that is written down, the door is shut for good.
         let ends = courier.is_dismissed() && self.store.is_revoked().await?;
@@ -148,8 +151,20 @@ impl Sync {
             self.store.entries_after(&self.kiosk, after, courier.batch()).await?;
         let head_seq = self.store.head(&self.kiosk).await?.seq;
         let skew_ms = self.skew.map(|skew| skew.ms);
-        let upload =
-            Upload { from_seq: after + 1, before, entries, head_seq, skew_ms, heard, ends };
+        let wrong_pins = self.store.tries().await?.today(self.clock.now());
+        let corrected = self.store.corrected().await?;
+        let from_seq = after + 1;
+        let upload = Upload {
+            from_seq,
+            before,
+            entries,
+            head_seq,
+            skew_ms,
+            heard,
+            ends,
+            wrong_pins,
+            corrected,
+        };
         let begun = Instant::now();
         let receipt = self.api.upload(&upload).await?;
         self.measure(begun, receipt.server_now);
@@ -160,6 +175,23 @@ impl Sync {
             self.store.acknowledge(receipt.have_through).await?;
             self.tell(News::Acknowledged(receipt.have_through)).await;
         }
+        Ok(())
+    }
+
+    /// Hears the time before anything is sent that was written in doubt of it: a sign of life is answered with it.
+    async fn confirm_clock(&mut self, after: u64) -> Result<(), StepError> {
+        let (before, _) = self.store.entries_after(&self.kiosk, after, 0).await?;
+        let head_seq = self.store.head(&self.kiosk).await?.seq;
+        let upload = Upload { from_seq: after + 1, before, head_seq, ..Upload::default() };
+        let begun = Instant::now();
+        let receipt = self.api.upload(&upload).await?;
+        // What was measured before the machine was without power is worth nothing.
+        self.skew = None;
+        self.measure(begun, receipt.server_now);
+        let Some(skew) = self.skew else { return Ok(()) };
+        let (done, told) = oneshot::channel();
+        self.tell(News::Confirmed(skew, done)).await;
+        drop(told.await);
         Ok(())
     }
 
@@ -183,6 +215,10 @@ impl Sync {
                 self.heard.clear();
                 let believed: Vec<&str> = peers.iter().map(|peer| peer.kiosk.as_str()).collect();
                 self.store.drop_told_except(&believed).await?;
+            }
+            if memory.post.as_ref().map(|post| &post.keys) != Some(&feed.post.keys) {
+                self.store.keep_server_keys(&feed.post.keys).await?;
+                self.api.trust(feed.post.keys.clone());
             }
             self.tell(News::Post(Box::new(feed.post))).await;
         }
@@ -256,6 +292,7 @@ impl Sync {
     /// Keeps the sharper of two measurements, unless they contradict each other: then the clock was moved.
     fn measure(&mut self, begun: Instant, server: Millis) {
         self.server_now = Some(server);
+        self.api.is_past(server);
         let new = Skew::measured(self.when(begun), server, self.clock.now());
         self.skew = Some(match self.skew {
             Some(old) if old.error_ms < new.error_ms && old.agrees_with(new) => old,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use admission::say::Lang;
+use admission::{say::Lang, sync::REVOCATION_HEADER};
 use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
@@ -37,7 +37,10 @@ pub enum Error {
     KioskUnknown,
     /// The kiosk was revoked.
     #[error("the kiosk was revoked")]
-    KioskRevoked,
+    KioskRevoked {
+        /// The server's signature of that: a kiosk believes nobody else on the way.
+        signed: String,
+    },
     /// The queue is full, or the server is stopping.
     #[error("busy")]
     Busy,
@@ -166,7 +169,7 @@ impl Error {
                 "终端签名无效，请重新注册终端。",
                 "The kiosk's signature is not valid. Please enrol the kiosk again.",
             ),
-            Self::KioskRevoked => (
+            Self::KioskRevoked { .. } => (
                 StatusCode::UNAUTHORIZED,
                 "kiosk_revoked",
                 "此终端已停用。",
@@ -251,6 +254,11 @@ impl IntoResponse for Error {
         let mut response = problem.refused.status.into_response();
         if let Some(seconds) = problem.retry_after_s {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if let Self::KioskRevoked { signed } = &self
+            && let Ok(signed) = HeaderValue::from_str(signed)
+        {
+            response.headers_mut().insert(REVOCATION_HEADER, signed);
         }
         response.extensions_mut().insert(problem);
         response

@@ -12,10 +12,12 @@ use std::{
 
 use admission::{
     card::CardKey,
+    sync,
     ticket::{IssuerKey, TrustedKeys},
 };
 use anyhow::Context as _;
 use data_encoding::HEXLOWER;
+use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
 /// All secrets of this installation. Every server process of one installation needs the same files.
@@ -23,6 +25,8 @@ use zeroize::Zeroizing;
 pub struct Keys {
     /// Keys that sign tickets, by id; the last signs new ones, the others still verify.
     issuers: Arc<Vec<IssuerKey>>,
+    /// The same, for what else the server says in its own name.
+    signers: Arc<Vec<(u8, SigningKey)>>,
     /// Fingerprints cards and ID numbers.
     pub card: CardKey,
     /// Makes the seeds of draws. Without it a draw that was committed to cannot be made.
@@ -55,11 +59,13 @@ impl Keys {
         if ids.is_empty() {
             ids.push(1);
         }
-        let issuers = ids
-            .into_iter()
-            .map(|id| Ok(IssuerKey::new(id, &*secret(&folder.join(format!("ticket-{id}.key")))?)))
-            .collect::<anyhow::Result<_>>()?;
-        Ok(Self { issuers: Arc::new(issuers), card, draw })
+        let (mut issuers, mut signers) = (Vec::new(), Vec::new());
+        for id in ids {
+            let secret = secret(&folder.join(format!("ticket-{id}.key")))?;
+            issuers.push(IssuerKey::new(id, &secret));
+            signers.push((id, SigningKey::from_bytes(&secret)));
+        }
+        Ok(Self { issuers: Arc::new(issuers), signers: Arc::new(signers), card, draw })
     }
 
     /// The key that signs new tickets.
@@ -75,6 +81,15 @@ impl Keys {
     #[must_use]
     pub fn issuer_of(&self, id: u8) -> Option<&IssuerKey> {
         self.issuers.iter().find(|key| key.id == id)
+    }
+
+    /// That a kiosk was revoked, signed by every key of which it may know one: the value of a header.
+    #[must_use]
+    pub fn revocation(&self, kiosk: &str, request_signature: &str) -> String {
+        let sign = |(id, key): &(u8, SigningKey)| {
+            sync::sign_revocation(*id, key, kiosk, request_signature)
+        };
+        self.signers.iter().map(sign).collect::<Vec<_>>().join(", ")
     }
 
     /// The public keys that verify tickets: id and 32 bytes.

@@ -165,6 +165,7 @@ fn checks(
             card: None,
             medium: Medium::Code,
             at: SystemClock.now(),
+            fact: None,
         };
         posts.push(kiosk.post("/api/v1/kiosk/check", serde_json::to_string(&check)?));
     }
@@ -207,8 +208,7 @@ async fn uploads(world: &World) -> anyhow::Result<f64> {
             entries.push(entry);
         }
         let (head_seq, skew_ms) = (scans as u64, Some(0));
-        let upload =
-            Upload { from_seq, before, entries, head_seq, skew_ms, heard: None, ends: false };
+        let upload = Upload { from_seq, before, entries, head_seq, skew_ms, ..Upload::default() };
         posts.push(kiosk.post("/api/v1/kiosk/scans", serde_json::to_string(&upload)?));
     }
     let begun = Instant::now();

@@ -5,8 +5,11 @@ use admission::{
     card::Fingerprint,
     decide::StationKind,
     scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
-    sync::{Check, Checked, Feed, KIOSK_HEADER, Receipt, SIGNATURE_HEADER, Upload, sign_request},
-    ticket::TicketId,
+    sync::{
+        Check, Checked, Feed, IssuerPublicKey, KIOSK_HEADER, REVOCATION_HEADER, Receipt,
+        SIGNATURE_HEADER, Upload, revocation_is_signed, sign_request,
+    },
+    ticket::{TicketFact, TicketId},
 };
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
@@ -88,6 +91,29 @@ impl TestKiosk<'_> {
         self.ask(Some((ticket, 0)), None, Medium::Code).await
     }
 
+    /// Asks about a ticket whose code says this.
+    pub(crate) async fn check_signed(&self, fact: TicketFact) -> Checked {
+        let (seq, ticket) = (self.journal.len() as u64 + 1, Some((fact.id, fact.reissue)));
+        let (medium, at, fact) = (Medium::Code, self.app.now(), Some(fact));
+        self.asks(&Check { seq, ticket, card: None, medium, at, fact }).await
+    }
+
+    /// What the server says in answer to a request for the feed, and whether it signed that the kiosk was revoked.
+    pub(crate) async fn is_revoked(&self) -> (u16, bool) {
+        let path = "/api/v1/kiosk/feed?after=0";
+        let signature = sign_request(&self.key, &self.id, "GET", path, b"");
+        let request = self.app.http.get(format!("{}{path}", self.app.url));
+        let request = request.header(KIOSK_HEADER, &self.id).header(SIGNATURE_HEADER, &signature);
+        let response = request.send().await.expect("the server answers");
+        let header = response.headers().get(REVOCATION_HEADER).and_then(|text| text.to_str().ok());
+        let key =
+            |(id, key): (u8, [u8; 32])| IssuerPublicKey { id, public_key: HEXLOWER.encode(&key) };
+        let keys: Vec<IssuerPublicKey> = self.app.app.keys.public().map(key).collect();
+        let signed =
+            header.is_some_and(|header| revocation_is_signed(&keys, header, &self.id, &signature));
+        (response.status().as_u16(), signed)
+    }
+
     /// Asks about a card.
     pub(crate) async fn check_card(&self, card: Fingerprint) -> Checked {
         self.ask(None, Some(card), Medium::Card).await
@@ -100,8 +126,12 @@ impl TestKiosk<'_> {
         medium: Medium,
     ) -> Checked {
         let seq = self.journal.len() as u64 + 1;
-        let check = Check { seq, ticket, card, medium, at: self.app.now() };
-        let body = serde_json::to_string(&check).expect("plain data");
+        let check = Check { seq, ticket, card, medium, at: self.app.now(), fact: None };
+        self.asks(&check).await
+    }
+
+    async fn asks(&self, check: &Check) -> Checked {
+        let body = serde_json::to_string(check).expect("plain data");
         serde_json::from_value(self.send(Method::POST, "/kiosk/check", &body).await.expect(200))
             .expect("an answer")
     }
@@ -173,7 +203,7 @@ impl TestKiosk<'_> {
             head_seq: entries as u64,
             skew_ms: Some(self.skew_ms),
             heard: Some(self.app.now()),
-            ends: false,
+            ..Upload::default()
         }
     }
 

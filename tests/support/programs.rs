@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
@@ -248,6 +249,18 @@ impl KioskProgram {
         Self { page: format!("http://{listen}"), process, scans, verdicts }
     }
 
+    /// Staff who open its desk by this PIN, the first time with the enrolment code.
+    pub(crate) async fn staff(&self, pin: &str, code: &str) -> Staff {
+        let opening = json!({ "pin": pin, "code": code });
+        let (http, page) = (client(), format!("{}/desk", self.page));
+        let opened = http.post(format!("{page}/opening")).json(&opening).send().await;
+        let opened = opened.expect("an answer");
+        assert_eq!(opened.status(), StatusCode::NO_CONTENT);
+        let cookie = opened.headers()["set-cookie"].to_str().expect("text");
+        let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        Staff { http, page, cookie }
+    }
+
     /// One scan; its verdict.
     pub(crate) async fn scan(&mut self, text: &str) -> Value {
         self.write_all(&[text]).await;
@@ -277,6 +290,28 @@ impl KioskProgram {
             std::process::Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(asked.success());
         timeout(PATIENCE, self.process.wait()).await.expect("it stops").expect("a status")
+    }
+}
+
+/// Staff who have a kiosk's desk open.
+pub(crate) struct Staff {
+    http: Client,
+    page: String,
+    cookie: String,
+}
+
+impl Staff {
+    /// Sends something to the desk.
+    pub(crate) async fn post(&self, what: &str, body: Value) -> Response {
+        let request =
+            self.http.post(format!("{}/{what}", self.page)).header("cookie", &self.cookie);
+        request.json(&body).send().await.expect("an answer")
+    }
+
+    /// Sets what the kiosk's screen does: camera, sound, voice.
+    pub(crate) async fn set(&self, camera: bool, sound: bool, voice: bool) {
+        let settings = json!({ "camera": camera, "sound": sound, "voice": voice });
+        assert_eq!(self.post("settings", settings).await.status(), StatusCode::NO_CONTENT);
     }
 }
 

@@ -69,8 +69,10 @@ impl<'a> Stopwatch<'a> {
 
     /// Switches the camera on and waits for so many verdicts; milliseconds from the frame to each.
     pub(crate) async fn filmed(&self, verdicts: usize) -> Vec<f64> {
-        self.0.click("#staff summary").await;
-        self.0.click("#camera").await;
+        // As a page kept it that had a switch for it.
+        self.0
+            .script("localStorage.setItem('camera', 'on'); dispatchEvent(new Event('set'))")
+            .await;
         self.times(verdicts).await
     }
 

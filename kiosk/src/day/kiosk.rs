@@ -7,7 +7,7 @@ use admission::{
     card::{CardKey, Fingerprint},
     decide::{StationKind, Use},
     scan::{Act, Chain, Scan, Skew},
-    sync::{CardRow, Feed, Heard, Post, Receipt, TicketRow, Upload},
+    sync::{CardRow, Corrected, Feed, Heard, Post, Receipt, TicketRow, Upload},
     ticket::TicketId,
 };
 
@@ -30,6 +30,8 @@ pub(super) struct Disk {
     acknowledged: u64,
     complete_at: Option<Millis>,
     skew: Option<Skew>,
+    /// What is known by now of the clock under which entries were written.
+    corrected: Vec<Corrected>,
     told: Vec<Proven>,
     heard: BTreeMap<String, u64>,
     /// It was revoked, and has wiped itself.
@@ -71,6 +73,8 @@ pub(super) struct Kiosk {
     /// Its clock minus the true time.
     pub(super) clock_ms: i64,
     pub(super) sabotage: Option<Sabotage>,
+    /// It was without power since it last ran.
+    pub(super) was_cut: bool,
 }
 
 impl Kiosk {
@@ -116,6 +120,10 @@ impl Kiosk {
         }
         let mut door = Door::new(self.name.clone(), [0; 16], known);
         door.go_on_from(latest, clock);
+        if self.was_cut && door.post().is_some() {
+            door.doubt(latest, clock);
+        }
+        self.was_cut = false;
         self.on = Some(Running {
             door,
             mesh,
@@ -271,6 +279,17 @@ impl Kiosk {
         }
     }
 
+    /// The clock is found to be so far off: what was written in doubt of it is put right.
+    pub(super) fn confirm(&mut self, skew: Skew) {
+        let Some(on) = &mut self.on else { return };
+        let corrected = on.door.confirm(skew);
+        let corrected = corrected.filter(|_| self.sabotage != Some(Sabotage::KeepWrongTimes));
+        self.disk.corrected.extend(corrected);
+        if let (Some(complete_at), skew) = on.door.clock() {
+            (self.disk.complete_at, self.disk.skew) = (Some(complete_at), skew);
+        }
+    }
+
     pub(super) fn next_upload(&self, after: u64) -> Upload {
         let at = usize::try_from(after).expect("small");
         let before = self.chain_at(after).expect("what is acknowledged was written");
@@ -281,9 +300,10 @@ impl Kiosk {
             before,
             entries,
             head_seq: self.head().seq,
-            skew_ms: None,
             heard: self.on.as_ref().and_then(|on| on.server_now),
             ends: self.disk.revoked,
+            corrected: self.disk.corrected.clone(),
+            ..Upload::default()
         }
     }
 
@@ -315,6 +335,7 @@ impl Kiosk {
     /// Takes a page of the feed as the real sync does.
     pub(super) fn take_page(&mut self, feed: Feed, now: Millis) -> Vec<crate::mesh::Input> {
         let clock = self.clock(now);
+        self.confirm(Skew::measured(clock, feed.server_now, clock));
         let Some(on) = &mut self.on else { return Vec::new() };
         let mut inputs = Vec::new();
         let disk = &mut self.disk;

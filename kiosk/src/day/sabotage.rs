@@ -31,10 +31,12 @@ pub(super) enum Sabotage {
     GiveWithoutEnd,
     /// A counter does not count how often a voucher was redeemed.
     RedeemWithoutEnd,
+    /// What was written in doubt of the clock keeps its time once that is known.
+    KeepWrongTimes,
 }
 
 impl Sabotage {
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::SkipTheJournal,
         Self::IgnoreRevocation,
         Self::BurnOnLostReply,
@@ -49,5 +51,6 @@ impl Sabotage {
         Self::KeepTheCopy,
         Self::GiveWithoutEnd,
         Self::RedeemWithoutEnd,
+        Self::KeepWrongTimes,
     ];
 }

@@ -8,8 +8,8 @@ use admission::{
     decide::{self, StationKind, Terms, TicketState, Use},
     scan::{Act, Chain, Entry, Scan, WalkIn},
     sync::{
-        Allotment, CardRow, Check, Checked, Feed, Heard, OfferInfo, Post, Receipt, TicketRow,
-        Upload,
+        Allotment, CardRow, Check, Checked, Corrected, Feed, Heard, OfferInfo, Post, Receipt,
+        TicketRow, Upload,
     },
     ticket::{TicketFact, TicketId},
     time::HOUR,
@@ -197,6 +197,11 @@ impl Server {
         self.places.taken += more;
     }
 
+    /// When each entry of a kiosk was, as the server says it.
+    pub(super) fn times(&self, kiosk: &str) -> impl Iterator<Item = (Millis, u64)> {
+        self.kiosks[kiosk].scans.iter().map(|(at, scan, _)| (*at, scan.seq))
+    }
+
     /// Takes an upload: what goes on where the journal ended. None when it contradicts what was sent before.
     pub(super) fn upload(&mut self, kiosk: &str, upload: &Upload, now: Millis) -> Option<Receipt> {
         let mut chain = upload.before;
@@ -219,6 +224,8 @@ impl Server {
                     return None;
                 }
                 let scan = entry.scan().ok().filter(|scan| scan.seq == seq)?;
+                let skew = Corrected::of(&upload.corrected, seq, scan.skew);
+                let scan = Scan { skew, ..scan };
                 touched.extend(self.record(kiosk, entry, scan, now));
             }
             chain = chain.after(seq, entry);

@@ -193,6 +193,7 @@ async fn the_store_of_a_day_finds_what_the_real_store_finds() {
             on: None,
             clock_ms: 0,
             sabotage: None,
+            was_cut: false,
         };
         let real = Store::open(&folder.path().join("kiosk.db")).await.expect("a store");
         let mut walk = Walk { random: Random::of(seed), model, real, now: world::MORNING };

@@ -5,32 +5,30 @@
 //! the PIN was given once; the page that shows them closes by itself.
 
 pub mod search;
+mod tries;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use admission::{
-    Clock, Millis,
+    Clock,
     card::CardKey,
+    pin,
     sync::{PersonRow, Post},
-    time::{MINUTE, SECOND},
+    time::MINUTE,
 };
+use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use self::search::Names;
+pub use self::tries::Tries;
 use crate::{
     devices::Device,
     identity::{Enrolment, Folder},
     ready::{self, Finding},
-    seal::{SealError, Vault},
+    seal::{Lock, Opened, SealError, Vault},
+    settings::Settings,
     store::{Store, StoreError},
 };
-
-/// So many wrong PINs in a row cost nothing but a smile.
-const FREE_TRIES: u32 = 3;
-/// After more, each wait is twice the one before, up to this.
-const WAIT_MAX_MS: i64 = 15 * MINUTE;
-const WAIT_MS: i64 = 5 * SECOND;
-/// A PIN has so many digits.
-pub const PIN_DIGITS: std::ops::RangeInclusive<usize> = 6..=12;
 
 /// Why the desk does not open.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +48,15 @@ pub enum Shut {
     /// A PIN that could not be one.
     #[error("a PIN has 6 to 12 digits")]
     NoPin,
+    /// A new PIN that everybody tries first.
+    #[error("a PIN that is easily guessed")]
+    WeakPin,
+    /// A new PIN that is the other one already.
+    #[error("the desk's PIN and the supervisor's are two")]
+    SamePin,
+    /// The desk is not open.
+    #[error("the desk is not open")]
+    Closed,
     /// The first PIN is set by who enrolled the kiosk, and this is not the code it was enrolled by.
     #[error("not the enrolment code")]
     WrongCode {
@@ -73,12 +80,16 @@ pub struct Desk {
     open: Mutex<Open>,
     /// PINs are looked at one at a time.
     turnstile: tokio::sync::Mutex<()>,
+    /// What staff set for the screen; none while nobody has.
+    settings: watch::Sender<Option<Settings>>,
 }
 
 /// What is in memory since the PIN was given.
 #[derive(Debug, Default)]
 struct Open {
     vault: Option<Vault>,
+    /// The supervisor's own PIN, if they have one.
+    supervisor: Option<Lock>,
     names: Names,
     /// How far the names go, by the server's revisions.
     through: i64,
@@ -96,7 +107,33 @@ impl Desk {
     pub fn new(kiosk: &str, folder: Folder, store: Store, clock: Arc<dyn Clock>) -> Self {
         let open = Mutex::new(Open::default());
         let turnstile = tokio::sync::Mutex::new(());
-        Self { kiosk: kiosk.to_owned(), folder, store, clock, open, turnstile }
+        let settings = watch::Sender::new(None);
+        Self { kiosk: kiosk.to_owned(), folder, store, clock, open, turnstile, settings }
+    }
+
+    /// What staff set for the screen, as it changes. None while nobody has.
+    #[must_use]
+    pub fn settings(&self) -> watch::Receiver<Option<Settings>> {
+        self.settings.subscribe()
+    }
+
+    /// Remembers what staff set before.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn remember_settings(&self) -> Result<(), StoreError> {
+        self.settings.send_replace(self.store.settings().await?);
+        Ok(())
+    }
+
+    /// Takes what staff set for the screen, across restarts.
+    ///
+    /// # Errors
+    /// When it could not be written; nothing is changed then.
+    pub async fn set(&self, settings: Settings) -> Result<(), StoreError> {
+        self.store.keep_settings(&settings).await?;
+        self.settings.send_replace(Some(settings));
+        Ok(())
     }
 
     /// Whether a PIN was ever set on this kiosk.
@@ -134,33 +171,21 @@ impl Desk {
     }
 
     async fn look_at(&self, pin: &str, code: Option<&str>) -> Result<Option<CardKey>, Shut> {
-        if !is_pin(pin) {
+        if !pin::is_pin(pin) {
             return Err(Shut::NoPin);
         }
-        let _turn = self.turnstile.lock().await;
-        let now = self.clock.now();
-        let (wrong, not_before) = self.store.wrong_pins().await?;
-        let wait_ms = not_before.since(now);
-        // A clock that was set back does not lock anybody out for longer than the longest wait.
-        if (1..=WAIT_MAX_MS).contains(&wait_ms) {
-            return Err(Shut::TooSoon { wait_ms });
+        if !self.has_pin() && pin::is_weak(pin) {
+            return Err(Shut::WeakPin);
         }
-        // Written before the PIN is looked at, so that pulling the plug gives no free try.
-        let wait_ms = wait_after(wrong + 1);
-        self.store.keep_wrong_pins(wrong + 1, now.plus(wait_ms)).await?;
-        if let Some(code) = code.filter(|_| self.wants_code())
-            && self.code() != Some(Enrolment::hash_of(&self.kiosk, code))
-        {
-            tracing::warn!(wrong = wrong + 1, "a wrong enrolment code at the desk");
-            return Err(Shut::WrongCode { wait_ms });
-        }
-        let opened = self.unlock(pin).await;
-        if let Err(SealError::WrongPin) = opened {
-            tracing::warn!(wrong = wrong + 1, "a wrong PIN at the desk");
-            return Err(Shut::WrongPin { wait_ms });
-        }
-        self.store.keep_wrong_pins(0, Millis::default()).await?;
-        let (vault, card_key) = opened?;
+        let opened = self.counted(async {
+            if let Some(code) = code.filter(|_| self.wants_code())
+                && self.code() != Some(Enrolment::hash_of(&self.kiosk, code))
+            {
+                return Err(Shut::WrongCode { wait_ms: 0 });
+            }
+            Ok(self.unlock(pin).await?)
+        });
+        let Opened { vault, card_key, supervisor } = opened.await?;
         let (boxes, through) = self.store.people().await?;
         let mut names = Names::default();
         for (ticket, sealed) in boxes {
@@ -169,16 +194,112 @@ impl Desk {
                 names.add(row);
             }
         }
-        *self.opened() = Open { vault: Some(vault), names, through };
+        *self.opened() = Open { vault: Some(vault), supervisor, names, through };
         Ok(card_key)
     }
 
-    async fn unlock(&self, pin: &str) -> Result<(Vault, Option<CardKey>), SealError> {
+    /// Whether a supervisor has a PIN of their own. Known while the desk's was given.
+    #[must_use]
+    pub fn has_supervisor(&self) -> bool {
+        self.opened().supervisor.is_some()
+    }
+
+    /// Whether `pin` is that of a supervisor: their own, or the desk's where there is no other. Wrong ones count as at the
+    /// desk's own door.
+    ///
+    /// # Errors
+    /// [`Shut`].
+    pub async fn supervises(&self, pin: &str) -> Result<(), Shut> {
+        if !pin::is_pin(pin) {
+            return Err(Shut::NoPin);
+        }
+        if self.wanted_after().is_none() {
+            return Err(Shut::Closed);
+        }
+        self.counted(async {
+            let lock = self.opened().supervisor.clone();
+            let is_theirs = match lock {
+                Some(lock) => fits(lock, pin).await?,
+                None => self.unlock(pin).await.map(|_| true)?,
+            };
+            if is_theirs { Ok(()) } else { Err(Shut::WrongPin { wait_ms: 0 }) }
+        })
+        .await
+    }
+
+    /// Changes who is let in: `pin` is the supervisor's, or the desk's where there is no other. What is sealed stays as it is.
+    ///
+    /// # Errors
+    /// [`Shut`].
+    pub async fn change(&self, pin: &str, new: NewPin<'_>) -> Result<(), Shut> {
+        let (NewPin::Desk(text) | NewPin::Supervisor(text)) = new;
+        if !pin::is_pin(text) {
+            return Err(Shut::NoPin);
+        }
+        if pin::is_weak(text) {
+            return Err(Shut::WeakPin);
+        }
+        self.supervises(pin).await?;
+        let supervisor = self.opened().supervisor.clone();
+        let is_other = match (&new, supervisor) {
+            (NewPin::Desk(_), None) => false,
+            (NewPin::Desk(_), Some(lock)) => fits(lock, text).await?,
+            (NewPin::Supervisor(_), _) => self.unlock(text).await.is_ok(),
+        };
+        if is_other {
+            return Err(Shut::SamePin);
+        }
+        let pin = Zeroizing::new(text.to_owned());
+        let lock = slowly(move || Lock::new(&pin)).await?;
+        let path = self.folder.sealed_card_key();
+        // While this is held nobody writes the file, and nobody forgets what is in it.
+        let mut open = self.opened();
+        let vault = open.vault.as_ref().ok_or(Shut::Closed)?;
+        match new {
+            NewPin::Desk(_) => vault.change_lock(&path, &lock)?,
+            NewPin::Supervisor(_) => {
+                vault.keep_supervisor(&path, &lock)?;
+                open.supervisor = Some(lock);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a PIN looked at, unless it is too soon after wrong ones. A wrong one makes the next wait longer, also after a
+    /// restart.
+    async fn counted<T>(&self, look: impl Future<Output = Result<T, Shut>>) -> Result<T, Shut> {
+        let _turn = self.turnstile.lock().await;
+        let now = self.clock.now();
+        let tries = self.store.tries().await?;
+        let wait_ms = tries.wait_ms(now);
+        if wait_ms > 0 {
+            return Err(Shut::TooSoon { wait_ms });
+        }
+        // Written before the PIN is looked at, so that pulling the plug gives no free try.
+        let tries = tries.and_one(now);
+        self.store.keep_tries(tries).await?;
+        let looked = look.await;
+        let wait_ms = tries.wait_ms(now);
+        match looked {
+            Err(Shut::WrongPin { .. } | Shut::Seal(SealError::WrongPin)) => {
+                tracing::warn!(today = tries.today(now), "a wrong PIN at the desk");
+                Err(Shut::WrongPin { wait_ms })
+            }
+            Err(Shut::WrongCode { .. }) => {
+                tracing::warn!(today = tries.today(now), "a wrong enrolment code at the desk");
+                Err(Shut::WrongCode { wait_ms })
+            }
+            looked => {
+                self.store.keep_tries(tries.but_right()).await?;
+                looked
+            }
+        }
+    }
+
+    async fn unlock(&self, pin: &str) -> Result<Opened, SealError> {
         let (path, kiosk) = (self.folder.sealed_card_key(), self.kiosk.clone());
-        let pin = zeroize::Zeroizing::new(pin.to_owned());
-        // Slow on purpose (Argon2id), so not on a thread that serves the door.
-        let opening = tokio::task::spawn_blocking(move || Vault::open(&path, &kiosk, &pin));
-        opening.await.unwrap_or(Err(SealError::System("the task that opens the vault failed")))
+        let pin = Zeroizing::new(pin.to_owned());
+        slowly(move || Vault::open(&path, &kiosk, &pin)).await
     }
 
     /// Keeps the card key sealed on the disk, if the PIN is known.
@@ -186,7 +307,8 @@ impl Desk {
     /// # Errors
     /// When it cannot be written.
     pub fn keep_card_key(&self, card_key: &CardKey) -> Result<bool, SealError> {
-        let Some(vault) = self.opened().vault.clone() else { return Ok(false) };
+        let open = self.opened();
+        let Some(vault) = &open.vault else { return Ok(false) };
         vault.keep(&self.folder.sealed_card_key(), card_key)?;
         Ok(true)
     }
@@ -206,7 +328,7 @@ impl Desk {
         let Some(vault) = self.opened().vault.clone() else { return Ok(()) };
         let mut boxes = Vec::with_capacity(people.len());
         for row in &people {
-            let plain = zeroize::Zeroizing::new(serde_json::to_vec(row).unwrap_or_default());
+            let plain = Zeroizing::new(serde_json::to_vec(row).unwrap_or_default());
             let sealed = vault.seal(&row.ticket.to_string(), &plain);
             let sealed = sealed.map_err(|error| StoreError::Unsafe(error.to_string()))?;
             boxes.push((row.ticket, sealed));
@@ -275,18 +397,26 @@ impl Desk {
     }
 }
 
-/// Whether `pin` could be one.
-#[must_use]
-pub fn is_pin(pin: &str) -> bool {
-    PIN_DIGITS.contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_digit())
+/// A PIN to be set.
+#[derive(Clone, Copy)]
+pub enum NewPin<'a> {
+    /// The one that opens the desk.
+    Desk(&'a str),
+    /// The one that overrules.
+    Supervisor(&'a str),
 }
 
-/// How long to wait after so many wrong PINs in a row.
-fn wait_after(wrong: u32) -> i64 {
-    match wrong.checked_sub(FREE_TRIES) {
-        None | Some(0) => 0,
-        Some(more) => WAIT_MAX_MS.min(WAIT_MS << (more - 1).min(20)),
-    }
+async fn fits(lock: Lock, pin: &str) -> Result<bool, SealError> {
+    let pin = Zeroizing::new(pin.to_owned());
+    slowly(move || lock.fits(&pin)).await
+}
+
+/// What is slow on purpose (Argon2id) runs on no thread that serves the door.
+async fn slowly<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SealError> + Send + 'static,
+) -> Result<T, SealError> {
+    let work = tokio::task::spawn_blocking(work).await;
+    work.unwrap_or(Err(SealError::System("the task that opens the vault failed")))
 }
 
 /// A page of the desk that nobody touches closes after this long.
@@ -294,7 +424,7 @@ pub const IDLE_MS: i64 = 10 * MINUTE;
 
 #[cfg(test)]
 mod tests {
-    use admission::ticket::TicketId;
+    use admission::{Millis, ticket::TicketId};
 
     use super::*;
 
@@ -315,13 +445,6 @@ mod tests {
             cards4: vec!["8765".to_owned()],
             organisation: Some("首钢建设集团".to_owned()),
         }
-    }
-
-    #[test]
-    fn waits_double_and_end_at_a_quarter_of_an_hour() {
-        let waits: Vec<i64> = (1..=7).map(|wrong| wait_after(wrong) / SECOND).collect();
-        assert_eq!(waits, [0, 0, 0, 5, 10, 20, 40]);
-        assert_eq!(wait_after(1_000), WAIT_MAX_MS);
     }
 
     #[tokio::test]
@@ -365,8 +488,65 @@ mod tests {
         let card_key = third.open("246810").await.expect("the right one").expect("a card key");
         assert_eq!(card_key.secret(), &[9; 32]);
         assert_eq!((third.known(), third.wanted_after()), (1, Some(3)));
-        assert_eq!(third.store.wrong_pins().await.expect("readable").0, 0);
+        let tries = third.store.tries().await.expect("readable");
+        assert_eq!((tries.wait_ms(clock.now()), tries.today(clock.now())), (0, 4));
         third.forget();
         assert_eq!((third.known(), third.wanted_after()), (0, None));
+    }
+    #[tokio::test]
+    async fn the_desk_and_a_supervisor_have_two_pins_and_each_can_be_changed() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(temp.path());
+        let clock = Arc::new(HandClock(Mutex::new(Millis(1_800_000_000_000))));
+        let desk = async || {
+            let store = Store::open(&folder.store()).await.expect("a store");
+            Desk::new("k", folder.clone(), store, clock.clone())
+        };
+        let first = desk().await;
+        assert!(matches!(first.open("123456").await, Err(Shut::WeakPin)));
+        first.open("246810").await.expect("set");
+        first.take(vec![person()], 3).await.expect("taken");
+        // While there is one PIN, whoever has it overrules and changes it.
+        first.supervises("246810").await.expect("one PIN for all");
+        let weak = first.change("246810", NewPin::Desk("111111")).await;
+        assert!(matches!(weak, Err(Shut::WeakPin)));
+        let same = first.change("246810", NewPin::Supervisor("246810")).await;
+        assert!(matches!(same, Err(Shut::SamePin)));
+        first.change("246810", NewPin::Supervisor("808017")).await.expect("changed");
+        // From now on the desk's PIN opens the desk and nothing else.
+        for (pin, new) in
+            [("246810", NewPin::Desk("975311")), ("246810", NewPin::Supervisor("975311"))]
+        {
+            assert!(matches!(first.change(pin, new).await, Err(Shut::WrongPin { .. })));
+        }
+        let same = first.change("808017", NewPin::Desk("808017")).await;
+        assert!(matches!(same, Err(Shut::SamePin)));
+        first.change("808017", NewPin::Desk("975311")).await.expect("changed");
+        first.store.close().await;
+
+        let second = desk().await;
+        assert!(matches!(second.open("246810").await, Err(Shut::WrongPin { .. })));
+        assert!(matches!(second.change("975311", NewPin::Desk("864203")).await, Err(Shut::Closed)));
+        second.open("975311").await.expect("the new one");
+        assert_eq!((second.known(), second.has_supervisor()), (1, true));
+        assert!(matches!(second.supervises("975311").await, Err(Shut::WrongPin { .. })));
+        second.supervises("808017").await.expect("a supervisor");
+    }
+
+    #[tokio::test]
+    async fn what_staff_set_for_the_screen_outlives_a_restart() {
+        let temp = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(temp.path());
+        let store = Store::open(&folder.store()).await.expect("a store");
+        let clock = Arc::new(HandClock(Mutex::new(Millis(0))));
+        let desk = || Desk::new("k", folder.clone(), store.clone(), clock.clone());
+        let first = desk();
+        first.remember_settings().await.expect("readable");
+        assert_eq!(*first.settings().borrow(), None);
+        let settings = Settings { camera: true, device: None, sound: true, voice: false };
+        first.set(settings.clone()).await.expect("kept");
+        let second = desk();
+        second.remember_settings().await.expect("readable");
+        assert_eq!(*second.settings().borrow(), Some(settings));
     }
 }

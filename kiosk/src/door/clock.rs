@@ -2,16 +2,34 @@
 //! when it was last heard is true, and what has happened since came after it.
 
 use admission::{
-    Millis,
+    Millis, Reason, Verdict, decide,
     scan::Skew,
+    sync::Corrected,
     time::{DAY, HOUR},
 };
 
 use super::Door;
 
+/// How long a kiosk was without power, it does not know; longer than this, and it has missed its event.
+const OFF_AT_MOST_MS: i64 = DAY;
+
+/// What a door does not know of the time: the machine was without power, and neither the server nor another kiosk was
+/// heard since.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    /// The first entry of the journal that is written in it.
+    from: u64,
+    /// Certainly past when the clock showed `began`.
+    past: Millis,
+    began: Millis,
+}
+
 impl Door {
     /// The clock was set: it shows so much more than it would have shown, less when it was set back. Nothing else is new.
     pub fn clock_set(&mut self, by_ms: i64) {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.began = doubt.began.plus(by_ms);
+        }
         let known = &mut self.known;
         let skew = known.skew.get_or_insert(Skew { ms: 0, error_ms: 0 });
         skew.ms = skew.ms.saturating_sub(by_ms);
@@ -46,6 +64,68 @@ impl Door {
             skew.error_ms = skew.error_ms.saturating_add(off.saturating_abs().min(DAY));
         }
         off
+    }
+
+    /// The machine was without power for nobody knows how long, and `latest` is certainly past. Its clock may be as late as
+    /// that until somebody confirms it: nobody is turned away for the hour alone where that hour may be another.
+    pub fn doubt(&mut self, latest: Millis, now: Millis) {
+        self.doubt = Some(Doubt { from: self.known.head.seq + 1, past: latest, began: now });
+        let skew = self.known.skew.get_or_insert(Skew { ms: 0, error_ms: 0 });
+        skew.error_ms = skew.error_ms.max(OFF_AT_MOST_MS);
+    }
+
+    /// Whether nobody has confirmed the clock since the machine was without power.
+    #[must_use]
+    pub const fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// The server, or a kiosk that heard it, was heard: the clock is so far off. Gives what that changes of what was written
+    /// in doubt, if anything was.
+    pub fn confirm(&mut self, skew: Skew) -> Option<Corrected> {
+        let Doubt { from, .. } = self.doubt.take()?;
+        let by_ms = skew.ms.saturating_sub(self.known.skew.map_or(0, |skew| skew.ms));
+        // So much longer ago than the clock knew of.
+        if let Some(complete_at) = &mut self.known.complete_at {
+            *complete_at = complete_at.plus(by_ms.saturating_neg());
+        }
+        self.known.skew = Some(skew);
+        let (through, error_ms) = (self.known.head.seq, skew.error_ms);
+        (from <= through).then_some(Corrected { from, through, by_ms, error_ms })
+    }
+
+    /// What `decide` says at the true time of `now`. In doubt, whom it would refuse for the hour alone is admitted when the
+    /// true time may be one at which they would be.
+    pub(super) fn at_its_hour<T>(
+        &self,
+        now: Millis,
+        decide: impl Fn(Millis) -> (Verdict, T),
+    ) -> (Verdict, T) {
+        let said = decide(self.true_time(now));
+        let Some(Doubt { past, began, .. }) = self.doubt else { return said };
+        let is_of_the_hour = |verdict: &Verdict| {
+            matches!(verdict.reason(), Some(Reason::TooEarly | Reason::TooLate | Reason::NotToday))
+        };
+        if !is_of_the_hour(&said.0) {
+            return said;
+        }
+        let first = past.plus(now.since(began).max(0));
+        let last = self.true_time(now).max(first).plus(OFF_AT_MOST_MS);
+        // Whom another rule refuses at an hour that may be the true one, that one refuses.
+        let mut refused = None;
+        // No admission is shorter than what is tolerated at both its ends.
+        let mut hour = first;
+        while hour <= last {
+            let other = decide(hour);
+            if other.0.is_admitted() {
+                return other;
+            }
+            if !is_of_the_hour(&other.0) {
+                refused.get_or_insert(other);
+            }
+            hour = hour.plus(decide::TOLERANCE_MS);
+        }
+        refused.unwrap_or(said)
     }
 
     /// When its copy was complete, by its clock as it is now, and how far that is off.

@@ -188,6 +188,8 @@ pub struct Door {
     last: Option<Last>,
     pending: Pending,
     moves: room::Moves,
+    /// What it does not know of the time.
+    doubt: Option<clock::Doubt>,
 }
 
 /// How far the scan at hand is.
@@ -275,6 +277,7 @@ impl Door {
             last: None,
             pending: Pending::default(),
             moves: room::Moves::default(),
+            doubt: None,
         }
     }
 
@@ -419,7 +422,15 @@ impl Door {
     #[must_use]
     pub fn out_of_hours(&self, now: Millis) -> Option<Refusal> {
         let post = self.known.post.as_ref()?;
-        let now = self.true_time(now);
+        // It says that it is closed when it is.
+        let is_of_the_hour = |now| match self.out_of_hours_at(post, now) {
+            None => (Verdict::Admitted, None),
+            Some(refusal) => (Verdict::Refused(refusal.clone()), Some(refusal)),
+        };
+        self.at_its_hour(now, is_of_the_hour).1
+    }
+
+    fn out_of_hours_at(&self, post: &Post, now: Millis) -> Option<Refusal> {
         let begun = |offer: &&OfferInfo| now >= offer.valid_from.plus(-decide::TOLERANCE_MS);
         let ended = |offer: &&OfferInfo| now >= offer.valid_to.plus(decide::TOLERANCE_MS);
         let offers = &post.event.offers;

@@ -123,8 +123,9 @@ impl Door {
     pub fn judge(&self, known: &Known, now: Millis) -> Option<(Verdict, u8)> {
         let (row, post) = (known.row.as_ref()?, self.known.post.as_ref()?);
         let ticket = row.shown_by_card(post.event.terms(row.fact.class));
-        let true_now = self.true_time(now);
-        let verdict = decide::decide(&ticket, &post.as_station(), &known.history(), true_now);
+        let (station, history) = (post.as_station(), known.history());
+        let rule = |now| (decide::decide(&ticket, &station, &history, now), ());
+        let (verdict, ()) = self.at_its_hour(now, rule);
         Some((self.where_there_is_room(verdict), row.fact.reissue))
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use admission::{
     decide::{Reason, StationKind, Terms, TicketState},
     scan::Act,
-    sync::{Allotment, EventInfo, IssuerPublicKey},
+    sync::{Allotment, Corrected, EventInfo, IssuerPublicKey},
     ticket::IssuerKey,
     time::HOUR,
 };
@@ -1010,4 +1010,97 @@ proptest! {
         }
         prop_assert!(admitted.values().all(|&times| times == 1));
     }
+}
+
+/// A door whose machine was without power, and whose clock shows two hours less than it is.
+fn in_doubt() -> Rig {
+    let mut rig = Rig::new().with(row(1)).with(row(2)).with(row(3)).with_card(false);
+    rig.now = NOON.plus(-2 * HOUR);
+    let latest = rig.now.plus(-MINUTE);
+    assert_eq!(rig.door.go_on_from(latest, rig.now), 0, "such a time may be right");
+    rig.door.doubt(latest, rig.now);
+    rig
+}
+
+#[test]
+fn nobody_is_turned_away_for_the_hour_alone_while_the_clock_is_in_doubt() {
+    let mut rig = in_doubt();
+    assert!(rig.door.is_in_doubt());
+    assert_eq!(rig.door.out_of_hours(rig.now), None, "nor does the screen say that it is closed");
+    assert_eq!(
+        rig.reason(&code(1)),
+        None,
+        "an hour too early, by a clock that nobody has confirmed"
+    );
+    assert_eq!(rig.reason(&code(1)), Some(Reason::AlreadyUsed), "every other rule holds");
+    assert_eq!(rig.reason(&forged(&code(2))), Some(Reason::Forged));
+    let next_week = TicketFact {
+        valid_from: NOON.plus(7 * 24 * HOUR),
+        valid_to: NOON.plus(8 * 24 * HOUR),
+        ..fact(9)
+    };
+    let early = rig.reason(&next_week.sign(&issuer()));
+    assert_eq!(early, Some(Reason::TooEarly), "so long it was not without power");
+    let yesterday = TicketFact {
+        valid_from: NOON.plus(-30 * HOUR),
+        valid_to: NOON.plus(-20 * HOUR),
+        ..fact(8)
+    };
+    let late = rig.reason(&yesterday.sign(&issuer()));
+    assert_eq!(late, Some(Reason::TooLate), "that time is certainly past");
+    // Once it is confirmed, the hour counts again.
+    let mut rig = in_doubt();
+    rig.door.confirm(Skew { ms: 0, error_ms: 5 });
+    assert_eq!(rig.reason(&code(1)), Some(Reason::TooEarly));
+    assert!(rig.door.out_of_hours(rig.now).is_none(), "the offer has no hours of its own here");
+}
+
+#[test]
+fn what_was_written_in_doubt_is_put_right_once_the_clock_is_known() {
+    let mut rig = in_doubt();
+    assert_eq!(rig.door.confirm(Skew { ms: 5, error_ms: 5 }), None, "nothing was written");
+    let mut rig = in_doubt();
+    rig.scan(&code(1));
+    rig.scan(&code(2));
+    let corrected = rig.door.confirm(Skew { ms: 2 * HOUR, error_ms: 5 }).expect("two entries");
+    let expected = Corrected { from: 1, through: 2, by_ms: 2 * HOUR, error_ms: 5 };
+    assert_eq!(corrected, expected);
+    assert!(!rig.door.is_in_doubt());
+    assert_eq!(rig.door.confirm(Skew { ms: 0, error_ms: 5 }), None, "once");
+    rig.scan(&code(3));
+    let scans = rig.scans();
+    assert!(
+        scans[0].skew.is_some_and(|skew| skew.error_ms >= 24 * HOUR),
+        "it says that it does not know"
+    );
+    let at = |scan: &Scan| {
+        let skew = Corrected::of(&[corrected], scan.seq, scan.skew);
+        Scan { skew, ..scan.clone() }.true_at()
+    };
+    assert_eq!([at(&scans[0]), at(&scans[1]), at(&scans[2])], [NOON; 3]);
+    // The copy is as old as it is, and not as the clock had it.
+    assert_eq!(rig.door.local_trust(rig.now), Trust::Local { age_ms: 3 * MINUTE });
+}
+
+#[test]
+fn a_signed_ticket_that_the_server_has_lost_is_let_in_once() {
+    let unknown = Verdict::Refused(Refusal::Unknown);
+    let mut rig = Rig::new().online(unknown.clone(), None);
+    let shown = rig.scan(&code(1));
+    assert_eq!((shown.verdict_word(), shown.trust), ("admitted", Trust::SignatureOnly));
+    assert_eq!(rig.asked, 1);
+    // This door has a copy of it still.
+    let mut rig = Rig::new().with(row(1)).online(unknown.clone(), None);
+    let shown = rig.scan(&code(1));
+    assert_eq!((shown.verdict_word(), shown.holder.as_deref()), ("admitted", Some("王*明")));
+    assert_eq!(rig.reason(&code(1)), Some(Reason::AlreadyUsed), "once");
+    // Another door told the server that it let it in.
+    let used = Refusal::AlreadyUsed { at: NOON.plus(-MINUTE), station: "西门".to_owned() };
+    let mut rig = Rig::new().online(Verdict::Refused(used), None);
+    let shown = rig.scan(&code(1));
+    assert_eq!((shown.reason_word(), shown.trust), (Some("already_used"), Trust::Live));
+    // What this door refuses by its own copy, a server that knows nothing of it does not let in.
+    let cancelled = TicketRow { state: TicketState::Cancelled, ..row(1) };
+    let mut rig = Rig::new().with(cancelled).online(Verdict::Admitted, None);
+    assert_eq!(rig.reason(&code(1)), Some(Reason::Cancelled));
 }

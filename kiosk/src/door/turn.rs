@@ -119,7 +119,8 @@ impl Door {
         // The event that was signed holds, whatever a row says.
         let ticket = Ticket { fact: TicketFact { event: fact.event, ..ticket.fact }, ..ticket };
         let history = known.history();
-        draft.verdict = decide::decide(&ticket, &station, &history, self.true_time(draft.at));
+        let rule = |now| (decide::decide(&ticket, &station, &history, now), ());
+        draft.verdict = self.at_its_hour(draft.at, rule).0;
         draft.verdict = self.where_there_is_room(draft.verdict);
         draft.left = left(&draft.verdict, station.kind, &terms, &history);
         // Of another event's ticket the server would say no more.
@@ -127,6 +128,7 @@ impl Door {
             return self.record(draft);
         }
         let check = self.check(&draft, Some((fact.id, fact.reissue)), None);
+        let check = Check { fact: Some(*fact), ..check };
         self.ask_or_record(draft, vec![known], check)
     }
 
@@ -157,7 +159,8 @@ impl Door {
                 let candidates: Vec<_> =
                     tickets.iter().filter_map(|known| candidate(post, known)).collect();
                 let (station, true_now) = (post.as_station(), self.true_time(draft.at));
-                let (verdict, at) = decide::decide_for_card(&candidates, &station, true_now);
+                let rule = |now| decide::decide_for_card(&candidates, &station, now);
+                let (verdict, at) = self.at_its_hour(draft.at, rule);
                 draft.verdict = self.where_there_is_room(verdict);
                 if let Some(at) = at {
                     let (ticket, history) = &candidates[at];
@@ -174,7 +177,8 @@ impl Door {
                     draft.choices = choices(post, &candidates, true_now);
                 }
                 if draft.verdict == Verdict::Refused(Refusal::NotBooked) {
-                    let (verdict, from) = walk_in(post, &given, true_now);
+                    let rule = |now| walk_in(post, &given, now);
+                    let (verdict, from) = self.at_its_hour(draft.at, rule);
                     draft.verdict = self.where_there_is_room(verdict);
                     let from = from.filter(|_| draft.verdict.is_admitted());
                     if let Some(Allotment { number, class, .. }) = from {
@@ -202,7 +206,8 @@ impl Door {
         ticket: Option<(TicketId, u8)>,
         card: Option<Fingerprint>,
     ) -> Check {
-        Check { seq: self.known.head.seq + 1, ticket, card, medium: draft.medium, at: draft.at }
+        let (seq, medium, at) = (self.known.head.seq + 1, draft.medium, draft.at);
+        Check { seq, ticket, card, medium, at, fact: None }
     }
 
     /// The server is asked unless it knows no better: of what was done at a door and not told yet.
@@ -232,6 +237,10 @@ impl Door {
         known: Vec<Known>,
         checked: Box<Checked>,
     ) -> Effect {
+        let is_signed = draft.medium == Medium::Code && draft.ticket.is_some();
+        if is_signed && checked.ticket.is_none() {
+            return self.weigh_unbooked(draft, &checked);
+        }
         let own_walk_in = draft.deed.act == Act::WalkIn;
         let own = (draft.verdict.is_admitted() && !own_walk_in).then(|| draft.clone());
         draft.trust = Trust::Live;
@@ -285,6 +294,19 @@ impl Door {
         // The server meant another of the holder's tickets, of which it has yet to hear that it was used.
         let other = own.filter(|own| !draft.verdict.is_admitted() && own.ticket != draft.ticket);
         self.record(other.unwrap_or(draft))
+    }
+
+    /// Who holds a signed ticket booked, whatever the server knows of it: one that was restored from a backup may have lost
+    /// it. What this door says by the signature, or by its own copy, holds; but where another door told the server that it
+    /// was used, it was.
+    fn weigh_unbooked(&mut self, mut draft: Draft, checked: &Checked) -> Effect {
+        let is_used = checked.verdict.reason() == Some(admission::Reason::AlreadyUsed);
+        if draft.verdict.is_admitted() && is_used {
+            draft.verdict = checked.verdict.clone();
+            draft.left = None;
+            draft.trust = Trust::Live;
+        }
+        self.record(draft)
     }
 
     pub(super) fn record(&mut self, draft: Draft) -> Effect {

@@ -15,6 +15,7 @@ mod session;
 use std::collections::{BTreeMap, HashMap};
 
 use admission::{
+    Millis,
     decide::Use,
     scan::Chain,
     sync::{self, Heard},
@@ -35,6 +36,8 @@ pub const STATE_EVERY_MS: u64 = 1_000;
 const FRESH_MS: u64 = 2_500;
 /// Between a scan and the server's word on it lies less, also where clocks are compared over a bad line.
 const MOMENT_MS: i64 = 5_000;
+/// What a neighbour says arrives within this time, or the connection is not worth much.
+const TOLD_WITHIN_MS: i64 = 1_000;
 /// What is kept of one kiosk at most, beyond what the server tells: more than a door sees in a week. It bounds the memory.
 const KEPT_MAX: usize = 100_000;
 
@@ -67,8 +70,8 @@ pub enum Input {
     Heard(LinkId, Message),
     /// A connection ended.
     Closed(LinkId),
-    /// A second has passed.
-    Tick,
+    /// A second has passed, and it is so late, if this kiosk knows.
+    Tick(Option<Time>),
 }
 
 /// What a mesh wants done.
@@ -102,6 +105,18 @@ pub struct State {
     pub chain: Chain,
     /// How far it has the journals of those whom it believes.
     pub have: BTreeMap<String, u64>,
+    /// What time it is, if it knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
+}
+
+/// The true time, as the server or another kiosk confirmed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Time {
+    /// It is now.
+    pub at: Millis,
+    /// More or less.
+    pub error_ms: i64,
 }
 
 /// A kiosk of the event, as staff are told of it.
@@ -153,6 +168,8 @@ struct Link {
     dialled: bool,
     heard_at: u64,
     told: Option<State>,
+    /// What time it said that it is, and when.
+    time: Option<(Time, u64)>,
     /// What it said when it last said nothing else.
     state: Option<State>,
     /// The last own entry that was sent here.
@@ -214,7 +231,7 @@ impl Mesh {
                 self.links.remove(&link);
                 Vec::new()
             }
-            Input::Tick => self.tell_state(),
+            Input::Tick(time) => self.tell_state(time),
         }
     }
 
@@ -238,6 +255,16 @@ impl Mesh {
             Neighbour { name, station, connected: told.is_some(), agreed, through }
         };
         self.peers.iter().map(neighbour).collect()
+    }
+
+    /// What time it is, by the neighbour who knows it best. On its way it was for less than a moment.
+    #[must_use]
+    pub fn time(&self, now: u64) -> Option<Time> {
+        let fresh = |link: &&Link| now.saturating_sub(link.heard_at) <= FRESH_MS;
+        let told = self.links.values().filter(fresh).filter_map(|link| link.time);
+        let (Time { at, error_ms }, heard) = told.min_by_key(|(time, _)| time.error_ms)?;
+        let since = i64::try_from(now.saturating_sub(heard)).unwrap_or(i64::MAX);
+        Some(Time { at: at.plus(since), error_ms: error_ms.saturating_add(TOLD_WITHIN_MS) })
     }
 
     /// Where the kiosk's own journal ends, as the others are told.
@@ -477,6 +504,7 @@ impl Mesh {
             dialled,
             heard_at: now,
             told: None,
+            time: None,
             state: None,
             sent: 0,
             reading: false,
@@ -502,6 +530,7 @@ impl Mesh {
         let Some(link) = self.links.get_mut(&id) else { return effects };
         link.heard_at = now;
         link.told = Some(state.clone());
+        link.time = state.time.map(|time| (time, now)).or(link.time);
         if let Some(peer) = self.peers.get_mut(&link.kiosk) {
             peer.says_it_ends(&link.kiosk, state.head, state.chain);
         }
@@ -548,14 +577,14 @@ impl Mesh {
         effects
     }
 
-    fn tell_state(&self) -> Vec<Effect> {
-        let state = self.state();
+    fn tell_state(&self, time: Option<Time>) -> Vec<Effect> {
+        let state = State { time, ..self.state() };
         self.links.keys().map(|id| Effect::Send(*id, Message::State(state.clone()))).collect()
     }
 
     fn state(&self) -> State {
         let have = self.peers.iter().map(|(id, peer)| (id.clone(), peer.through())).collect();
-        State { head: self.head.seq, chain: self.head.chain, have }
+        State { head: self.head.seq, chain: self.head.chain, have, time: None }
     }
 }
 

@@ -30,7 +30,7 @@ use tokio::{
 };
 
 use super::{
-    BATCH, Effect, Input, LinkId, Mesh, Message, Neighbour, Proven, STATE_EVERY_MS,
+    BATCH, Effect, Input, LinkId, Mesh, Message, Neighbour, Proven, STATE_EVERY_MS, Time,
     found::{Beacon, Sighting},
     frames::Frames,
     session::Session,
@@ -110,6 +110,8 @@ struct Shared {
 
 struct Inner {
     mesh: Mesh,
+    /// The true time, as this kiosk last said that it knows it.
+    time: Option<(Time, u64)>,
     links: HashMap<LinkId, mpsc::Sender<Message>>,
 }
 
@@ -126,7 +128,7 @@ impl Line {
         let (keep, kept) = mpsc::unbounded_channel();
         let (read, reads) = mpsc::unbounded_channel();
         let shared = Shared {
-            state: Mutex::new(Inner { mesh, links: HashMap::new() }),
+            state: Mutex::new(Inner { mesh, time: None, links: HashMap::new() }),
             begun: Instant::now(),
             next_link: AtomicU64::new(1),
             recorded: Notify::new(),
@@ -150,6 +152,27 @@ impl Line {
     pub fn neighbours(&self) -> Vec<Neighbour> {
         let now = self.now();
         self.inner().mesh.neighbours(now)
+    }
+
+    /// What this kiosk knows of the true time now, for the others.
+    pub(crate) fn knows_time(&self, time: Option<Time>) {
+        let now = self.now();
+        self.inner().time = time.map(|time| (time, now));
+    }
+
+    /// What time it is, as the others know it.
+    pub(crate) fn time(&self) -> Option<Time> {
+        let now = self.now();
+        self.inner().mesh.time(now)
+    }
+
+    fn tick(&self) {
+        let (now, told) = (self.now(), self.inner().time);
+        let time = told.map(|(time, then)| {
+            let since = i64::try_from(now.saturating_sub(then)).unwrap_or(i64::MAX);
+            Time { at: time.at.plus(since), ..time }
+        });
+        self.input(Input::Tick(time));
     }
 
     /// Tickets that other doors gave to somebody without one.
@@ -263,7 +286,7 @@ impl Work {
             let mut second = tokio::time::interval(Duration::from_millis(STATE_EVERY_MS));
             loop {
                 second.tick().await;
-                own.line.input(Input::Tick);
+                own.line.tick();
             }
         });
         told_to(&mut stop).await;

@@ -168,7 +168,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::{Did, Told},
+        super::{Did, Time, Told},
         *,
     };
 
@@ -192,7 +192,9 @@ mod tests {
     }
 
     fn state(head: u64) -> State {
-        State { head, chain: Chain::start("a"), have: BTreeMap::from([("b".to_owned(), 7)]) }
+        let time = Some(Time { at: Millis(7), error_ms: 5 });
+        let have = BTreeMap::from([("b".to_owned(), 7)]);
+        State { head, chain: Chain::start("a"), have, time }
     }
 
     fn fact(of: u8) -> Proven {

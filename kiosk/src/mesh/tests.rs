@@ -109,7 +109,7 @@ impl World {
 
     fn tick(&mut self) {
         self.now += STATE_EVERY_MS;
-        (0..self.kiosks.len()).for_each(|at| self.input(at, Input::Tick));
+        (0..self.kiosks.len()).for_each(|at| self.input(at, Input::Tick(None)));
     }
 
     fn record(&mut self, at: usize, did: Option<Did>) {
@@ -218,7 +218,7 @@ fn hearing_it_again_or_out_of_place_changes_nothing() {
     let link = world.wires[0][1].1;
     let before = (world.known(1, 1), world.kiosks[1].kept);
     let told = world.kiosks[0].journal.clone();
-    let state = State { head: 5, chain: told[4].told().chain, have: BTreeMap::new() };
+    let state = State { head: 5, chain: told[4].told().chain, have: BTreeMap::new(), time: None };
     for some in [&told[..], &told[..2], &told[3..]] {
         world.input(1, Input::Heard(link, Message::Told(state.clone(), some.to_vec())));
     }
@@ -252,7 +252,7 @@ fn with_one_that_tells_two_stories_nobody_agrees() {
     let link = world.wires[0][1].1;
     let told = world.kiosks[0].journal[0].told().clone();
     let other = Proven::unsigned(Told { chain: Chain([9; 32]), ..told.clone() });
-    let state = State { head: 1, chain: told.chain, have: BTreeMap::new() };
+    let state = State { head: 1, chain: told.chain, have: BTreeMap::new(), time: None };
     world.input(1, Input::Heard(link, Message::Told(state, vec![other])));
     assert_eq!((world.agreed(1), world.known(1, 1).peers.len()), (0, 1));
     // A journal that got shorter: a restored disk.
@@ -326,4 +326,26 @@ fn a_journal_with_a_hole_does_not_keep_the_network_busy() {
     (0..10).for_each(|_| world.tick());
     assert!(world.messages - before <= 40, "{}", world.messages - before);
     assert_eq!((world.known(1, 1).peers.len(), world.agreed(1)), (4, 0));
+}
+
+#[test]
+fn who_knows_the_time_tells_it_and_who_does_not_is_not_asked() {
+    let mut world = World::all_connected(3);
+    assert_eq!(world.kiosks[0].mesh.time(world.now), None);
+    let (sharp, blunt) =
+        (Time { at: Millis(50_000), error_ms: 5 }, Time { at: Millis(58_000), error_ms: 900 });
+    world.input(1, Input::Tick(Some(sharp)));
+    world.input(2, Input::Tick(Some(blunt)));
+    let heard = |world: &World| world.kiosks[0].mesh.time(world.now);
+    let Time { at, error_ms } = heard(&world).expect("two know it");
+    assert_eq!((at, error_ms > 5), (Millis(50_000), true), "the better of two, a little blunter");
+    world.now += 700;
+    assert_eq!(heard(&world).expect("still fresh").at, Millis(50_700));
+    // Whoever says nothing of the time any more is heard, and knows nothing of it.
+    world.tick();
+    assert!(heard(&world).is_some());
+    world.cut(1);
+    assert_eq!(heard(&world).expect("the other").at, Millis(59_700));
+    world.cut(2);
+    assert_eq!(heard(&world), None);
 }

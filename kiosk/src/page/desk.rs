@@ -21,11 +21,12 @@ use zeroize::Zeroizing;
 
 use super::{Page, asset};
 use crate::{
-    desk::{IDLE_MS, Shut},
+    desk::{IDLE_MS, NewPin, Shut},
     devices::Printer,
     door::{Cannot, Order, What},
     doorkeeper::{Message, News, Standing},
     drill, ready,
+    settings::Settings,
     status::Phase,
 };
 
@@ -56,6 +57,8 @@ pub(super) fn routes() -> Router<Page> {
         .route("/desk/reprint", post(reprint))
         .route("/desk/readiness", get(readiness))
         .route("/desk/drill", post(drill))
+        .route("/desk/settings", post(set))
+        .route("/desk/pins", post(change))
 }
 
 /// `GET /desk/state`: whether it is open, and what it knows. To ask is no use of it: an open page asks all the time.
@@ -66,6 +69,7 @@ async fn state(State(page): State<Page>, headers: HeaderMap) -> Response {
         "operator": operator.flatten(),
         "has_pin": page.desk.has_pin(),
         "wants_code": page.desk.wants_code(),
+        "supervisor": page.desk.has_supervisor(),
         "prints": page.devices.printer().is_some(),
         "known": page.desk.known(),
     }))
@@ -84,9 +88,6 @@ struct Opening {
 
 /// `POST /desk/opening`: the PIN, and who it is. 401 with `wait_ms` when it is wrong, or the code of the first one is.
 async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Response {
-    let refused = |status: StatusCode, code: &str, wait_ms: i64| {
-        (status, Json(json!({ "code": code, "wait_ms": wait_ms }))).into_response()
-    };
     let pin = Zeroizing::new(opening.pin);
     match page.desk.open_at_screen(&pin, &opening.code).await {
         Ok(card_key) => {
@@ -98,24 +99,11 @@ async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Respons
             // Names are fetched with the next round, which this wakes.
             page.kiosk.recorded.notify_one();
         }
-        Err(Shut::WrongPin { wait_ms }) => {
-            return refused(StatusCode::UNAUTHORIZED, "wrong_pin", wait_ms);
-        }
-        Err(Shut::WrongCode { wait_ms }) => {
-            return refused(StatusCode::UNAUTHORIZED, "wrong_code", wait_ms);
-        }
-        Err(Shut::TooSoon { wait_ms }) => {
-            return refused(StatusCode::TOO_MANY_REQUESTS, "too_soon", wait_ms);
-        }
-        Err(Shut::NoPin) => return refused(StatusCode::UNPROCESSABLE_ENTITY, "no_pin", 0),
-        Err(error) => {
-            tracing::error!(%error, "the desk does not open");
-            return refused(StatusCode::SERVICE_UNAVAILABLE, "failed", 0);
-        }
+        Err(shut) => return refused(&shut),
     }
     let mut token = [0; 16];
     if getrandom::fill(&mut token).is_err() {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, "failed", 0);
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let token = HEXLOWER.encode(&token);
     let cookie = format!("desk={token}; Path=/desk; HttpOnly; SameSite=Strict");
@@ -124,6 +112,23 @@ async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Respons
     *page.sessions() = Some(Session { token, operator, touched: page.clock.now() });
     let cookie = HeaderValue::from_str(&cookie).unwrap_or(HeaderValue::from_static(""));
     ([(header::SET_COOKIE, cookie)], StatusCode::NO_CONTENT).into_response()
+}
+
+/// Why a PIN was not taken: a stable code, and after which time the next one is looked at.
+fn refused(shut: &Shut) -> Response {
+    let (status, code, wait_ms) = match shut {
+        Shut::WrongPin { wait_ms } => (StatusCode::UNAUTHORIZED, "wrong_pin", *wait_ms),
+        Shut::WrongCode { wait_ms } => (StatusCode::UNAUTHORIZED, "wrong_code", *wait_ms),
+        Shut::TooSoon { wait_ms } => (StatusCode::TOO_MANY_REQUESTS, "too_soon", *wait_ms),
+        Shut::NoPin => (StatusCode::UNPROCESSABLE_ENTITY, "no_pin", 0),
+        Shut::WeakPin => (StatusCode::UNPROCESSABLE_ENTITY, "weak_pin", 0),
+        Shut::SamePin => (StatusCode::UNPROCESSABLE_ENTITY, "same_pin", 0),
+        Shut::Closed | Shut::Store(_) | Shut::Seal(_) => {
+            tracing::error!(%shut, "the desk does not open");
+            (StatusCode::SERVICE_UNAVAILABLE, "failed", 0)
+        }
+    };
+    (status, Json(json!({ "code": code, "wait_ms": wait_ms }))).into_response()
 }
 
 /// `POST /desk/closing`.
@@ -184,6 +189,9 @@ struct Tapped {
     ticket: admission::ticket::TicketId,
     #[serde(default)]
     why: String,
+    /// The supervisor's PIN, where they have one of their own.
+    #[serde(default)]
+    pin: String,
 }
 
 /// `POST /desk/admission`: the holder is here, and the rule decides.
@@ -191,16 +199,28 @@ async fn admit(State(page): State<Page>, headers: HeaderMap, Json(tap): Json<Tap
     page.ordered(&headers, What::CheckIn(tap.ticket)).await
 }
 
-/// `POST /desk/override`: a supervisor lets the holder pass, and says why.
+/// `POST /desk/override`: a supervisor lets the holder pass, and says why. 403 with a code when the PIN is not theirs.
 async fn override_rule(
     State(page): State<Page>,
     headers: HeaderMap,
     Json(tap): Json<Tapped>,
 ) -> Response {
-    match reason(&tap) {
-        Some(why) => page.ordered(&headers, What::Override(tap.ticket, why)).await,
-        None => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+    let Some(why) = reason(&tap) else {
+        return StatusCode::UNPROCESSABLE_ENTITY.into_response();
+    };
+    if let Err(shut) = page.operator(&headers) {
+        return shut.into_response();
     }
+    if page.desk.has_supervisor() {
+        let pin = Zeroizing::new(tap.pin);
+        if let Err(shut) = page.desk.supervises(&pin).await {
+            let mut response = refused(&shut);
+            // The desk itself stays open.
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            return response;
+        }
+    }
+    page.ordered(&headers, What::Override(tap.ticket, why)).await
 }
 
 /// `POST /desk/undo`: the last admission here is taken back, and why.
@@ -242,6 +262,7 @@ async fn readiness(
             let neighbours = page.kiosk.status.borrow().neighbours.clone();
             let heard = neighbours.into_iter().map(|n| (n.name, n.connected)).collect::<Vec<_>>();
             findings.extend(ready::others(&heard));
+            findings.extend(page.kiosk.status.borrow().clock_unsure.then(ready::clock_unsure));
             Json(json!({ "findings": findings })).into_response()
         }
         Err(error) => {
@@ -277,6 +298,59 @@ async fn drill(
             Json(page.view(&shown)).into_response()
         }
         None => StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+    }
+}
+
+/// `POST /desk/settings`: what this machine's screen does from now on.
+async fn set(
+    State(page): State<Page>,
+    headers: HeaderMap,
+    Json(settings): Json<Settings>,
+) -> StatusCode {
+    match page.operator(&headers) {
+        Err(shut) => shut,
+        Ok(_) if !settings.are_sound() => StatusCode::UNPROCESSABLE_ENTITY,
+        Ok(_) => match page.desk.set(settings).await {
+            Ok(()) => StatusCode::NO_CONTENT,
+            Err(error) => {
+                tracing::error!(%error, "what was set is not kept");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct Change {
+    /// The supervisor's, or the desk's where there is no other.
+    pin: String,
+    /// Which one is to be set: `desk` or `supervisor`.
+    which: String,
+    new: String,
+}
+
+/// `POST /desk/pins`: another PIN opens the desk, or overrules. 403 with a code when it is not.
+async fn change(
+    State(page): State<Page>,
+    headers: HeaderMap,
+    Json(change): Json<Change>,
+) -> Response {
+    if let Err(shut) = page.operator(&headers) {
+        return shut.into_response();
+    }
+    let (pin, new) = (Zeroizing::new(change.pin), Zeroizing::new(change.new));
+    let new = match change.which.as_str() {
+        "desk" => NewPin::Desk(&new),
+        "supervisor" => NewPin::Supervisor(&new),
+        _ => return StatusCode::UNPROCESSABLE_ENTITY.into_response(),
+    };
+    match page.desk.change(&pin, new).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(shut) => {
+            let mut response = refused(&shut);
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            response
+        }
     }
 }
 

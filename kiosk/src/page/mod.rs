@@ -98,12 +98,15 @@ async fn live(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event, 
             .map(move |status| event("status", &page.now(status)))
     };
     let devices = page.devices.watch();
+    let settings = WatchStream::new(page.desk.settings());
+    let settings = settings.map(|settings| event("settings", &settings));
     // A page that fell behind misses verdicts that are no longer on any screen.
     let shown = BroadcastStream::new(page.kiosk.shown.subscribe())
         .filter_map(async |shown| shown.ok())
         .map(move |shown| event("verdict", &page.view(&shown)));
     let devices = WatchStream::new(devices).map(|devices| event("devices", &devices));
-    let events = stream::select(stream::select(status, shown.boxed()), devices).map(Ok);
+    let events = stream::select(stream::select(status, shown.boxed()), devices);
+    let events = stream::select(settings, events).map(Ok);
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 

@@ -19,6 +19,7 @@ use crate::{
     mesh::{Mesh, net},
     page,
     status::Trouble,
+    steady,
     store::{Memory, Store},
     supervisor::Supervisor,
     sync::{CardKeyNews, Sync},
@@ -41,8 +42,16 @@ pub struct Options {
     pub pin: Option<Zeroizing<String>>,
     /// How it finds the event's other kiosks.
     pub mesh: net::Options,
+    /// The name of this time between two power cuts, as the machine says it. None: it keeps its time without power.
+    pub boot: Option<String>,
     /// Who starts the program again when it hangs, if anybody.
     pub supervisor: Option<Supervisor>,
+}
+
+/// The name of this time between two power cuts, as the machine says it.
+#[must_use]
+pub fn boot() -> Option<String> {
+    steady::boot()
 }
 
 /// The system's clock.
@@ -126,6 +135,14 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         Some(key) => Some(Api::new(&enrolment.server, &enrolment.kiosk, key.clone())?),
         None => None,
     };
+    if let Some(api) = &api {
+        // One that was made before these were kept knows them by its post.
+        let keys = match store.server_keys().await? {
+            keys if keys.is_empty() => memory.post.as_ref().map(|post| post.keys.clone()),
+            keys => Some(keys),
+        };
+        api.trust(keys.unwrap_or_default());
+    }
     let (told, settled) = store.told().await?;
     let vouched = memory.post.as_ref().map(|post| (post.event.number, post.peers.as_slice()));
     let mesh = Mesh::new(enrolment.kiosk.clone(), head, vouched, told, settled);
@@ -135,12 +152,29 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).context("the system gives no randomness")?;
     let room = post.as_ref().and_then(|post| post.room);
+    let lease_until = post.as_ref().map_or(Millis(i64::MAX), |post| post.lease_until);
     let known = Knowledge { head, post, complete_at, skew, locked };
     let mut door = Door::new(enrolment.kiosk.clone(), salt, known);
     if let Some(room) = room {
         door.take_moves(store.moves_after(room.through).await?);
     }
+    let alive = store.alive().await?.filter(|alive| alive.at < lease_until);
+    let latest = alive.as_ref().map_or(latest, |alive| alive.at.max(latest));
+    if let Some(api) = &api {
+        api.is_past(latest);
+    }
+    // A machine that was on all the time knows how its clock was set meanwhile.
+    let same = alive.filter(|alive| Some(&alive.boot) == options.boot.as_ref());
+    if let (Some(alive), Some(on_ms)) = (&same, steady::on_ms()) {
+        match alive.set_by_ms(clock.now(), on_ms) {
+            0 => {}
+            by_ms => door.clock_set(by_ms),
+        }
+    }
     let off = door.go_on_from(latest, clock.now());
+    if options.boot.is_some() && !same.is_some_and(|alive| alive.sure) && door.post().is_some() {
+        door.doubt(latest, clock.now());
+    }
     let trouble = (off.saturating_abs() > CLOCK_OFF_MS).then_some(Trouble::ClockOff);
     if trouble.is_some() {
         tracing::warn!(
@@ -148,6 +182,7 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         );
     }
     let desk = Desk::new(&enrolment.kiosk, folder.clone(), store.clone(), clock.clone());
+    desk.remember_settings().await?;
     let desk = Arc::new(desk);
     if let Some(pin) = &options.pin {
         let card_key = desk.open(pin).await.map_err(|shut| anyhow!("{}", in_words(&shut)))?;
@@ -170,6 +205,7 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
         acknowledged,
         trouble,
         supervisor: options.supervisor,
+        boot: options.boot,
     });
     tasks.extend(devices.scan(&options.scanners, &kiosk, &stopped)?);
     tasks.push(tokio::spawn(keeper.work(stopped.clone())));
@@ -208,6 +244,10 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     Ok(Running { page, kiosk, desk, mesh, stop, tasks, store })
 }
 
+/// What whoever sets a PIN that everybody tries first is told.
+pub(crate) const WEAK: &str =
+    "that PIN is one that everybody tries first (密码太简单，容易被猜到): choose another";
+
 fn in_words(shut: &Shut) -> String {
     match shut {
         Shut::WrongPin { .. } => {
@@ -217,6 +257,7 @@ fn in_words(shut: &Shut) -> String {
             "too many wrong PINs (PIN 输错太多次): try again in {} s, or start without --pin",
             wait_ms / 1_000 + 1
         ),
+        Shut::WeakPin => WEAK.to_owned(),
         Shut::NoPin => "a PIN has 6 to 12 digits (PIN 为 6 到 12 位数字)".to_owned(),
         other => other.to_string(),
     }

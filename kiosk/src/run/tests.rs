@@ -7,6 +7,7 @@ use std::{
 
 use admission::{
     decide::Reason,
+    scan::Scan,
     time::{DAY, HOUR, MINUTE},
 };
 use axum::{
@@ -48,6 +49,7 @@ fn options(data: &Path) -> Options {
         printer: None,
         offline: false,
         pin: None,
+        boot: None,
         supervisor: None,
         mesh: net::Options { listen: net::Listen::Off, peers: Vec::new() },
     }
@@ -181,6 +183,62 @@ async fn without_a_battery_for_its_clock_a_kiosk_goes_on_after_a_power_cut() {
         let at = entry.scan().expect("a scan").true_at();
         assert!(at.since(NOW).abs() < MINUTE, "{at}");
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_nobody_has_confirmed_since_the_power_came_back_is_told_and_put_right() {
+    let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+    enroll::enroll(&server.url(), "GOOD", temp.path(), None).await.expect("enrolled");
+    let on = |boot: &str| Options { boot: Some(boot.to_owned()), ..options(temp.path()) };
+    let running = begin(on("one")).await;
+    until(&running, |status| status.online && status.cards && !status.clock_unsure).await;
+    server.state().mood = Mood::Down;
+    assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted");
+    while !running.store.alive().await.expect("readable").is_some_and(|alive| alive.sure) {
+        tokio::task::yield_now().await;
+    }
+    cut(running);
+    // Started again without a power cut, it knows how its clock goes on.
+    let running = begin(on("one")).await;
+    assert!(!running.kiosk.status.borrow().clock_unsure);
+    cut(running);
+    // Forty minutes later, by its clock one.
+    server.state().now = NOW.plus(40 * MINUTE);
+    let clock: Arc<dyn Clock> = Arc::new(HandClock(AtomicI64::new(NOW.plus(MINUTE).0)));
+    let running = start(on("two"), clock.clone()).await.expect("a kiosk");
+    running.kiosk.started().await;
+    assert!(running.kiosk.status.borrow().clock_unsure);
+    let opens = NOW.plus(35 * MINUTE);
+    let opens_later = admission::ticket::TicketFact { valid_from: opens, ..fact(7) };
+    let early = scan(&running, &opens_later.sign(&crate::fake_server::issuer())).await;
+    assert_eq!(early.verdict_word(), "admitted", "by its clock it opens in half an hour");
+    server.state().mood = Mood::Well;
+    until(&running, |status| !status.clock_unsure && status.waiting == 0).await;
+    let corrected = server.state().corrected.clone();
+    let scans = server.scans();
+    let skew = admission::sync::Corrected::of(&corrected, scans[1].seq, scans[1].skew);
+    let was = Scan { skew, ..scans[1].clone() }.true_at();
+    assert!(was.since(NOW.plus(40 * MINUTE)).abs() < MINUTE, "{was}");
+    assert!(scans[1].true_at().since(NOW) < 2 * MINUTE, "as it was written");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_but_the_server_has_a_kiosk_wipe_itself() {
+    let (server, temp) = (FakeServer::start().await, tempfile::tempdir().expect("a folder"));
+    let running = synced(&server, temp.path()).await;
+    server.state().mood = Mood::Forged;
+    until(&running, |status| status.trouble == Some(Trouble::Refused)).await;
+    assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted", "the queue goes on");
+    assert!(running.store.size().await.expect("readable").0 > 0);
+    cut(running);
+    let running = begin(options(temp.path())).await;
+    until(&running, |status| status.trouble == Some(Trouble::Refused)).await;
+    assert_eq!(scan(&running, &code(2)).await.verdict_word(), "admitted", "also after a restart");
+    // The server itself is believed.
+    server.state().mood = Mood::Revoked;
+    until(&running, |status| status.phase == Phase::Locked).await;
+    running.stop().await;
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use std::{path::Path, time::Duration};
 
 use admission::{
     scan::{Chain, Skew},
-    sync::Post,
+    sync::{Corrected, IssuerPublicKey, Post},
     ticket::TicketId,
     time::Millis,
 };
@@ -32,7 +32,7 @@ use sqlx::{
 #[cfg(test)]
 pub(crate) use self::copy::counts_for;
 pub use self::wipe::Wipe;
-use crate::door::Head;
+use crate::{desk::Tries, door::Head, settings::Settings, steady::Alive};
 
 /// The first SQLite without the WAL-reset corruption bug.
 const SQLITE_MIN: [u32; 3] = [3, 51, 3];
@@ -185,20 +185,81 @@ impl Store {
         Ok(self.fact("cursors").await?.unwrap_or_default())
     }
 
-    /// How often a wrong PIN was typed in a row, and before when the next is not looked at.
+    /// The wrong PINs that were typed.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn wrong_pins(&self) -> Result<(u32, Millis)> {
-        Ok(self.fact("wrong_pins").await?.unwrap_or_default())
+    pub async fn tries(&self) -> Result<Tries> {
+        Ok(self.fact("tries").await?.unwrap_or_default())
     }
 
     /// Remembers wrong PINs, across restarts and power cuts.
     ///
     /// # Errors
     /// When it could not be written.
-    pub async fn keep_wrong_pins(&self, wrong: u32, not_before: Millis) -> Result<()> {
-        self.keep("wrong_pins", &(wrong, not_before)).await
+    pub async fn keep_tries(&self, tries: Tries) -> Result<()> {
+        self.keep("tries", &tries).await
+    }
+
+    /// What staff set for the screen; none while nobody has.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn settings(&self) -> Result<Option<Settings>> {
+        self.fact("settings").await
+    }
+
+    /// Keeps what staff set for the screen.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn keep_settings(&self, settings: &Settings) -> Result<()> {
+        self.keep("settings", settings).await
+    }
+
+    /// The server's own keys, as it last told them. They outlive a revocation, which they sign.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn server_keys(&self) -> Result<Vec<IssuerPublicKey>> {
+        Ok(self.fact("server_keys").await?.unwrap_or_default())
+    }
+
+    /// Keeps the server's own keys.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn keep_server_keys(&self, keys: &Vec<IssuerPublicKey>) -> Result<()> {
+        self.keep("server_keys", keys).await
+    }
+
+    /// What was known of the time while the machine was on.
+    pub(crate) async fn alive(&self) -> Result<Option<Alive>> {
+        self.fact("alive").await
+    }
+
+    /// Keeps what is known of the time.
+    pub(crate) async fn keep_alive(&self, alive: &Alive) -> Result<()> {
+        self.keep("alive", alive).await
+    }
+
+    /// What is known by now of the clock under which entries were written that the server does not have yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn corrected(&self) -> Result<Vec<Corrected>> {
+        Ok(self.fact("corrected").await?.unwrap_or_default())
+    }
+
+    /// Keeps what is known by now of the clock under which entries were written; of those that the server has, it need not.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn correct(&self, corrected: Corrected, acknowledged: u64) -> Result<()> {
+        let mut all = self.corrected().await?;
+        all.retain(|one| one.through > acknowledged);
+        all.push(corrected);
+        self.keep("corrected", &all).await
     }
 
     /// Tries whether the store can be written.

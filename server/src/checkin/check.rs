@@ -10,8 +10,9 @@ use std::{
 
 use admission::{
     Millis, Refusal, Verdict,
-    decide::{self, Station, StationKind, Use},
+    decide::{self, Station, StationKind, Terms, Use},
     sync::{Check, Checked},
+    ticket::{TicketFact, TicketId},
 };
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
@@ -25,7 +26,7 @@ use crate::{
     booking::{self, Ticket},
     db::Tx,
     error::{Error, Result},
-    event::{self, Event},
+    event::{self, Event, Offer},
     execute_rows, goods,
     kiosk::{self, Kiosk},
     ledger::Ledger,
@@ -179,6 +180,8 @@ enum Found {
     Tickets(Vec<Ticket>),
     /// A card that opens none; whose it is.
     NotBooked(String),
+    /// A ticket that is signed and not in the books, by what its code says.
+    Stray(TicketFact),
     /// Nothing that could let anybody in.
     Refused(Refusal, Option<Box<Ticket>>),
 }
@@ -187,7 +190,7 @@ impl Found {
     fn tickets(&self) -> &[Ticket] {
         match self {
             Self::Tickets(tickets) => tickets,
-            Self::NotBooked(_) | Self::Refused(..) => &[],
+            Self::NotBooked(_) | Self::Stray(_) | Self::Refused(..) => &[],
         }
     }
 }
@@ -206,7 +209,12 @@ async fn find(tx: &mut Tx, event: &Event, round: &[(usize, &Asked)]) -> Result<V
     let of_cards = booking::queries::tickets_of_cards(tx, people, &event.id).await?;
     let found = checks().map(|check| match (&check.ticket, &check.card) {
         (Some((id, reissue)), _) => match tickets.get(&id.to_string()) {
-            None => Found::Refused(Refusal::Unknown, None),
+            None => {
+                let fact = check
+                    .fact
+                    .filter(|fact| fact.id == *id && i64::from(fact.event) == event.number);
+                fact.map_or(Found::Refused(Refusal::Unknown, None), Found::Stray)
+            }
             Some(ticket) if i64::from(*reissue) < ticket.reissue => {
                 Found::Refused(Refusal::Revoked, Some(Box::new(ticket.clone())))
             }
@@ -237,6 +245,7 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
         None => None,
     };
     let mut barred = barred(tx, event, &cases).await?;
+    let strays = strays(tx, event, &cases).await?;
     let mut answers = Vec::with_capacity(cases.len());
     let mut admitted = Vec::new();
     for Case { asked, kiosk, found } in cases {
@@ -247,6 +256,16 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
             Found::NotBooked(person) => {
                 barred_from = barred.remove(&person).unwrap_or_default();
                 Vec::new()
+            }
+            // Nothing is claimed: there is nothing that it could be claimed of. What the door does, its journal tells at once.
+            Found::Stray(fact) => {
+                let (ticket, rows) = &strays[&fact.id];
+                let uses: Vec<Use> = rows.iter().map(Counted::to_use).collect();
+                let station = station(tx, event, kiosk).await?;
+                let verdict = decide::decide(ticket, &station, &uses, asked.now);
+                let (ticket, barred) = (None, Vec::new());
+                answers.push(Answer { verdict, ticket, uses, have_through, barred });
+                continue;
             }
             Found::Refused(why, ticket) => {
                 let (verdict, ticket) = (Verdict::Refused(why), ticket.map(|ticket| *ticket));
@@ -292,6 +311,32 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
     }
     claim(tx, event, &admitted).await?;
     Ok(answers)
+}
+
+/// The tickets that are signed and not in the books, by their codes, each with what doors told of it.
+async fn strays(
+    tx: &mut Tx,
+    event: &Event,
+    cases: &[Case<'_>],
+) -> Result<HashMap<TicketId, (decide::Ticket, Vec<Counted>)>> {
+    let facts = cases.iter().filter_map(|case| match &case.found {
+        Found::Stray(fact) => Some(*fact),
+        _ => None,
+    });
+    let facts: HashMap<TicketId, TicketFact> = facts.map(|fact| (fact.id, fact)).collect();
+    if facts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids = facts.keys().map(TicketId::to_string).collect();
+    let mut told = record::of_strays(tx, &event.id, &ids).await?;
+    let offers = event::queries::offers(tx, &event.id).await?;
+    let stray = |(_, fact): (TicketId, TicketFact)| {
+        let offer = offers.iter().find(|offer| offer.class == i64::from(fact.class));
+        let terms = offer.map_or(Terms::ONCE, Offer::terms);
+        let rows = told.remove(&fact.id.to_string()).unwrap_or_default();
+        (fact.id, (decide::Ticket::from_code(fact).under(terms), rows))
+    };
+    Ok(facts.into_iter().map(stray).collect())
 }
 
 /// Classes of which gates give those without a ticket no place, by person: what no-shows keep them out of.

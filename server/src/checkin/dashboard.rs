@@ -12,6 +12,7 @@ use super::{
     attendance::{self, Attendance, RecentScan, STEP_MS},
     by_hand::reason_name,
     chart::Chart,
+    conflict,
 };
 use crate::{
     App,
@@ -33,6 +34,10 @@ struct DashboardPage {
     chart: Chart,
     stations: Vec<Station>,
     recent: Vec<RecentScan>,
+    /// Kiosks at which somebody tries PINs: the name, and how often within a day.
+    tried: Vec<(String, i64)>,
+    /// Tickets that doors let in by their signature and that are not in the books.
+    strays: i64,
     tab: &'static str,
 }
 
@@ -58,6 +63,9 @@ pub(super) async fn show(
     let attendance = attendance::of_event(&mut tx, &id).await?;
     let recent = attendance::recent(&mut tx, &id, RECENT).await?;
     let kiosks = kiosk::queries::of_event(&mut tx, &id).await?;
+    let tried = kiosks.iter().filter(|kiosk| kiosk.is_tried());
+    let tried = tried.map(|kiosk| (kiosk.name.clone(), kiosk.wrong_pins)).collect();
+    let strays = conflict::strays(&mut tx, &id).await?;
     let kiosks = kiosks.iter().map(|kiosk| (kiosk.station.as_str(), kiosk.health(frame.now)));
     let stations = stations(&attendance, kiosks);
     let chart = Chart::of(
@@ -67,7 +75,8 @@ pub(super) async fn show(
         window(&event, &offers),
         frame.now,
     );
-    page(&DashboardPage { frame, event, attendance, chart, stations, recent, tab: "live" })
+    let tab = "live";
+    page(&DashboardPage { frame, event, attendance, chart, stations, recent, tried, strays, tab })
 }
 
 /// What is drawn: from when the first may come to when the last may.
@@ -114,6 +123,14 @@ impl DashboardPage {
         let zoned = admission::say::zoned(*moment, &crate::web::frame::zone(&self.event.time_zone));
         let format = if self.chart.days { "%-m/%-d" } else { "%-H:%M" };
         zoned.strftime(format).to_string()
+    }
+
+    /// How often somebody tried PINs at a kiosk.
+    fn tried_at(&self, name: &str, times: &i64) -> String {
+        self.frame.say(
+            format!("有人在「{name}」试密码：一天内输错 {times} 次"),
+            format!("Somebody tries PINs at “{name}”: {times} wrong ones within a day"),
+        )
     }
 
     /// The name of a refusal's reason.

@@ -65,6 +65,13 @@ impl Recorded<'_> {
         deed.walk_in.is_none() && deed.about.is_none()
     }
 
+    /// The ticket that it let in, should that not be in the books.
+    fn stray(&self) -> Option<String> {
+        let is_given = self.scan.deed.walk_in.is_some();
+        let let_in = self.scan.verdict.is_admitted() && self.kind() != "undo" && !is_given;
+        self.scan.ticket.filter(|_| let_in).map(|ticket| ticket.to_string())
+    }
+
     fn seq(&self) -> Result<i64> {
         Ok(i64::try_from(self.scan.seq).map_err(anyhow::Error::from)?)
     }
@@ -116,7 +123,8 @@ async fn write(tx: &mut Tx, kiosk: &Kiosk, run: &[Recorded<'_>]) -> Result<()> {
     execute_rows!(
         tx,
         "insert into scan (id, event_id, kiosk_id, seq, entry, kind, station_kind, station, medium, ticket_id, verdict,
-                           reason, trust, at_ms, true_ms, error_ms, received_ms, undone_ms, act, operator, against, note) ",
+                           reason, trust, at_ms, true_ms, error_ms, received_ms, undone_ms, act, operator, against, note,
+                           stray) ",
         &rows,
         |(recorded, seq, ticket, undone_ms)| [
             format!("{}-{seq}", kiosk.id),
@@ -141,6 +149,7 @@ async fn write(tx: &mut Tx, kiosk: &Kiosk, run: &[Recorded<'_>]) -> Result<()> {
             recorded.scan.deed.operator.as_deref(),
             recorded.scan.deed.against.map(admission::Reason::word),
             recorded.scan.deed.why.as_deref(),
+            recorded.stray().filter(|_| ticket.is_none()),
         ],
     )?;
     let mut amended = Vec::new();
@@ -203,6 +212,23 @@ async fn tickets_of(
         false => given.get(&id).cloned(),
     };
     Ok(ids.into_iter().map(|id| id.and_then(counts_for)).collect())
+}
+
+/// What doors told of each of these tickets, which are not in the books, in order of true time.
+pub(super) async fn of_strays(
+    tx: &mut Tx,
+    event_id: &str,
+    tickets: &HashSet<String>,
+) -> Result<HashMap<String, Vec<Counted>>> {
+    let rows = fetch_rows!(
+        tx,
+        "select stray as ticket_id, kiosk_id, seq, provisional, true_ms, station, station_kind from scan
+         where ticket_id is null and undone_ms is null and (event_id, stray) in (",
+        tickets,
+        |ticket| [event_id, ticket.as_str()],
+        ") order by true_ms, id",
+    )?;
+    Ok(Counted::by_ticket(rows))
 }
 
 /// Scans of the ticket that a gate gave to a walk-in may arrive before the gate's own word: they count for `ticket` from now

@@ -254,8 +254,7 @@ impl Door {
             head_seq: self.entries.len() as u64,
             entries: self.entries,
             skew_ms: Some(4),
-            heard: None,
-            ends: false,
+            ..Upload::default()
         };
         kiosk::receive(app, &id, upload).await?;
         Ok(id)

@@ -123,7 +123,7 @@ pub(crate) async fn receive(app: &App, kiosk_id: &str, upload: Upload) -> Result
     let news = !upload.entries.is_empty();
     let (now, id, upload) = (app.clock.now(), kiosk_id.to_owned(), Arc::new(upload));
     let key_id = app.keys.issuer().id;
-    let (event_id, outcome) = app
+    let (event_id, outcome, tried) = app
         .ledger
         .write(move |tx| {
             let (id, upload) = (id.clone(), Arc::clone(&upload));
@@ -134,7 +134,7 @@ pub(crate) async fn receive(app: &App, kiosk_id: &str, upload: Upload) -> Result
         app.kiosks.forget(kiosk_id);
     }
     // A sign of life changes nothing that is shown.
-    if news {
+    if news || tried {
         app.live.changed(&event_id);
     }
     Ok(outcome?)

@@ -93,6 +93,7 @@ mod tests {
             seen_ms: None,
             queue: 0,
             skew_ms: None,
+            wrong_pins: 0,
             revision_seen: 0,
         }
     }

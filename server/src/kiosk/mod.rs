@@ -31,6 +31,9 @@ pub(crate) fn api() -> OpenApiRouter<App> {
         .routes(routes!(api::people))
 }
 
+/// So many wrong PINs are anybody's fingers; more are somebody who tries.
+const WRONG_PINS: i64 = 4;
+
 /// A kiosk as the organizer sees it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Kiosk {
@@ -68,6 +71,15 @@ pub struct Kiosk {
     pub queue: i64,
     /// Server's clock minus the kiosk's, as it measured.
     pub skew_ms: Option<i64>,
+    /// Wrong PINs that were typed at it within the last day.
+    pub wrong_pins: i64,
     /// The revision of the event that it has.
     pub revision_seen: i64,
+}
+
+impl Kiosk {
+    /// Whether somebody tries PINs at it.
+    pub(crate) const fn is_tried(&self) -> bool {
+        self.wrong_pins > WRONG_PINS && self.revoked_ms.is_none()
+    }
 }

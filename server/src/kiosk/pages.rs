@@ -101,6 +101,15 @@ impl ListPage {
         }
     }
 
+    /// That somebody tries PINs at it.
+    fn tried(&self, kiosk: &Kiosk) -> String {
+        let n = kiosk.wrong_pins;
+        self.frame.say(
+            format!("有人在这台终端试密码：一天内输错 {n} 次。请派人去看一眼。"),
+            format!("Somebody tries PINs at this kiosk: {n} wrong ones within a day. Please send somebody to look."),
+        )
+    }
+
     /// How far its clock is off: the look, and the words.
     fn skew(&self, kiosk: &Kiosk) -> (&'static str, String) {
         let Some(skew) = kiosk.skew_ms else { return ("soft", "–".to_owned()) };

@@ -127,21 +127,21 @@ pub(crate) async fn revoke(
     if rows == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
-/// What a kiosk says of itself.
+/// What a kiosk says of itself: how much it has yet to send, its skew, and the wrong PINs of the last day.
 pub(crate) async fn seen(
     tx: &mut Tx,
     id: &str,
-    queue: i64,
-    skew_ms: Option<i64>,
+    (queue, skew_ms, wrong_pins): (i64, Option<i64>, u32),
     now: Millis,
 ) -> Result<()> {
     execute!(
         tx,
-        "update kiosk set seen_ms = $2, queue = $3, skew_ms = coalesce($4, skew_ms) where id = $1",
+        "update kiosk set seen_ms = $2, queue = $3, skew_ms = coalesce($4, skew_ms), wrong_pins = $5 where id = $1",
         id,
         now.0,
         queue,
         skew_ms,
+        i64::from(wrong_pins),
     )?;
     Ok(())
 }

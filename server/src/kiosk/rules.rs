@@ -147,7 +147,7 @@ pub(crate) async fn signed_by(
         return Err(Error::KioskUnknown);
     }
     if kiosk.revoked_ms.is_some() && (kiosk.lost || access != Access::Journal) {
-        return Err(Error::KioskRevoked);
+        return Err(Error::KioskRevoked { signed: app.keys.revocation(id, signature) });
     }
     let quarantined = kiosk.quarantined_ms.is_some();
     Ok(access::Kiosk { id: kiosk.id.clone(), event_id: kiosk.event_id.clone(), quarantined })

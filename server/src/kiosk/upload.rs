@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use admission::{
     Millis,
     scan::{Chain, Entry, Scan},
-    sync::{Receipt, UPLOAD_MAX, Upload},
+    sync::{Corrected, Receipt, UPLOAD_MAX, Upload},
     time::{DAY, SECOND},
 };
 use axum::http::StatusCode;
@@ -43,14 +43,15 @@ pub(super) fn check(upload: &Upload) -> Result<()> {
     signed(upload.head_seq).map(drop)
 }
 
-/// Takes an upload into the books; gives the event it is about. Sending again changes nothing.
+/// Takes an upload into the books; gives the event it is about, and whether somebody tries PINs or does no longer. Sending
+/// again changes nothing.
 pub(super) async fn receive(
     tx: &mut Tx,
     kiosk_id: &str,
     upload: &Upload,
     key_id: u8,
     now: Millis,
-) -> Result<(String, Outcome)> {
+) -> Result<(String, Outcome, bool)> {
     let event_id = queries::kiosk(tx, kiosk_id).await?.event_id;
     event::queries::hold(tx, &event_id).await?;
     let kiosk = queries::kiosk(tx, kiosk_id).await?;
@@ -61,13 +62,13 @@ pub(super) async fn receive(
             queries::keep_evidence(tx, kiosk_id, signed(seq)?, &entry, now).await?;
         }
         queries::quarantine(tx, kiosk_id, note, now).await?;
-        return Ok((kiosk.event_id, Err(quarantined())));
+        return Ok((kiosk.event_id, Err(quarantined()), false));
     }
     let mut chain = head_chain(&kiosk)?;
     let mut through = kiosk.head_seq;
     if late {
         // What it says of the kiosk is over.
-        return Ok((kiosk.event_id, Ok(receipt(through, chain, now)?)));
+        return Ok((kiosk.event_id, Ok(receipt(through, chain, now)?), false));
     }
     for (entry, scan) in &new {
         chain = chain.after(scan.seq, entry);
@@ -90,8 +91,12 @@ pub(super) async fn receive(
     }
     let queue = (signed(upload.head_seq)? - through).max(0);
     let skew_ms = upload.skew_ms.map(|skew_ms| skew_ms.clamp(-SKEW_MAX_MS, SKEW_MAX_MS));
-    queries::seen(tx, kiosk_id, queue, skew_ms, now).await?;
-    Ok((kiosk.event_id, Ok(receipt(through, chain, now)?)))
+    queries::seen(tx, kiosk_id, (queue, skew_ms, upload.wrong_pins), now).await?;
+    let tried = i64::from(upload.wrong_pins) != kiosk.wrong_pins;
+    if tried {
+        tx.notify(&kiosk.event_id).await?;
+    }
+    Ok((kiosk.event_id, Ok(receipt(through, chain, now)?), tried))
 }
 
 fn receipt(through: i64, chain: Chain, now: Millis) -> Result<Receipt> {
@@ -140,7 +145,10 @@ async fn sort<'a>(tx: &mut Tx, kiosk: &Kiosk, upload: &'a Upload) -> Result<Jour
             }
         } else if seq == head + 1 + new.len() as u64 {
             match entry.scan() {
-                Ok(scan) if scan.seq == seq => new.push((entry, keepable(scan))),
+                Ok(scan) if scan.seq == seq => {
+                    let skew = Corrected::of(&upload.corrected, seq, scan.skew);
+                    new.push((entry, keepable(Scan { skew, ..scan })));
+                }
                 _ => return contradicts("an entry is not the scan of its place"),
             }
         }

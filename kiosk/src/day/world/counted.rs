@@ -24,12 +24,16 @@ pub(in crate::day) struct Counted {
     pub(super) revoked: u64,
     pub(super) told_after_revocation: u64,
     pub(super) forgotten_times: u64,
+    pub(super) in_doubt: u64,
+    pub(super) confirmed_by_others: u64,
 }
 
 impl Counted {
-    pub(in crate::day) fn all(&self) -> [(&'static str, u64); 21] {
+    pub(in crate::day) fn all(&self) -> [(&'static str, u64); 23] {
         [
             ("clock that forgot the time", self.forgotten_times),
+            ("scan in doubt of the clock", self.in_doubt),
+            ("clock that another kiosk confirmed", self.confirmed_by_others),
             ("admission by card", self.by_card),
             ("walk-in", self.walk_ins),
             ("walk-in without a place left", self.full),
@@ -75,5 +79,7 @@ impl Counted {
         self.revoked += other.revoked;
         self.told_after_revocation += other.told_after_revocation;
         self.forgotten_times += other.forgotten_times;
+        self.in_doubt += other.in_doubt;
+        self.confirmed_by_others += other.confirmed_by_others;
     }
 }

@@ -86,6 +86,10 @@ pub(super) struct World {
     under_way: Vec<(usize, Upload)>,
     /// What was shown: scan by kiosk and place.
     shown: BTreeMap<(usize, u64), Verdict>,
+    /// When that was.
+    times: BTreeMap<(usize, u64), Millis>,
+    /// Through which place of a kiosk's journal nobody may ever know the time.
+    uncertain: BTreeMap<usize, u64>,
     story: Story,
     sabotage: Option<Sabotage>,
 }
@@ -131,6 +135,7 @@ impl World {
             on: None,
             clock_ms: 0,
             sabotage,
+            was_cut: false,
         };
         let kiosks = names.iter().map(kiosk).collect();
         let story =
@@ -149,6 +154,8 @@ impl World {
             next_link: 1,
             under_way: Vec::new(),
             shown: BTreeMap::new(),
+            times: BTreeMap::new(),
+            uncertain: BTreeMap::new(),
             story,
             sabotage,
         };

@@ -82,12 +82,15 @@ impl World {
             scan.rsplit_once('-').and_then(|(_, seq)| seq.parse().ok()).expect("a scan id");
         let Outcome::Decided(verdict, note) = &shown.outcome else { return };
         self.shown.insert((at, seq), verdict.clone());
+        self.times.insert((at, seq), self.now);
         for byte in format!("{at} {seq} {verdict:?} {:?}", shown.trust).bytes() {
             self.story.trace = (self.story.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
         }
         self.judge_label(at, shown.trust);
         let counted = &mut self.story.counted;
         counted.scans += 1;
+        let in_doubt = self.kiosks[at].on.as_ref().is_some_and(|on| on.door.is_in_doubt());
+        counted.in_doubt += u64::from(in_doubt);
         counted.admitted += u64::from(verdict.is_admitted());
         counted.agreed += u64::from(matches!(shown.trust, Trust::Agreed { .. }));
         match note {
@@ -260,9 +263,28 @@ impl World {
                 }
             }
         }
+        wrong.extend(self.reckon_times());
         wrong.extend(self.reckon_tickets());
         wrong.extend(self.reckon_places());
         wrong.into_iter().for_each(|what| self.fault(what));
+    }
+
+    /// The server knows when everything was, whatever the clocks showed, unless nobody can.
+    fn reckon_times(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (at, kiosk) in self.kiosks.iter().enumerate() {
+            let certain = self.uncertain.get(&at).copied().unwrap_or_default() + 1;
+            for (time, seq) in self.server.times(&kiosk.name).filter(|(_, seq)| *seq >= certain) {
+                let Some(was) = self.times.get(&(at, seq)) else { continue };
+                // As others know the time, they know it to a second or two.
+                if time.since(*was).abs() > 5_000 {
+                    wrong.push(format!(
+                        "door {at} was at scan {seq} at {was:?}, and the server says {time:?}"
+                    ));
+                }
+            }
+        }
+        wrong
     }
 
     /// Every double use is a conflict, and nothing else is.

@@ -1,6 +1,9 @@
 //! What breaks on a day, and what goes over the networks meanwhile: between doors, and between a door and the server.
 
+use admission::scan::Skew;
+
 use super::*;
+use crate::mesh::Time;
 
 impl World {
     pub(super) fn break_something(&mut self) {
@@ -69,8 +72,14 @@ impl World {
     }
 
     pub(super) fn cut_power(&mut self, at: usize) {
-        if self.kiosks[at].on.take().is_some() {
+        if let Some(on) = self.kiosks[at].on.take() {
             self.story.counted.power_cuts += 1;
+            self.kiosks[at].was_cut = true;
+            if on.door.is_in_doubt() {
+                // Of what it wrote in doubt, nobody will ever know the time.
+                let from = self.uncertain.entry(at).or_default();
+                *from = (*from).max(self.kiosks[at].head().seq);
+            }
             // Without a battery for its clock it begins in the past.
             if self.random.of_hundred(25) {
                 self.kiosks[at].set_clock(20_000 - self.now.0);
@@ -116,7 +125,19 @@ impl World {
 
     pub(super) fn tick(&mut self) {
         self.now = self.now.plus(1_000);
-        (0..self.kiosks.len()).for_each(|at| self.mesh(at, mesh::Input::Tick));
+        for at in 0..self.kiosks.len() {
+            let clock = self.kiosks[at].clock(self.now);
+            let Some(on) = &self.kiosks[at].on else { continue };
+            let known = on.door.clock().1.filter(|_| !on.door.is_in_doubt());
+            let time =
+                known.map(|skew| Time { at: on.door.true_time(clock), error_ms: skew.error_ms });
+            let told = on.mesh.time(self.steady()).filter(|_| on.door.is_in_doubt());
+            if let Some(Time { at: told, error_ms }) = told {
+                self.story.counted.confirmed_by_others += 1;
+                self.kiosks[at].confirm(Skew { ms: told.since(clock), error_ms });
+            }
+            self.mesh(at, mesh::Input::Tick(time));
+        }
     }
 
     pub(super) fn steady(&self) -> u64 {
@@ -197,6 +218,9 @@ impl World {
                 self.tell_revoked(at);
             }
             Task::Upload { after } => {
+                // It hears the time before it sends what it wrote in doubt of it.
+                let clock = self.kiosks[at].clock(now);
+                self.kiosks[at].confirm(Skew::measured(clock, now, clock));
                 let upload = self.kiosks[at].next_upload(after);
                 if luck && self.random.of_hundred(6) {
                     self.under_way.push((at, upload));

@@ -1,27 +1,25 @@
 // The browser's camera: its frames go to the kiosk program, one at a time and grey; what is read there shows like any scan.
 
-import { show } from "/assets/kiosk.js";
+import { settings, show } from "/assets/kiosk.js";
 
 const SAY = {
   zh: {
-    on: "摄像头：开", off: "摄像头：关", other: "换摄像头",
     hold: "请把二维码放进框里，拿稳；屏幕太暗请调亮",
-    NotAllowedError: "浏览器没有使用摄像头的权限。工作人员：点地址栏左侧的图标，允许摄像头，再关开一次“摄像头”。",
-    NotFoundError: "没有找到摄像头。工作人员：插好后会自己打开；不用就关掉“摄像头”。扫码枪和刷卡照常可用。",
-    NotReadableError: "摄像头被别的程序占用。工作人员：关闭那个程序，再关开一次“摄像头”。",
+    NotAllowedError: "摄像头没有打开：浏览器没有权限。工作人员：点「工作人员」→「本机设置」，那里写着怎么办。",
+    NotFoundError: "没有找到摄像头，插好后会自己打开。扫码枪和刷卡照常可用。",
+    NotReadableError: "摄像头被别的程序占用。工作人员：关闭那个程序，再点「再试一次」。",
     insecure: "请用 http://127.0.0.1 打开本页，浏览器才允许使用摄像头。",
     unplugged: "摄像头断开了，插好后会自己恢复。扫码枪和刷卡照常可用。",
-    fault: "摄像头打不开。工作人员：拔下再插好，再关开一次“摄像头”。",
+    fault: "摄像头打不开。工作人员：拔下再插好，再点「再试一次」。",
   },
   en: {
-    on: "Camera on", off: "Camera off", other: "Other camera",
     hold: "Hold the code still inside the frame; brighten a dark screen",
-    NotAllowedError: "The browser may not use the camera. Staff: allow it by the icon left of the address, then switch it off and on.",
-    NotFoundError: "No camera was found. Staff: plug it in and it starts, or switch it off. Scanners and cards work as ever.",
-    NotReadableError: "Another program uses the camera. Staff: close that, then switch the camera off and on.",
+    NotAllowedError: "No camera: the browser may not use it. Staff: tap “Staff”, then “This machine”, which says what to do.",
+    NotFoundError: "No camera was found; plug it in and it starts. Scanners and cards work as ever.",
+    NotReadableError: "Another program uses the camera. Staff: close that and tap “Try again”.",
     insecure: "Open this page as http://127.0.0.1, or the browser gives no camera.",
     unplugged: "The camera was unplugged; it comes back by itself. Scanners and cards work as ever.",
-    fault: "The camera does not start. Staff: unplug it, plug it in, then switch it off and on.",
+    fault: "The camera does not start. Staff: unplug it, plug it in and tap “Try again”.",
   },
 };
 const LONG = 1280, SHORT = 720; // The program takes no larger frames.
@@ -33,19 +31,13 @@ const at = (id) => document.getElementById(id);
 const video = at("video"), sight = at("sight");
 const canvas = document.createElement("canvas");
 const pen = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
-let stream = null, trouble = null, unreadSince = 0, unreadable = false, several = false;
+let stream = null, trouble = null, unreadSince = 0, unreadable = false;
 
-// The choice is this machine's, and outlives a restart.
-const keep = (name, value) => { try { localStorage.setItem(name, value); } catch { /* Then it is asked again. */ } };
-const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
-const wanted = () => kept("camera") === "on";
+const wanted = () => settings().camera;
 
 function render() {
   const words = SAY[document.documentElement.lang === "en" ? "en" : "zh"];
-  at("camera").textContent = wanted() ? words.on : words.off;
-  at("camera").setAttribute("aria-pressed", String(wanted()));
-  at("other-camera").textContent = words.other;
-  at("other-camera").hidden = !stream || !several;
+  at("camera-again").hidden = !trouble || trouble === "insecure";
   sight.hidden = !stream;
   const hint = trouble ? words[trouble] : unreadable ? words.hold : "";
   if (at("camera-hint").textContent !== hint) at("camera-hint").textContent = hint;
@@ -58,7 +50,7 @@ async function start() {
   if (!navigator.mediaDevices) return fail("insecure");
   // A volunteer's phone looks ahead; a screen on a stand looks at who stands before it.
   const facingMode = matchMedia("(pointer: coarse) and (max-width: 599px)").matches ? "environment" : "user";
-  const device = kept("camera-device");
+  const { device } = settings();
   const choice = device ? { deviceId: { ideal: device } } : { facingMode: { ideal: facingMode } };
   try {
     const opened = await navigator.mediaDevices.getUserMedia({ audio: false, video: { ...choice, width: { ideal: LONG }, height: { ideal: SHORT }, frameRate: { ideal: 30 } } });
@@ -70,8 +62,6 @@ async function start() {
     sight.toggleAttribute("data-mirrored", track.getSettings().facingMode !== "environment");
     video.srcObject = stream;
     await video.play();
-    const devices = await navigator.mediaDevices.enumerateDevices();
-    several = devices.filter((device) => device.kind === "videoinput").length > 1;
     trouble = null;
     render();
     watch(stream);
@@ -144,27 +134,24 @@ function notice({ near, read }) {
   if (late !== unreadable) { unreadable = late; render(); }
 }
 
-// ---------------------------------------------------------------- buttons
+// ---------------------------------------------------------------- when it begins
 
-at("camera").addEventListener("click", () => {
-  at("camera").blur(); // Or the next Enter that a scanner types would press it again.
-  keep("camera", wanted() ? "off" : "on");
-  if (wanted()) start();
-  else stop(); // And what was wrong with it is no trouble any more.
-});
-
-at("other-camera").addEventListener("click", async () => {
-  at("other-camera").blur();
-  const devices = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
-  const now = stream?.getVideoTracks()[0].getSettings().deviceId;
-  const next = devices[(devices.findIndex((device) => device.deviceId === now) + 1) % devices.length];
-  if (!next) return;
-  keep("camera-device", next.deviceId);
+// Whoever taps here does no harm: it does not work as it is.
+at("camera-again").addEventListener("click", () => {
+  at("camera-again").blur(); // Or the next Enter that a scanner types would press it again.
   start();
 });
 
 navigator.mediaDevices?.addEventListener("devicechange", () => { if (wanted() && !stream && window === top) start(); });
 addEventListener("rendered", render);
 render();
-// A preview inside the operating page leaves the camera alone.
-if (wanted() && window === top) start();
+
+let before = "";
+addEventListener("set", () => {
+  const now = JSON.stringify([wanted(), settings().device]);
+  // A preview inside the operating page leaves the camera alone.
+  if (now === before || window !== top) return;
+  before = now;
+  if (wanted()) start();
+  else stop(); // And what was wrong with it is no trouble any more.
+});

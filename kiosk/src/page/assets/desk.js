@@ -10,7 +10,7 @@ const SAY = {
     set_pin: "第一次使用：请设一个 6 到 12 位的操作密码", code: "登记码", wrong_code: "登记码不对：请输入登记本机时用的那个。",
     reprint: "重印上一张", reprinted: "已送去打印", nothing_to_print: "没有可重印的，或已过两分钟", pin: "请输入操作密码",
     wrong: "密码不对。", wait: (s) => `请 ${s} 秒后再试。`, no_pin: "密码是 6 到 12 位数字。", failed: "现在打不开，请稍后再试。",
-    search: "姓名、拼音、首字母、手机或卡尾号、单位", never_mind: "不了",
+    ok: "确定", left: (n) => `还可用 ${n} 次`, too_late: "已经过时，请再刷一次卡。", search: "姓名、拼音、首字母、手机或卡尾号、单位", never_mind: "不了",
     hint: (n) => `可查 ${n} 张票。输一个字、拼音或首字母（wxm），或手机、京卡后四位，或单位。`,
     loading: "正在取名单，请稍候。没有网络时，用上次取到的。",
     none: "没有找到。换一个字，或试试手机后四位。", many: (m, n) => `找到 ${n} 张，先列出 ${m} 张，再多输一点。`,
@@ -18,6 +18,17 @@ const SAY = {
     over_title: "特别放行，为什么？", undo_title: "撤销刚才的放行，为什么？",
     overs: ["已核对证件", "负责人同意", "系统有误"], undos: ["扫错了人", "没有进场", "重复操作"],
     scanned: (who, what) => `扫码：${who ? `${who}，` : ""}${what}`, in: (n) => `${n}：已放行`, refused: (n) => `${n}：没有放行`, undone: (n) => `${n}：已撤销`, lost: "检票程序没有回答，请再试一次。",
+    machine: "本机设置", camera_on: "摄像头：开", camera_off: "摄像头：关", sound_on: "声音：开", sound_off: "声音：关", voice_on: "朗读：开", voice_off: "朗读：关", device: "用哪个摄像头", any_camera: "自动选择",
+    change_desk: "换操作密码", set_supervisor: "设主管密码", change_supervisor: "换主管密码",
+    pins_hint: "设了主管密码以后，「特别放行」和换密码都要输它；平时签到、撤销只用操作密码。",
+    supervisor_pin: "主管密码", this_pin: "现在的操作密码", new_pin: "新密码，6 到 12 位数字", again: "再输一次新密码", changed: "密码已换好", not_twice: "两次不一样，没有换。",
+    weak_pin: "这个密码太容易猜到，请换一个。", same_pin: "操作密码和主管密码不能相同。",
+    camera_help: {
+      NotAllowedError: "浏览器不让用摄像头：点地址栏左侧的图标，允许摄像头。全屏没有地址栏时，请负责人重新启动浏览器（启动参数见安装说明）。扫码枪和刷卡照常。",
+      NotFoundError: "没有找到摄像头：拔下再插好，这里会自己更新。不用摄像头就关掉它。",
+      NotReadableError: "别的程序正在用摄像头：关闭它，再关开一次。",
+      fault: "摄像头打不开：拔下再插好，再关开一次。",
+    },
     ready: "开场前检查", drill: "演练", drill_hint: "看看每种情况在检票屏幕上是什么样子，不留任何记录。",
     reasons: { admitted: "请进", unknown: "无法识别", forged: "票码无效", revoked: "票已换新", cancelled: "已取消", unpaid: "尚未缴费", unapproved: "尚未审核", wrong_event: "不是本场", wrong_station: "不在此处", too_early: "还没开始", too_late: "已经结束", not_today: "今天不可用", already_used: "已使用", stale_code: "截图无效", unknown_card: "无此卡", blocked_card: "卡已挂失", not_booked: "没有报名", full: "人数已满", out_of_stock: "这里领完了", ambiguous: "不止一张票" },
   },
@@ -26,7 +37,7 @@ const SAY = {
     set_pin: "First use: choose a PIN of 6 to 12 digits", code: "Enrolment code", wrong_code: "Not the code this kiosk was enrolled by. ",
     reprint: "Print the last slip again", reprinted: "Printing", nothing_to_print: "Nothing to print, or two minutes have passed", pin: "PIN",
     wrong: "Wrong PIN. ", wait: (s) => `Please wait ${s} s.`, no_pin: "A PIN has 6 to 12 digits.", failed: "It does not open now. Please try again later.",
-    search: "Name, pinyin, initials, last four of phone or card, firm", never_mind: "Never mind",
+    ok: "OK", left: (n) => `${n} left`, too_late: "Too late. Please swipe the card again.", search: "Name, pinyin, initials, last four of phone or card, firm", never_mind: "Never mind",
     hint: (n) => `${n} tickets. Type a character, pinyin or initials (wxm), the last four of a phone or card, or a firm.`,
     loading: "Fetching the list, one moment. Without a network the last one is used.",
     none: "Nobody found. Try another character, or the last four of the phone.", many: (m, n) => `${n} found, ${m} shown. Type a little more.`,
@@ -34,6 +45,17 @@ const SAY = {
     over_title: "Let in anyway: why?", undo_title: "Take it back: why?",
     overs: ["Saw the ID", "Person in charge agreed", "System is wrong"], undos: ["Wrong person", "Did not go in", "Done twice"],
     scanned: (who, what) => `Scan: ${who ? `${who}, ` : ""}${what}`, in: (n) => `${n}: let in`, refused: (n) => `${n}: not let in`, undone: (n) => `${n}: taken back`, lost: "The kiosk program does not answer. Please try again.",
+    machine: "This machine", camera_on: "Camera on", camera_off: "Camera off", sound_on: "Sound on", sound_off: "Sound off", voice_on: "Voice on", voice_off: "Voice off", device: "Which camera", any_camera: "Whichever fits",
+    change_desk: "Change the desk's PIN", set_supervisor: "Set a supervisor's PIN", change_supervisor: "Change the supervisor's PIN",
+    pins_hint: "Once there is a supervisor's PIN, letting in anyway and changing PINs ask for it; checking in and undoing need the desk's alone.",
+    supervisor_pin: "Supervisor's PIN", this_pin: "The desk's PIN now", new_pin: "New PIN, 6 to 12 digits", again: "The new PIN again", changed: "The PIN is changed", not_twice: "Not the same twice; nothing was changed.",
+    weak_pin: "That PIN is easily guessed. Please choose another.", same_pin: "The desk's PIN and the supervisor's must differ.",
+    camera_help: {
+      NotAllowedError: "The browser may not use the camera: allow it by the icon left of the address. Where there is no address bar, ask the person in charge to start the browser again (its options stand in the set-up guide). Scanners and cards work as ever.",
+      NotFoundError: "No camera was found: plug it in again, and this changes by itself. Without a camera, switch it off.",
+      NotReadableError: "Another program uses the camera: close that, then switch the camera off and on.",
+      fault: "The camera does not start: plug it in again, then switch it off and on.",
+    },
     ready: "Ready?", drill: "Drill", drill_hint: "See on the scanning screen what each case looks like. Nothing is recorded.",
     reasons: { admitted: "Welcome", unknown: "Not recognised", forged: "Not a valid ticket", revoked: "Replaced ticket", cancelled: "Cancelled", unpaid: "Not paid yet", unapproved: "Not approved yet", wrong_event: "Another event", wrong_station: "Another station", too_early: "Too early", too_late: "Too late", not_today: "Not today", already_used: "Already used", stale_code: "Screenshot", unknown_card: "Unknown card", blocked_card: "Blocked card", not_booked: "Not booked", full: "Full", out_of_stock: "None left here", ambiguous: "Several tickets" },
   },
@@ -46,6 +68,7 @@ const SHUT_WITHIN_MS = 10_000; // The program shuts the desk by its own clock; s
 // Scans that were ordered here are told by what was tapped.
 const ordered = new Set();
 let pin = "", asked = 0, waiting = 0, saidTimer = 0;
+let supervised = false; // Whether a supervisor has a PIN of their own.
 
 document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
 const translate = (root) => {
@@ -95,6 +118,8 @@ async function look() {
   at("pin-title").textContent = data.has_pin ? words.pin : words.set_pin;
   at("code-label").hidden = !data.wants_code;
   at("reprint").hidden = !data.prints;
+  supervised = data.supervisor;
+  at("change-supervisor").textContent = supervised ? words.change_supervisor : words.set_supervisor;
   if (data.open) {
     if (!at("search").value) at("hint").textContent = data.known ? words.hint(data.known) : words.loading;
     // Names that the program has wiped do not stay here.
@@ -109,7 +134,8 @@ async function look() {
 
 /** Nobody is named on a desk that is locked. */
 function forget() {
-  if (at("why").open) at("why").close("");
+  for (const dialog of ["why", "asks"]) if (at(dialog).open) at(dialog).close("");
+  at("machine").open = false;
   at("rows").told = null;
   for (const id of ["rows", "said", "why-what", "why-title", "whys"]) at(id).replaceChildren();
   unsay();
@@ -150,13 +176,56 @@ at("pin-form").addEventListener("submit", async (event) => {
   show("");
   if (status === 204) return look();
   const fault = at("pin-fault");
-  fault.textContent = { 401: data?.code === "wrong_code" ? words.wrong_code : words.wrong, 422: words.no_pin, 503: words.failed }[status] ?? "";
+  fault.textContent = why(status, data);
   const wait = Math.ceil((data?.wait_ms ?? 0) / 1000);
-  if (wait > 0) {
-    fault.textContent += words.wait(wait);
-    waiting = setTimeout(() => { waiting = 0; fault.textContent = ""; }, wait * 1000);
-  }
+  if (wait > 0) waiting = setTimeout(() => { waiting = 0; fault.textContent = ""; }, wait * 1000);
 });
+
+/** Why a PIN was not taken, and how long to wait. */
+function why(status, data) {
+  const said = { wrong_pin: words.wrong, wrong_code: words.wrong_code, no_pin: words.no_pin, weak_pin: words.weak_pin, same_pin: words.same_pin, too_soon: "" }[data?.code];
+  const wait = Math.ceil((data?.wait_ms ?? 0) / 1000);
+  return (said ?? (status ? words.failed : words.lost)) + (wait > 0 ? words.wait(wait) : "");
+}
+
+/** Asks for a PIN by the keys on the screen; what was typed, or nothing when they would rather not. */
+function askPin(title, fault = "") {
+  const dialog = at("asks");
+  let digits = "";
+  const press = (key) => {
+    if (key === "open") return dialog.close(digits);
+    digits = key === "back" ? digits.slice(0, -1) : (digits + key).slice(0, 12);
+    at("asks-dots").textContent = "●".repeat(digits.length);
+    at("asks-fault").textContent = "";
+  };
+  at("asks-keys").replaceChildren(...["1", "2", "3", "4", "5", "6", "7", "8", "9", "back", "0", "open"].map((key) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: { back: "⌫", open: words.ok }[key] ?? key });
+    button.dataset.digit = key;
+    if (key === "open") button.className = "go";
+    button.addEventListener("click", () => press(key));
+    return button;
+  }));
+  at("asks-title").textContent = title;
+  at("asks-dots").textContent = "";
+  at("asks-fault").textContent = fault;
+  const key = (event) => {
+    if (/^\d$/.test(event.key)) press(event.key);
+    if (event.key === "Backspace") press("back");
+    if (event.key === "Enter" && digits) { event.preventDefault(); press("open"); }
+  };
+  return new Promise((done) => {
+    dialog.returnValue = "";
+    dialog.addEventListener("keydown", key);
+    dialog.addEventListener("close", () => {
+      dialog.removeEventListener("keydown", key);
+      at("asks-dots").textContent = "";
+      const typed = dialog.returnValue;
+      dialog.returnValue = "";
+      done(typed);
+    }, { once: true });
+    dialog.showModal();
+  });
+}
 
 at("close").addEventListener("click", async () => {
   await call("/desk/closing", {});
@@ -197,14 +266,21 @@ function row(person) {
   item.querySelector(".over").hidden = may;
   item.querySelector(".undo").hidden = !person.undoable;
   item.querySelector(".in").addEventListener("click", () => tap("/desk/admission", person, "", words.in));
-  item.querySelector(".over").addEventListener("click", () => ask(person, words.over_title, words.overs, (why) => tap("/desk/override", person, why, words.in)));
+  item.querySelector(".over").addEventListener("click", () => ask(person, words.over_title, words.overs, (why) => overrule(person, why)));
   item.querySelector(".undo").addEventListener("click", () => ask(person, words.undo_title, words.undos, (why) => tap("/desk/undo", person, why, words.undone)));
   return item;
 }
 
-async function tap(path, person, why, done) {
-  const { status, data } = await call(path, { ticket: person.ticket, why });
+/** A supervisor lets the person pass; where they have a PIN of their own, they type it. */
+async function overrule(person, why, fault) {
+  const pin = supervised ? await askPin(words.supervisor_pin, fault) : "";
+  if (!supervised || pin) await tap("/desk/override", person, why, words.in, pin);
+}
+
+async function tap(path, person, reason, done, pin) {
+  const { status, data } = await call(path, { ticket: person.ticket, why: reason, pin });
   if (status === 401) return look();
+  if (status === 403) return overrule(person, reason, why(status, data));
   if (status === 409) say(data[lang], false);
   else if (status === 200) {
     const well = data.look === "admitted" || path === "/desk/undo";
@@ -215,13 +291,14 @@ async function tap(path, person, why, done) {
 }
 
 function ask(person, title, reasons, then) {
+  choose(title, [person.name, person[lang]].filter(Boolean).join("："), reasons.map((reason) => [reason, reason]), then);
+}
+
+/** Asks which of several, each with its value and its name. */
+function choose(title, what, among, then) {
   at("why-title").textContent = title;
-  at("why-what").textContent = [person.name, person[lang]].filter(Boolean).join("：");
-  at("whys").replaceChildren(...reasons.map((reason) => {
-    const button = document.createElement("button");
-    button.value = button.textContent = reason;
-    return button;
-  }));
+  at("why-what").textContent = what;
+  at("whys").replaceChildren(...among.map(([value, textContent]) => Object.assign(document.createElement("button"), { value, textContent })));
   const dialog = at("why");
   dialog.returnValue = "";
   dialog.addEventListener("close", () => dialog.returnValue && then(dialog.returnValue), { once: true });
@@ -241,6 +318,79 @@ at("ready").addEventListener("toggle", async () => {
   const { data } = await call(`/desk/readiness${cameras === undefined ? "" : `?cameras=${cameras}`}`);
   at("findings").replaceChildren(...(data?.findings ?? []).map((finding) => Object.assign(document.createElement("li"), { className: finding.grade, textContent: finding[lang] })));
 });
+
+// ---------------------------------------------------------------- this machine
+
+let settings = null, stream = null;
+
+function renderMachine() {
+  for (const name of ["camera", "sound", "voice"]) {
+    at(name).textContent = words[`${name}_${settings?.[name] ? "on" : "off"}`];
+    at(name).setAttribute("aria-pressed", String(Boolean(settings?.[name])));
+  }
+  at("voice").hidden = !("speechSynthesis" in window);
+}
+
+/** What the screen's own page kept before settings were the program's. */
+function keptByThePage() {
+  const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+  return { camera: kept("camera") === "on", device: kept("camera-device"), sound: kept("sound") !== "off", voice: kept("voice") === "on" };
+}
+
+async function set(change) {
+  const { status } = await call("/desk/settings", { ...settings, ...change });
+  if (status === 401) return look();
+  if (status !== 204) say(words.lost, false);
+}
+
+for (const name of ["camera", "sound", "voice"]) at(name).addEventListener("click", () => settings && set({ [name]: !settings[name] }));
+at("device").addEventListener("change", () => set({ device: at("device").value || null }));
+
+/** What the camera sees, so that whoever set it knows that it works; or what to do. */
+async function lookThrough() {
+  stream?.getTracks().forEach((track) => track.stop());
+  stream = null;
+  at("sight").hidden = at("device-label").hidden = true;
+  at("camera-help").textContent = "";
+  if (!at("machine").open || !settings?.camera || !navigator.mediaDevices) return;
+  try {
+    const device = settings.device ? { deviceId: { ideal: settings.device } } : true;
+    const opened = await navigator.mediaDevices.getUserMedia({ audio: false, video: device });
+    if (!at("machine").open || !settings.camera || stream) return opened.getTracks().forEach((track) => track.stop());
+    stream = opened;
+    at("video").srcObject = opened;
+    at("sight").hidden = false;
+    await at("video").play();
+    const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+    const choices = [["", words.any_camera], ...devices.map(({ deviceId, label }, at) => [deviceId, label || `${at + 1}`])];
+    at("device").replaceChildren(...choices.map(([value, name]) => new Option(name, value, false, value === (settings.device ?? ""))));
+    at("device-label").hidden = devices.length < 2;
+  } catch (error) {
+    at("camera-help").textContent = words.camera_help[error.name === "OverconstrainedError" ? "NotFoundError" : error.name] ?? words.camera_help.fault;
+  }
+}
+
+at("machine").addEventListener("toggle", lookThrough);
+navigator.mediaDevices?.addEventListener("devicechange", () => { if (!stream?.active) lookThrough(); });
+
+/** Has a PIN changed: who may, which, and the new one twice. */
+async function changePin(which, title) {
+  const now = supervised ? words.supervisor_pin : words.this_pin;
+  for (let fault = ""; ;) {
+    const pin = await askPin(now, fault);
+    const first = pin && await askPin(`${title}：${words.new_pin}`);
+    const second = first && await askPin(words.again);
+    if (!second) return;
+    if (first !== second) return say(words.not_twice, false);
+    const { status, data } = await call("/desk/pins", { pin, which, new: first });
+    if (status === 401) return look();
+    if (status === 204) { say(words.changed, true); return look(); }
+    fault = why(status, data);
+  }
+}
+
+at("change-desk").addEventListener("click", () => changePin("desk", words.change_desk));
+at("change-supervisor").addEventListener("click", () => changePin("supervisor", at("change-supervisor").textContent));
 
 at("reasons").replaceChildren(...Object.entries(words.reasons).map(([what, name]) => {
   const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
@@ -268,9 +418,25 @@ onTypedBeside((text) => {
   scan.catch(() => say(words.lost, false));
 }, () => show(""));
 
-new EventSource("/live").addEventListener("verdict", (event) => {
-  const { scan, practice, look: sort, holder, [lang]: told } = JSON.parse(event.data);
+const live = new EventSource("/live");
+live.addEventListener("settings", (event) => {
+  const before = JSON.stringify([settings?.camera, settings?.device]);
+  settings = JSON.parse(event.data) ?? keptByThePage();
+  renderMachine();
+  if (JSON.stringify([settings.camera, settings.device]) !== before) lookThrough();
+});
+live.addEventListener("verdict", (event) => {
+  const { scan, practice, look: sort, holder, choices, [lang]: told } = JSON.parse(event.data);
   if (practice || ordered.has(scan)) return;
+  // Whoever has several vouchers says which; with the desk open, staff tap it for them.
+  if (choices.length && document.body.dataset.state === "open" && !document.querySelector("dialog[open]")) {
+    const among = choices.map(({ ticket, offer, left, of }) => [ticket, of > 1 ? `${offer} · ${words.left(left)}` : offer]);
+    return choose(told.headline, holder ?? "", among, async (ticket) => {
+      const { status, data } = await call("/choice", { ticket });
+      if (status === 200) say(words.scanned(data.holder, [data[lang].headline, data[lang].next].filter(Boolean).join(lang === "zh" ? "。" : ". ")), data.look === "admitted");
+      else if (status) say(words.too_late, false);
+    });
+  }
   say(words.scanned(holder, [told.headline, told.next].filter(Boolean).join(lang === "zh" ? "。" : ". ")), sort === "admitted");
 });
 

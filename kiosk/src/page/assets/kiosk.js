@@ -11,10 +11,9 @@ const SAY = {
     out_of_order: "暂停使用", out_of_order_step: "请走旁边的通道。工作人员：请检查本机磁盘空间。",
     lost: "检票程序没有运行", lost_step: "请走旁边的通道。工作人员：请重新启动 turnout-kiosk，本页会自己恢复。",
     offline: "网络已断开，照常检票，记录稍后自动上传", clock: "本机时间与服务器相差超过两分钟，请校准",
-    forked: "本机记录与服务器不一致，请联系管理员", refused: "服务器不接受本机的记录，请联系管理员",
+    unsure: "开机后还没有核对时间，照常检票；连上网络会自己校正", forked: "本机记录与服务器不一致，请联系管理员", refused: "服务器不接受本机的记录，请联系管理员",
     no_cards: "暂不能刷卡", since: (time) => `（${time} 起）`, waiting: (n) => `待上传 ${n} 条`, synced: "已全部上传",
-    sound_on: "声音：开", sound_off: "声音：关", voice_on: "朗读：开", voice_off: "朗读：关",
-    other: "English", staff: "工作人员", desk: "操作台", practice: "演练，不留记录",
+    muted: "声音已关", again: "再试一次", other: "English", staff: "工作人员", practice: "演练，不留记录",
     consent: "愿意让对方联系您吗？", yes: "同意", no: "不同意", left: (n, of) => of > 1 ? `还可用 ${n} 次` : "",
   },
   en: {
@@ -25,10 +24,9 @@ const SAY = {
     out_of_order: "Out of order", out_of_order_step: "Please use the next lane. Staff: check the disk space.",
     lost: "The kiosk program is not running", lost_step: "Please use the next lane. Staff: start turnout-kiosk again; this page comes back by itself.",
     offline: "No network. Admission goes on; records are uploaded later", clock: "This clock is more than two minutes off. Please set it",
-    forked: "This kiosk's records differ from the server's. Please call the administrator", refused: "The server refuses this kiosk's records. Please call the administrator",
+    unsure: "The time is not confirmed since the start. Admission goes on; a network puts it right", forked: "This kiosk's records differ from the server's. Please call the administrator", refused: "The server refuses this kiosk's records. Please call the administrator",
     no_cards: "No cards for now", since: (time) => ` (since ${time})`, waiting: (n) => `${n} to upload`, synced: "all uploaded",
-    sound_on: "Sound on", sound_off: "Sound off", voice_on: "Voice on", voice_off: "Voice off",
-    other: "中文", staff: "Staff", desk: "Desk", practice: "Practice: nothing is recorded",
+    muted: "Sound is off", again: "Try again", other: "中文", staff: "Staff", practice: "Practice: nothing is recorded",
     consent: "May they contact you?", yes: "Yes", no: "No", left: (n, of) => of > 1 ? `${n} left` : "",
   },
 };
@@ -43,7 +41,16 @@ let devices = [];
 let verdict = null;
 let lost = false;
 let clockOffset = 0;
+let set = null;
 let backToReady = 0, backToChinese = 0, lostTimer = 0, overdue = false;
+
+// What this page kept while it had a menu for it holds until staff set it on the operating page.
+const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+
+/** What staff set for this machine. Nothing on this page changes it: a visitor may not put a door out of action. */
+export function settings() {
+  return set ?? { camera: kept("camera") === "on", device: kept("camera-device"), sound: kept("sound") !== "off", voice: kept("voice") === "on" };
+}
 
 // ---------------------------------------------------------------- what is shown
 
@@ -93,6 +100,8 @@ function renderVerdict(other) {
   const main = verdict[lang], beside = verdict[other];
   const length = main.headline.length * (lang === "zh" ? 2 : 1);
   body.dataset.length = length > 15 ? "longest" : length > 8 ? "long" : "short";
+  // However long the next step is, it stays on the screen.
+  body.dataset.words = main.next.length * (lang === "zh" ? 2 : 1) > 100 ? "many" : "few";
   say("headline", main.headline);
   say("headline-beside", beside.headline);
   say("holder", verdict.look === "closed" ? "" : verdict.holder ?? "");
@@ -141,15 +150,12 @@ function renderState(words) {
   at("cards").hidden = !status || lost || status.phase !== "ready" || status.cards;
   const trouble = { forked: words.forked, refused: words.refused, clock_off: words.clock }[status?.trouble];
   const offline = status?.phase === "ready" && !status.online ? words.offline : null;
-  const strips = lost ? [] : verdict?.practice ? [words.practice] : [trouble ?? offline, ...devices.map(tellDevice)].filter(Boolean);
+  const unsure = status?.phase === "ready" && status.clock_unsure ? words.unsure : null;
+  const strips = lost ? [] : verdict?.practice ? [words.practice] : [trouble ?? offline, unsure, ...devices.map(tellDevice)].filter(Boolean);
   at("strip").hidden = !strips.length;
   say("strip-words", strips.join("\n"));
   at("language").textContent = words.other;
-  at("sound").textContent = muted || audio?.state === "suspended" ? words.sound_off : words.sound_on;
-  at("sound").setAttribute("aria-pressed", String(!muted));
-  at("voice").hidden = !("speechSynthesis" in window);
-  at("voice").textContent = voice ? words.voice_on : words.voice_off;
-  at("voice").setAttribute("aria-pressed", String(voice));
+  at("muted").hidden = settings().sound;
 }
 
 function renderClock() {
@@ -175,7 +181,6 @@ export function show(view) {
   body.classList.remove("fresh");
   void body.offsetWidth; // So that the animation begins anew.
   body.classList.add("fresh");
-  at("staff").open = false;
   sound(view.look);
   speak(view);
 }
@@ -201,6 +206,11 @@ function listen() {
     found();
     render();
   });
+  stream.addEventListener("settings", (event) => {
+    set = JSON.parse(event.data);
+    render();
+    dispatchEvent(new Event("set"));
+  });
   stream.addEventListener("devices", (event) => { devices = JSON.parse(event.data); render(); });
   stream.addEventListener("verdict", (event) => show(JSON.parse(event.data)));
   stream.addEventListener("open", found);
@@ -222,7 +232,7 @@ async function send(text) {
   if (view) show(view);
 }
 
-addEventListener("keydown", wakeSound, true);
+for (const touch of ["keydown", "click"]) addEventListener(touch, wakeSound, true);
 onTyped(send);
 
 // ---------------------------------------------------------------- sounds
@@ -234,21 +244,17 @@ const TONES = {
   closed: { type: "triangle", notes: [[165, 0, .5]] },
 };
 let audio = null;
-// What staff chose is this machine's, and outlives a restart.
-const keep = (name, value) => { try { localStorage.setItem(name, value); } catch { /* Then it is chosen again. */ } };
-const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
-let muted = kept("sound") === "off", voice = kept("voice") === "on";
 
 // In kiosk mode the browser lets pages sound at once; elsewhere the first touch or typed scan wakes the sound.
 function wakeSound() {
   // A machine without a loudspeaker, or without this, shows all the same.
   try { audio ??= new AudioContext(); } catch { return; }
-  if (audio.state === "suspended") audio.resume().then(render, () => {});
+  if (audio.state === "suspended") audio.resume().catch(() => {});
 }
 
 function sound(look) {
   wakeSound();
-  if (muted || audio?.state !== "running") return;
+  if (!settings().sound || audio?.state !== "running") return;
   const { type, notes } = TONES[look];
   for (const [pitch, start, length] of notes) {
     const tone = audio.createOscillator(), volume = audio.createGain();
@@ -266,7 +272,7 @@ function sound(look) {
 
 /** Says the verdict and the next step aloud, where staff want that. The next verdict cuts it short. */
 function speak(view) {
-  if (!voice || !("speechSynthesis" in window)) return;
+  if (!settings().voice || !("speechSynthesis" in window)) return;
   const { headline, next } = view[lang];
   const step = view.asks_consent ? SAY[lang].consent : next;
   const said = new SpeechSynthesisUtterance([headline, step].filter(Boolean).join(lang === "zh" ? "。" : ". "));
@@ -293,26 +299,6 @@ function forTheNext() {
   overdue = false;
   lang = "zh";
 }
-
-at("sound").addEventListener("click", () => {
-  const asleep = audio?.state === "suspended";
-  wakeSound();
-  muted = !asleep && !muted;
-  keep("sound", muted ? "off" : "on");
-  at("sound").blur();
-  render();
-});
-
-at("voice").addEventListener("click", () => {
-  voice = !voice;
-  keep("voice", voice ? "on" : "off");
-  at("voice").blur();
-  render();
-});
-
-// The menu closes when somebody taps beside it; and no key that a scanner types may open it again.
-addEventListener("click", (event) => { if (!at("staff").contains(event.target)) at("staff").open = false; });
-at("staff").addEventListener("toggle", () => document.activeElement?.blur());
 
 // Nothing of the browser's own for who presses long or right.
 addEventListener("contextmenu", (event) => event.preventDefault());

@@ -9,7 +9,7 @@ use admission::{
     decide::{self, Station, Terms, Ticket, TicketState, Use},
 };
 
-pub(super) use self::pages::routes;
+pub(super) use self::{pages::routes, queries::strays};
 use super::{by_hand, record};
 use crate::{
     App, audit, booking,

@@ -37,7 +37,15 @@ struct ConflictsPage {
     event: Event,
     open: Vec<Shown>,
     settled: Vec<Shown>,
+    /// Tickets that doors let in by their signature and that are not in the books, with their admissions.
+    strays: Vec<Stray>,
     tab: &'static str,
+}
+
+/// A ticket that is signed and not in the books.
+struct Stray {
+    ticket: String,
+    admissions: Vec<Admission>,
 }
 
 /// A conflict with its admissions.
@@ -68,7 +76,14 @@ async fn list(State(app): State<App>, Path(id): Path<String>, frame: Frame) -> R
         Shown { conflict, admissions }
     });
     let (open, settled) = conflicts.partition(|shown| shown.conflict.verdict.is_none());
-    page(&ConflictsPage { frame, event, open, settled, tab: "conflicts" })
+    let strays = queries::of_strays(&mut tx, &id).await?;
+    let strays = strays.chunk_by(|one, next| one.ticket_id == next.ticket_id);
+    let stray = |admissions: &[Admission]| Stray {
+        ticket: admissions[0].ticket_id.clone(),
+        admissions: admissions.to_vec(),
+    };
+    let (strays, tab) = (strays.map(stray).collect(), "conflicts");
+    page(&ConflictsPage { frame, event, open, settled, strays, tab })
 }
 
 /// `POST /admin/events/{event}/conflicts/{ticket}`: what it was.
