@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use admission::{
     Verdict,
     card::{CardNumber, Fingerprint},
-    decide::{Refusal, TicketState, Use},
+    decide::{Proof, Refusal, TicketState, Use},
     scan::{Act, Deed, Medium, WalkIn},
     sync::{CardRow, Check, Heard, Post, Receipt, Upload},
     ticket::TicketId,
@@ -162,6 +162,7 @@ impl<'a> Walk<'a> {
             ticket: Some((ticket, 0)),
             card: None,
             medium: Medium::Code,
+            proof: Proof::Absent,
             at: now,
             fact: None,
         };
@@ -190,8 +191,8 @@ impl<'a> Walk<'a> {
         let seq = kiosk.journal.len() as u64 + 1;
         let now = self.app.now();
         let real = kiosk.check_card(card).await;
-        let (ticket, card, fact) = (None, Some(card), None);
-        let check = Check { seq, ticket, card, medium: Medium::Card, at: now, fact };
+        let (ticket, medium, proof, fact) = (None, Medium::Card, Proof::Absent, None);
+        let check = Check { seq, ticket, card: Some(card), medium, proof, at: now, fact };
         let told = self.model.check(&kiosk.id, &self.posts[door], &check, now);
         let id =
             |ticket: &Option<admission::sync::TicketRow>| ticket.as_ref().map(|row| row.fact.id);

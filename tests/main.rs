@@ -33,6 +33,7 @@ mod login;
 mod many_servers;
 mod mesh;
 mod model;
+mod moving;
 mod no_show;
 mod nonsense;
 mod on_time;

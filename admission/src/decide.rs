@@ -23,19 +23,51 @@ pub struct Ticket {
     pub reissue: u8,
     /// How often and how it may be used.
     pub terms: Terms,
+    /// What shows that its holder is here, and not only a picture of it.
+    pub proof: Proof,
+}
+
+/// What shows that whoever holds a ticket is here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// Nothing: paper, a card, a plain code, or a moving one that cannot be judged here.
+    #[default]
+    Absent,
+    /// A moving code that moves.
+    Fresh,
+    /// A moving code of another time, or of another ticket.
+    Stale,
+    /// Staff have looked at who it is.
+    Seen,
+}
+
+impl Proof {
+    /// Whether nothing is shown.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        *self == Self::Absent
+    }
 }
 
 impl Ticket {
     /// A ticket of which nothing but its signed code is known.
     #[must_use]
     pub const fn from_code(fact: TicketFact) -> Self {
-        Self { fact, state: TicketState::Valid, reissue: fact.reissue, terms: Terms::ONCE }
+        let (state, proof) = (TicketState::Valid, Proof::Absent);
+        Self { fact, state, reissue: fact.reissue, terms: Terms::ONCE, proof }
     }
 
     /// The same ticket under `terms`, which are its offer's.
     #[must_use]
     pub fn under(self, terms: Terms) -> Self {
         Self { terms, ..self }
+    }
+
+    /// The same ticket, shown with `proof`.
+    #[must_use]
+    pub fn with(self, proof: Proof) -> Self {
+        Self { proof, ..self }
     }
 }
 
@@ -52,11 +84,22 @@ pub struct Terms {
     /// The id of the only venue that takes it. None: any station of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub venue: Option<String>,
+    /// Whether it must be shown as a moving code, or with an ID.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moving_code: bool,
 }
 
 impl Terms {
     /// Redeemed once, in once.
-    pub const ONCE: Self = Self { uses: 1, reentry: false, days: None, venue: None };
+    pub const ONCE: Self =
+        Self { uses: 1, reentry: false, days: None, venue: None, moving_code: false };
+
+    /// Whether a station of that kind asks for proof that the holder is there: where somebody is let in or something is handed
+    /// out. Who is inside already was looked at.
+    #[must_use]
+    pub const fn ask_for_proof(&self, kind: StationKind) -> bool {
+        self.moving_code && matches!(kind, StationKind::Gate | StationKind::Counter)
+    }
 
     /// How often it may still be redeemed after `history`.
     #[must_use]
@@ -220,6 +263,12 @@ impl Verdict {
     pub const fn is_admitted(&self) -> bool {
         matches!(self, Self::Admitted)
     }
+
+    /// Whether the holder goes in, at once or when somebody has looked at an ID.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Admitted | Self::Attention(Refusal::ShowId))
+    }
 }
 
 /// Why somebody is refused, with what the sentence on the screen needs.
@@ -270,6 +319,8 @@ pub enum Refusal {
     },
     /// A moving code that no longer moves: a screenshot.
     StaleCode,
+    /// A ticket that asks for a moving code, shown on paper or by card: somebody looks at an ID.
+    ShowId,
     /// A card that is on no roster.
     UnknownCard,
     /// A card that was reported lost.
@@ -305,6 +356,7 @@ impl Refusal {
             Self::NotToday { .. } => Reason::NotToday,
             Self::AlreadyUsed { .. } => Reason::AlreadyUsed,
             Self::StaleCode => Reason::StaleCode,
+            Self::ShowId => Reason::ShowId,
             Self::UnknownCard => Reason::UnknownCard,
             Self::BlockedCard => Reason::BlockedCard,
             Self::NotBooked => Reason::NotBooked,
@@ -333,6 +385,7 @@ pub enum Reason {
     NotToday,
     AlreadyUsed,
     StaleCode,
+    ShowId,
     UnknownCard,
     BlockedCard,
     NotBooked,
@@ -343,7 +396,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Unknown,
         Self::Forged,
         Self::Revoked,
@@ -357,6 +410,7 @@ impl Reason {
         Self::NotToday,
         Self::AlreadyUsed,
         Self::StaleCode,
+        Self::ShowId,
         Self::UnknownCard,
         Self::BlockedCard,
         Self::NotBooked,
@@ -382,6 +436,7 @@ impl Reason {
             Self::NotToday => "not_today",
             Self::AlreadyUsed => "already_used",
             Self::StaleCode => "stale_code",
+            Self::ShowId => "show_id",
             Self::UnknownCard => "unknown_card",
             Self::BlockedCard => "blocked_card",
             Self::NotBooked => "not_booked",
@@ -406,7 +461,8 @@ impl Reason {
 /// a booth and a desk take any number of visits.
 ///
 /// The order of the checks is the order of helpfulness: a person at the wrong door is told so before
-/// anything else, and "already used" comes last because it accuses.
+/// anything else, and "already used" late because it accuses. Who holds the ticket is asked last, of those alone whom
+/// nothing else keeps out: nobody is sent to open a page, or asked for an ID, and refused then.
 #[must_use]
 pub fn decide(ticket: &Ticket, station: &Station, history: &[Use], now: Millis) -> Verdict {
     let fact = &ticket.fact;
@@ -430,9 +486,19 @@ pub fn decide(ticket: &Ticket, station: &Station, history: &[Use], now: Millis) 
         let next = days.next_after(now, fact.valid_to);
         Refusal::NotToday { weekdays: days.weekdays, closed: days.leaves_out(now), next }
     } else {
-        return Verdict::Admitted;
+        return to_its_holder(ticket, station);
     };
     Verdict::Refused(refusal)
+}
+
+/// What is said to whom nothing else keeps out.
+fn to_its_holder(ticket: &Ticket, station: &Station) -> Verdict {
+    match ticket.proof {
+        _ if !ticket.terms.ask_for_proof(station.kind) => Verdict::Admitted,
+        Proof::Fresh | Proof::Seen => Verdict::Admitted,
+        Proof::Stale => Verdict::Refused(Refusal::StaleCode),
+        Proof::Absent => Verdict::Attention(Refusal::ShowId),
+    }
 }
 
 /// Whether the ticket is taken at one venue only, and the station stands at another.
@@ -461,8 +527,9 @@ fn spent<'a>(terms: &Terms, station: &Station, history: &'a [Use]) -> Option<&'a
     }
 }
 
-/// Decides for a card: whichever of the holder's tickets admits, or else the most telling refusal. At a counter the
-/// holder says which, when several could be redeemed; at an exit it is the one that is inside.
+/// Decides for a card: whichever of the holder's tickets admits, or would when somebody has looked at an ID, or else the
+/// most telling refusal. At a counter the holder says which, when several could be redeemed; at an exit it is the one that
+/// is inside.
 /// `tickets` are those of this holder for this event, each with its history; none at all is `not_booked`.
 ///
 /// Returns the verdict and the place of the ticket it is about.
@@ -474,18 +541,21 @@ pub fn decide_for_card(
 ) -> (Verdict, Option<usize>) {
     let verdicts: Vec<Verdict> =
         tickets.iter().map(|(ticket, history)| decide(ticket, station, history, now)).collect();
-    let mut admitting = (0..tickets.len()).filter(|&at| verdicts[at].is_admitted());
-    if let Some(first) = admitting.next() {
-        return match station.kind {
-            StationKind::Counter if admitting.next().is_some() => {
-                (Verdict::Attention(Refusal::Ambiguous), None)
-            }
-            StationKind::Exit => {
-                let inside = tickets.iter().position(|(_, history)| is_inside(history));
-                (Verdict::Admitted, inside.or(Some(first)))
-            }
-            _ => (Verdict::Admitted, Some(first)),
-        };
+    let passing: Vec<usize> = (0..tickets.len()).filter(|&at| verdicts[at].may_pass()).collect();
+    match (station.kind, &passing[..]) {
+        (_, []) => {}
+        (StationKind::Counter, [_, _, ..]) => {
+            return (Verdict::Attention(Refusal::Ambiguous), None);
+        }
+        (StationKind::Exit, [first, ..]) => {
+            let inside = tickets.iter().position(|(_, history)| is_inside(history));
+            return (Verdict::Admitted, inside.or(Some(*first)));
+        }
+        (_, [first, ..]) => {
+            let admitting = passing.iter().find(|at| verdicts[**at].is_admitted());
+            let at = *admitting.unwrap_or(first);
+            return (verdicts[at].clone(), Some(at));
+        }
     }
     let telling = |verdict: &Verdict| match verdict.reason() {
         Some(Reason::AlreadyUsed) => 0,
@@ -504,9 +574,9 @@ pub fn decide_for_card(
 /// what is done inside, is not touched.
 #[must_use]
 pub fn when_full(verdict: Verdict, station: StationKind) -> Verdict {
-    match (verdict, station) {
-        (Verdict::Admitted, StationKind::Gate) => Verdict::Refused(Refusal::Full),
-        (verdict, _) => verdict,
+    match station {
+        StationKind::Gate if verdict.may_pass() => Verdict::Refused(Refusal::Full),
+        _ => verdict,
     }
 }
 
@@ -800,6 +870,73 @@ mod tests {
         assert_eq!(reason(&[], 0), Some(Reason::NotBooked));
         let desk = Station { kind: StationKind::Desk, ..gate() };
         assert_eq!(refused(&decide_walk_in(&desk, &[spare], NOON).0), Some(Reason::NotBooked));
+    }
+
+    fn asks_for_a_moving_code() -> Ticket {
+        ticket().under(Terms { moving_code: true, ..Terms::ONCE })
+    }
+
+    #[test]
+    fn a_moving_code_is_asked_for_where_somebody_is_let_in_or_something_handed_out() {
+        use StationKind::{Booth, Checkpoint, Counter, Desk, Exit, Gate};
+        let verdicts = [
+            (Proof::Fresh, Verdict::Admitted),
+            (Proof::Seen, Verdict::Admitted),
+            (Proof::Stale, Verdict::Refused(Refusal::StaleCode)),
+            (Proof::Absent, Verdict::Attention(Refusal::ShowId)),
+        ];
+        for (proof, verdict) in verdicts {
+            let shown = asks_for_a_moving_code().with(proof);
+            for kind in [Gate, Counter] {
+                assert_eq!(decide(&shown, &at(kind), &[], NOON), verdict, "{kind:?}");
+            }
+            for kind in [Exit, Booth, Desk, Checkpoint] {
+                assert_eq!(decide(&shown, &at(kind), &[], NOON), Verdict::Admitted, "{kind:?}");
+            }
+            let plain = ticket().with(proof);
+            assert_eq!(decide(&plain, &gate(), &[], NOON), Verdict::Admitted, "{proof:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_to_prove_anything_who_would_not_pass_then() {
+        let (cancelled, early) = (TicketState::Cancelled, NOON.plus(-60 * MINUTE));
+        let used = [Use::entry(NOON, "东门".into())];
+        for proof in [Proof::Absent, Proof::Stale, Proof::Fresh] {
+            let shown = asks_for_a_moving_code().with(proof);
+            let told = |ticket: &Ticket, uses: &[Use], now| {
+                refused(&decide(ticket, &gate(), uses, now)).expect("none is admitted")
+            };
+            assert_eq!(told(&shown, &used, NOON), Reason::AlreadyUsed);
+            assert_eq!(told(&shown, &[], early), Reason::TooEarly);
+            let gone = Ticket { state: cancelled, ..shown };
+            assert_eq!(told(&gone, &[], NOON), Reason::Cancelled);
+        }
+    }
+
+    #[test]
+    fn a_card_opens_the_ticket_that_asks_for_nothing_first() {
+        let glance = Verdict::Attention(Refusal::ShowId);
+        let asks = || (asks_for_a_moving_code(), vec![]);
+        let used = (ticket(), vec![Use::entry(NOON, "东门".into())]);
+        assert_eq!(decide_for_card(&[used, asks()], &gate(), NOON), (glance.clone(), Some(1)));
+        let plain = (ticket(), vec![]);
+        let both = [asks(), plain];
+        assert_eq!(decide_for_card(&both, &gate(), NOON), (Verdict::Admitted, Some(1)));
+        let counter = at(StationKind::Counter);
+        let (verdict, which) = decide_for_card(&both, &counter, NOON);
+        assert_eq!((verdict, which), (Verdict::Attention(Refusal::Ambiguous), None));
+        let exit = at(StationKind::Exit);
+        assert_eq!(decide_for_card(&[asks()], &exit, NOON), (Verdict::Admitted, Some(0)));
+        assert_eq!(when_full(glance, StationKind::Gate), Verdict::Refused(Refusal::Full));
+    }
+
+    #[test]
+    fn terms_of_an_older_server_ask_for_no_moving_code() {
+        let read: Terms = serde_json::from_str(r#"{"uses":1,"reentry":false}"#).expect("plain");
+        assert_eq!(read, Terms::ONCE);
+        let told = serde_json::to_string(&Terms::ONCE).expect("plain");
+        assert!(!told.contains("moving"), "{told}");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub fn tell_at(
 ) -> Words {
     let (headline, next) = match verdict {
         Verdict::Admitted => (passed(kind, lang).to_owned(), String::new()),
-        Verdict::Refused(refusal)
+        Verdict::Refused(refusal) | Verdict::Attention(refusal)
             if kind == StationKind::Counter && voucher_step(refusal, lang, now, zone).is_some() =>
         {
             let headline = match refusal.reason() {
@@ -135,6 +135,7 @@ pub const fn headline(reason: Reason, lang: Lang) -> &'static str {
         Reason::NotToday => lang.pick("今天不可用", "Not today"),
         Reason::AlreadyUsed => lang.pick("已使用", "Already used"),
         Reason::StaleCode => lang.pick("截图无效", "Screenshot"),
+        Reason::ShowId => lang.pick("请看证件", "Check ID"),
         Reason::UnknownCard => lang.pick("无此卡", "Unknown card"),
         Reason::BlockedCard => lang.pick("卡已挂失", "Blocked card"),
         Reason::NotBooked => lang.pick("没有报名", "Not booked"),
@@ -219,6 +220,18 @@ fn voucher_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> 
             .pick(
                 "此券已取消，不能使用。如有疑问请联系工会。",
                 "It was cancelled. If you have a question, please ask your union.",
+            )
+            .to_owned(),
+        (Refusal::StaleCode, _) => lang
+            .pick(
+                "截图不能使用，请打开手机上的券页面出示。打不开的，请出示证件。",
+                "A screenshot is not taken. Please open the voucher's page itself; if it does not open, show an ID.",
+            )
+            .to_owned(),
+        (Refusal::ShowId, _) => lang
+            .pick(
+                "请出示证件。工作人员核对姓名后核销。",
+                "Please show an ID. Staff compare the name, and redeem it.",
             )
             .to_owned(),
         (Refusal::Unpaid, _) => lang
@@ -323,7 +336,8 @@ const fn fixed_step(reason: Reason, lang: Lang) -> &'static str {
         Reason::Unapproved => lang.pick("报名还在审核，请到服务台查询。", "The organizer has not approved this yet. Please ask at the service desk."),
         Reason::WrongEvent => lang.pick("这是另一场活动的票，请看票面上的时间和地点。", "This ticket is for another event. Please check its time and place."),
         Reason::WrongStation => lang.pick("此票不在这里使用，请看票面上的入口。", "This ticket is used elsewhere. Please check its entrance."),
-        Reason::StaleCode => lang.pick("请打开手机上的票页面出示，截图不能入场。", "Please show the live ticket page; a screenshot does not admit."),
+        Reason::StaleCode => lang.pick("截图不能入场，请打开手机上的票页面出示。打不开的，请到服务台核对证件。", "A screenshot does not admit. Please open the ticket page itself; if it does not open, show an ID at the service desk."),
+        Reason::ShowId => lang.pick("请出示证件。工作人员核对姓名后，从名单放行。", "Please show an ID. Staff compare the name, and let you in from the list."),
         Reason::UnknownCard => lang.pick("这张卡不在会员名册里。请出示票二维码，或到服务台登记。", "This card is not on the roster. Please show the ticket code, or go to the service desk."),
         Reason::BlockedCard => lang.pick("这张卡已停用。请出示票二维码，或到服务台办理。", "This card is blocked. Please show the ticket code, or go to the service desk."),
         Reason::NotBooked => lang.pick("这位会员没有报名本活动，请到服务台看是否还有名额。", "This member has no ticket for this event. Please ask at the service desk for a place."),

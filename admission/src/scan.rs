@@ -94,6 +94,9 @@ pub struct WalkIn {
     pub class: u8,
 }
 
+/// Why somebody was let in by hand whose ticket asks for a moving code: staff compared the name on an ID.
+pub const ID_SEEN: &str = "已核对证件";
+
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -361,7 +364,8 @@ mod tests {
         let (at, station) = (Millis(7), "西门".to_owned());
         for verdict in [
             Verdict::Admitted,
-            Verdict::Attention(Refusal::StaleCode),
+            Verdict::Attention(Refusal::ShowId),
+            Verdict::Refused(Refusal::StaleCode),
             Verdict::Refused(Refusal::AlreadyUsed { at, station }),
             Verdict::Refused(Refusal::TooEarly { opens_at: at }),
             Verdict::Refused(Refusal::TooLate { closed_at: at }),

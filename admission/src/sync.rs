@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     card::Fingerprint,
-    decide::{Station, StationKind, Terms, Ticket, TicketState, Use, Verdict},
+    decide::{Proof, Station, StationKind, Terms, Ticket, TicketState, Use, Verdict},
+    moving::EventKey,
     scan::{Chain, Entry, Medium, Skew},
     ticket::{TicketFact, TicketId, TrustedKeys},
     time::Millis,
@@ -186,6 +187,9 @@ pub struct Post {
     /// themselves. Only these are believed on the local network.
     #[serde(default)]
     pub peers: Vec<Peer>,
+    /// From what the moving codes of the event's tickets are made, when an offer of it asks for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving_key: Option<EventKey>,
 }
 
 /// This gate's share of the places that the event's approved size leaves. The shares of all gates together are no more
@@ -353,7 +357,8 @@ impl TicketRow {
     #[must_use]
     pub fn shown_by_code(&self, reissue: u8, terms: Terms) -> Ticket {
         let fact = TicketFact { reissue, ..self.fact };
-        Ticket { fact, state: self.state, reissue: self.fact.reissue, terms }
+        let proof = Proof::Absent;
+        Ticket { fact, state: self.state, reissue: self.fact.reissue, terms, proof }
     }
 
     /// This ticket as its holder's card shows it: in force whatever the reissue.
@@ -451,6 +456,9 @@ pub struct Check {
     pub card: Option<Fingerprint>,
     /// How the holder showed who they are.
     pub medium: Medium,
+    /// What the kiosk saw of the holder, when that is asked for.
+    #[serde(default, skip_serializing_if = "Proof::is_absent")]
+    pub proof: Proof,
     /// The kiosk's clock.
     pub at: Millis,
     /// What the code says, by which a server that has lost the ticket (it was restored from a backup) can still decide.

@@ -13,7 +13,8 @@
 //! | 27 | reissue number |
 //! | 28..92 | Ed25519 signature over [`DOMAIN`] and bytes 0..28 |
 //!
-//! 150 alphanumeric characters fit a QR code of version 6 at level M (154 at most).
+//! 150 alphanumeric characters fit a QR code of version 6 at level M (154 at most). The four that are left are for the proof
+//! of a [moving code](crate::moving): a code has 150 characters or 154.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -21,7 +22,10 @@ use data_encoding::BASE32_NOPAD;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use crate::time::Millis;
+use crate::{
+    moving::{Letters, PROOF_CHARS},
+    time::Millis,
+};
 
 /// Signed before the payload, so that a signature made for something else is never a ticket.
 pub const DOMAIN: &[u8] = b"turnout ticket 1\0";
@@ -29,6 +33,8 @@ pub const DOMAIN: &[u8] = b"turnout ticket 1\0";
 pub const PREFIX: &str = "T1";
 /// Characters of a ticket code, prefix included.
 pub const CODE_CHARS: usize = 150;
+/// Characters of a moving code: the ticket code and a proof.
+pub const MOVING_CHARS: usize = CODE_CHARS + PROOF_CHARS;
 const PAYLOAD_BYTES: usize = 28;
 const CODE_BYTES: usize = PAYLOAD_BYTES + 64;
 const VERSION: u8 = 1;
@@ -210,6 +216,15 @@ pub fn looks_like_code(text: &str) -> bool {
     tidy(text).is_some()
 }
 
+/// The ticket code within `text`, if it claims to be one: of a moving code what does not move. The same for every way in
+/// which that ticket, as it was issued, is shown and typed.
+#[must_use]
+pub fn without_proof(text: &str) -> Option<String> {
+    let mut code = tidy(text)?;
+    code.truncate(CODE_CHARS);
+    String::from_utf8(code).ok()
+}
+
 /// Reads and verifies a ticket code. Never returns a fact whose signature was not checked.
 ///
 /// Letters may be lower case (CapsLock) and groups may be parted by spaces or hyphens (typed by hand).
@@ -218,7 +233,19 @@ pub fn looks_like_code(text: &str) -> bool {
 /// [`CodeError::NotATicket`] when the text has not the shape of a code, [`CodeError::Forged`] when
 /// it has the shape and no trusted key signed it.
 pub fn verify(text: &str, keys: &TrustedKeys) -> Result<TicketFact, CodeError> {
+    verify_moving(text, keys).map(|(fact, _)| fact)
+}
+
+/// The same, with what a moving code shows behind the ticket code: whether that proves anything is another question.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_moving(
+    text: &str,
+    keys: &TrustedKeys,
+) -> Result<(TicketFact, Option<Letters>), CodeError> {
     let code = tidy(text).ok_or(CodeError::NotATicket)?;
+    let (code, proof) = code.split_at(CODE_CHARS);
     let decoded = BASE32_NOPAD.decode(&code[PREFIX.len()..]).map_err(|_| CodeError::Forged)?;
     let bytes: [u8; CODE_BYTES] = decoded.try_into().map_err(|_| CodeError::Forged)?;
     let mut payload = [0; PAYLOAD_BYTES];
@@ -231,7 +258,7 @@ pub fn verify(text: &str, keys: &TrustedKeys) -> Result<TicketFact, CodeError> {
     if payload[0] != VERSION {
         return Err(CodeError::Forged);
     }
-    Ok(TicketFact::from_payload(&payload))
+    Ok((TicketFact::from_payload(&payload), proof.try_into().ok().map(Letters)))
 }
 
 /// The code in groups of five, for reading aloud and typing.
@@ -258,7 +285,9 @@ fn tidy(text: &str) -> Option<Vec<u8>> {
         .map(|byte| byte.to_ascii_uppercase())
         .collect();
     let alphanumeric = code.iter().all(u8::is_ascii_alphanumeric);
-    (code.len() == CODE_CHARS && code.starts_with(PREFIX.as_bytes()) && alphanumeric)
+    (matches!(code.len(), CODE_CHARS | MOVING_CHARS)
+        && code.starts_with(PREFIX.as_bytes())
+        && alphanumeric)
         .then_some(code)
 }
 
@@ -326,6 +355,24 @@ mod tests {
         }
 
         #[test]
+        fn what_follows_a_code_is_read_and_changes_nothing(fact in any_fact(), proof in "[A-Z0-9]{4}") {
+            let code = fact.sign(&key());
+            let moving = format!("{code}{proof}");
+            let letters = proof.as_bytes().try_into().ok().map(Letters);
+            prop_assert_eq!(moving.len(), MOVING_CHARS);
+            prop_assert_eq!(verify_moving(&moving, &keys()), Ok((fact, letters)));
+            prop_assert_eq!(verify_moving(&grouped(&moving.to_lowercase()), &keys()), Ok((fact, letters)));
+            prop_assert_eq!(verify_moving(&code, &keys()), Ok((fact, None)));
+            prop_assert_eq!(without_proof(&moving.to_lowercase()), Some(code.clone()));
+            prop_assert_eq!(without_proof(&code), Some(code.clone()));
+            for part in 151..MOVING_CHARS {
+                prop_assert_eq!(verify(&moving[..part], &keys()), Err(CodeError::NotATicket));
+            }
+            let longer = format!("{moving}A");
+            prop_assert_eq!(verify(&longer, &keys()), Err(CodeError::NotATicket));
+        }
+
+        #[test]
         fn no_text_panics_or_passes(text in any::<String>()) {
             prop_assert!(verify(&text, &keys()).is_err());
         }
@@ -334,6 +381,7 @@ mod tests {
         fn no_bytes_in_the_right_shape_pass(bytes in prop::collection::vec(any::<u8>(), CODE_BYTES)) {
             let text = format!("{PREFIX}{}", BASE32_NOPAD.encode(&bytes));
             prop_assert_eq!(verify(&text, &keys()), Err(CodeError::Forged));
+            prop_assert_eq!(verify(&format!("{text}AB23"), &keys()), Err(CodeError::Forged));
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use admission::{
     Clock, Millis, Verdict,
     card::CardKey,
-    decide::StationKind,
+    decide::{Proof, StationKind},
     say::Lang,
     scan::Skew,
     sync::{CHECK_TIMEOUT_MS, NumberWanted, Post},
@@ -321,8 +321,7 @@ impl Doorkeeper {
 
     /// One scan, from the text to what is shown.
     async fn scan(&mut self, text: Zeroizing<String>, trigger: Trigger) -> Option<Shown> {
-        let code =
-            (self.printer.is_some() && ticket::looks_like_code(&text)).then(|| text.to_string());
+        let code = self.printer.as_ref().and_then(|_| ticket::without_proof(&text));
         let mut shown = self.drive(Input::Scanned(text, trigger)).await?.ok()?;
         self.number(&mut shown).await;
         // No screen need be open.
@@ -398,7 +397,8 @@ impl Doorkeeper {
             else {
                 continue;
             };
-            let judged = self.door.judge(&known, now);
+            // They are listed for staff, who look at who it is.
+            let judged = self.door.judge(&known, Proof::Seen, now);
             if let (Some((verdict, _)), Some(row), Some(post)) =
                 (judged, &known.row, self.door.post())
             {

@@ -6,6 +6,7 @@ use admission::{
     card::CardKey,
     days::ALL_WEEK,
     decide::{Days, Reason, StationKind, TicketState, Use},
+    moving::EventKey,
     scan::Skew,
     sync::{Checked, IssuerPublicKey, OfferInfo, Post, Room, TicketRow},
     ticket::{IssuerKey, TicketFact, TicketId},
@@ -84,6 +85,16 @@ fn case(reason: Option<Reason>, post: &Post, now: Millis) -> Case {
     let stated = |state| with(TicketRow { state, ..row.clone() });
     let carded = |card, tickets| Case { text: CARD.to_owned(), card, tickets, ..plain() };
     let told = |refusal| Case { server: Some(refusal), ..plain() };
+    // The ticket page as it was at a moment, at an event that asks for it.
+    let moving = |shown: Millis| {
+        let (mut asks, secret) = (plain(), EventKey::of(&PRACTICE, &post.event.id));
+        asks.text.push_str(&secret.ticket(fact.id, fact.reissue).proof(shown));
+        asks.post.moving_key = Some(secret);
+        for offer in &mut asks.post.event.offers {
+            offer.terms.moving_code = true;
+        }
+        asks
+    };
     let Some(reason) = reason else { return plain() };
     match reason {
         Reason::Unknown => Case { text: "PRACTICE".to_owned(), ..plain() },
@@ -131,7 +142,8 @@ fn case(reason: Option<Reason>, post: &Post, now: Millis) -> Case {
         Reason::OutOfStock => {
             told(Verdict::Refused(Refusal::OutOfStock { elsewhere: "南宫服务站".to_owned() }))
         }
-        Reason::StaleCode => told(Verdict::Attention(Refusal::StaleCode)),
+        Reason::StaleCode => moving(now.plus(-5 * MINUTE)),
+        Reason::ShowId => Case { text: fact.sign(&key), ..moving(now) },
     }
 }
 
@@ -152,6 +164,7 @@ fn practice_post(post: &Post, key: &IssuerKey, now: Millis) -> Post {
     practice.allotments = Vec::new();
     practice.room = None;
     practice.venue = None;
+    practice.moving_key = None;
     practice
 }
 
@@ -166,8 +179,10 @@ impl Case {
         };
         let mut door = Door::new("practice".to_owned(), [0; 16], known);
         door.take_card_key(Some(CardKey::new([0; 32])));
-        if self.server.is_some() {
-            door.synced(now, None);
+        // Its clock is right; the server is asked only where it has something to say.
+        door.synced(now, Some(Skew { ms: 0, error_ms: 0 }));
+        if self.server.is_none() {
+            door.lost_contact();
         }
         let mut input = Input::Scanned(Zeroizing::new(self.text.clone()), Trigger::Machine);
         loop {
@@ -246,6 +261,7 @@ mod tests {
             venue: None,
             room: Some(Room { share: 0, through: 0 }),
             peers: Vec::new(),
+            moving_key: None,
         }
     }
 

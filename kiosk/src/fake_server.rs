@@ -158,6 +158,7 @@ impl FakeServer {
                 allotments: Vec::new(),
                 room: None,
                 peers: Vec::new(),
+                moving_key: None,
                 venue: None,
             },
             public: [0; 32],

@@ -613,6 +613,7 @@ mod tests {
             allotments: Vec::new(),
             room: None,
             peers: Vec::new(),
+            moving_key: None,
             venue: None,
         };
         Knowledge {

@@ -33,6 +33,8 @@ pub struct Shown {
     pub left: Option<u8>,
     /// Which tickets the holder may choose from.
     pub choices: Vec<Choice>,
+    /// The ticket that staff let in from the list once they have looked at who holds it.
+    pub glance: Option<TicketId>,
     /// The number that the holder took at a desk.
     pub number: Option<CallNumber>,
     /// Whether the holder is asked to let the stand have their name and phone.
@@ -254,6 +256,8 @@ impl Shown {
         match &self.outcome {
             // Whoever has to choose needs time to read.
             _ if self.asks_consent || !self.choices.is_empty() => 20 * SECOND,
+            // And whoever has to look for an ID.
+            Outcome::Decided(Verdict::Attention(_), _) if self.glance.is_some() => 20 * SECOND,
             Outcome::Decided(Verdict::Admitted, _) if self.number.is_none() => 3 * SECOND,
             _ => 6 * SECOND,
         }
@@ -363,6 +367,7 @@ mod tests {
             offer: None,
             left: None,
             choices: Vec::new(),
+            glance: None,
             number: None,
             asks_consent: false,
             at: Millis(1_000),

@@ -11,7 +11,7 @@ const queue = keepUntilSent({
   path: "/api/v1/venue/redemptions",
   most: 100,
   body: (wishes) => ({
-    redemptions: wishes.map(({ id, said, at_ms }) => ({ id, said, at_ms, age_ms: Math.max(0, Date.now() - at_ms) })),
+    redemptions: wishes.map(({ id, said, at_ms, seen }) => ({ id, said, at_ms, seen, age_ms: Math.max(0, Date.now() - at_ms) })),
   }),
   answered({ results }, fresh, words) {
     const done = results.map(({ id }) => id);
@@ -41,18 +41,18 @@ look.addEventListener("submit", async (event) => {
     return;
   }
   found.textContent = "";
-  found.append(await judged(text));
+  found.append(judged(text));
   found.scrollIntoView({ block: "nearest" });
   const button = found.querySelector("#note");
-  if (button) button.addEventListener("click", () => note(queue.made(), text, button.dataset.of));
+  if (button) button.addEventListener("click", () => note(queue.made(), text, button.dataset.of, button.dataset.seen));
 });
 
 document.addEventListener("submit", async (event) => {
   if (event.target.id !== "redeem") return;
   event.preventDefault();
   const typed = new FormData(event.target);
-  const [id, text] = [typed.get("id"), typed.get("said")];
-  const answer = await post("/venue/redemptions", { id, said: text });
+  const [id, text, seen] = ["id", "said", "seen"].map((name) => typed.get(name));
+  const answer = await post("/venue/redemptions", { id, said: text, seen });
   if (answer && (answer.ok || answer.status === 409)) {
     await queue.take(answer, ["#found", "[data-live=done]"]);
     said.value = "";
@@ -60,13 +60,13 @@ document.addEventListener("submit", async (event) => {
     return;
   }
   // It may have arrived: under the same id it is the same redemption.
-  note(id, text, await printOf(text));
+  note(id, text, printOf(text), seen || undefined);
 });
 
-function note(id, text, of) {
+function note(id, text, of, seen) {
   found.textContent = "";
   said.value = "";
-  queue.add({ id, said: text, at_ms: Date.now(), of });
+  queue.add({ id, said: text, at_ms: Date.now(), of, seen });
 }
 
 // ---------------------------------------------------------------- without a network
@@ -87,32 +87,29 @@ async function renew() {
 const plain = (text) => text.normalize("NFKC").toUpperCase().replace(/[^A-Z0-9]/g, "");
 const isCode = (said) => said.startsWith("T1") && said.length >= 150;
 
-async function fingerprint(text) {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(hash.slice(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+const fingerprint = (text) => sha256.hex(sha256.of(sha256.utf8(text)).slice(0, 8));
 
 // The voucher on the list that a code or a serial names.
-async function listed(text) {
+function listed(text) {
   const list = JSON.parse(localStorage.getItem(LIST) || "null");
-  if (!list || !crypto.subtle) return null;
+  if (!list) return null;
   const said = plain(text);
   const name = isCode(said) ? "code" : "serial";
-  const looked = await fingerprint(name === "code" ? said.slice(0, 150) : said.replace(/0/g, "O").replace(/1/g, "I").replace(/8/g, "B"));
+  const looked = fingerprint(name === "code" ? said.slice(0, 150) : said.replace(/0/g, "O").replace(/1/g, "I").replace(/8/g, "B"));
   return { list, voucher: list.vouchers.find((voucher) => voucher[name] === looked) };
 }
 
-async function printOf(text) {
-  const found = await listed(text);
+function printOf(text) {
+  const found = listed(text);
   return found && found.voucher ? found.voucher.serial : undefined;
 }
 
 const inBeijing = (ms) => new Date(ms + 8 * 3600000).toISOString();
 
 // What can be said of a voucher without the server, as a part of the page.
-async function judged(text) {
+function judged(text) {
   const part = document.querySelector("#away").content.cloneNode(true);
-  const found = await listed(text);
+  const found = listed(text);
   if (!found) return part;
   const { list, voucher } = found;
   const tell = (word, look, fill) => {
@@ -122,7 +119,7 @@ async function judged(text) {
     part.querySelector(".notice").className = `notice ${look}`;
     const icon = part.querySelector("use");
     icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, `#${look}`));
-    if (word !== "unknown" && word !== "good") part.querySelector(".act").remove();
+    if (!["unknown", "good", "ask"].includes(word)) part.querySelector(".act").remove();
   };
   if (!voucher) tell("unknown", "warn");
   else {
@@ -136,10 +133,11 @@ async function judged(text) {
     else if (now >= voucher.to_ms + TOLERANCE) tell("late", "warn");
     else if (batch.days && !batch.days.includes(today)) tell("closed", "warn", next || "—");
     else {
-      tell("good", "ok");
+      tell(...batch.moving_code ? ["ask", "info"] : ["good", "ok"]);
       const button = part.querySelector("#note");
       button.dataset.of = voucher.serial;
-      button.textContent = button.dataset.good;
+      button.textContent = batch.moving_code ? button.dataset.ask : button.dataset.good;
+      if (batch.moving_code) button.dataset.seen = "id";
       const facts = part.querySelector("dl");
       facts.hidden = false;
       facts.querySelector(".batch").textContent = batch.name;

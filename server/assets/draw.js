@@ -4,18 +4,14 @@
 
 const shown = document.querySelector("output[data-draw]");
 
-const bytes = (hex) => Uint8Array.from(hex.match(/../g) || [], (pair) => parseInt(pair, 16));
-const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
-const text = new TextEncoder();
-
-const draw = async (record) => {
-  const seed = bytes(record.seed);
-  if (hex(await crypto.subtle.digest("SHA-256", seed)) !== record.commitment) return null;
-  const mac = await crypto.subtle.importKey("raw", seed, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  const order = await Promise.all(record.entries.map(async (entry) => {
-    const chances = Array.from({ length: entry.weight }, (_, n) => crypto.subtle.sign("HMAC", mac, text.encode(`${entry.id}/${n}`)));
-    return { entry, key: (await Promise.all(chances)).map(hex).sort()[0] };
-  }));
+const draw = (record) => {
+  const seed = sha256.bytes(record.seed);
+  if (sha256.hex(sha256.of(seed)) !== record.commitment) return null;
+  const mac = sha256.hmac(seed);
+  const order = record.entries.map((entry) => {
+    const chances = Array.from({ length: entry.weight }, (_, n) => sha256.hex(mac(sha256.utf8(`${entry.id}/${n}`))));
+    return { entry, key: chances.sort()[0] };
+  });
   order.sort((a, b) => (a.key + a.entry.id < b.key + b.entry.id ? -1 : 1));
   const won = new Set();
   let left = record.quota;
@@ -39,13 +35,12 @@ const draw = async (record) => {
   return { won: [...won], lost };
 };
 
-// Old browsers and plain http have no WebCrypto; the server's own word stands beside.
 const check = async () => {
   const record = await (await fetch(shown.dataset.draw)).json();
-  const drawn = await draw(record);
+  const drawn = draw(record);
   const same = (a, b) => a.length === b.length && a.every((id, n) => id === b[n]);
   const right = drawn && same(drawn.won, record.won) && same(drawn.lost, record.lost);
   shown.textContent = right ? shown.dataset.right : shown.dataset.wrong;
   shown.dataset.done = right ? "right" : "wrong";
 };
-if (shown && window.crypto && crypto.subtle) check();
+if (shown) check();

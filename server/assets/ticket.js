@@ -45,7 +45,8 @@ async function picture() {
   const lines = [
     [text(ticket.querySelector("h1")), 40, "bold"], [text(ticket.querySelector("header p")), 28, ""], null,
     [[...ticket.querySelectorAll(".qr .digits span")].map(text).join(" "), 30, "bold"],
-    [text(ticket.querySelector(".holder b")), 40, "bold"], ...facts.map((fact) => [fact, 28, ""]),
+    [text(ticket.querySelector(".holder b")), 40, "bold"],
+    ...[...ticket.querySelectorAll(".still p")].map((said) => [text(said), 28, ""]), ...facts.map((fact) => [fact, 28, ""]),
   ];
   const code = new Image();
   code.src = `data:image/svg+xml,${encodeURIComponent(ticket.querySelector(".qr svg").outerHTML)}`;

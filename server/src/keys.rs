@@ -12,6 +12,7 @@ use std::{
 
 use admission::{
     card::CardKey,
+    moving::EventKey,
     sync,
     ticket::{IssuerKey, TrustedKeys},
 };
@@ -75,6 +76,12 @@ impl Keys {
     #[must_use]
     pub fn issuer(&self) -> &IssuerKey {
         self.issuers.last().expect("there is always a signing key")
+    }
+
+    /// From what the moving codes of an event's tickets are made: from a secret that every server process has.
+    #[must_use]
+    pub fn moving(&self, event_id: &str) -> EventKey {
+        EventKey::of(self.draw.secret(), event_id)
     }
 
     /// The key of that id, while it is still trusted.

@@ -4,7 +4,7 @@ use std::{path::Path, time::Instant};
 
 use admission::{
     Clock as _, Verdict,
-    decide::StationKind,
+    decide::{Proof, StationKind},
     scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::{Check, UPLOAD_MAX, Upload},
     ticket::TicketId,
@@ -164,6 +164,7 @@ fn checks(
             ticket: Some((*ticket, 0)),
             card: None,
             medium: Medium::Code,
+            proof: Proof::Absent,
             at: SystemClock.now(),
             fact: None,
         };

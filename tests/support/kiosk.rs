@@ -3,7 +3,7 @@
 use admission::{
     Millis, Verdict,
     card::Fingerprint,
-    decide::StationKind,
+    decide::{Proof, StationKind},
     scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::{
         Check, Checked, Feed, IssuerPublicKey, KIOSK_HEADER, REVOCATION_HEADER, Receipt,
@@ -88,14 +88,21 @@ impl TestKiosk<'_> {
 
     /// The whole answer to that.
     pub(crate) async fn check_ticket(&self, ticket: TicketId) -> Checked {
-        self.ask(Some((ticket, 0)), None, Medium::Code).await
+        self.ask(Some((ticket, 0)), None, Medium::Code, Proof::Absent).await
+    }
+
+    /// Asks about a ticket that is shown with that proof, or its holder known.
+    pub(crate) async fn check_shown(&self, ticket: &str, proof: Proof) -> Verdict {
+        let ticket = ticket.parse().expect("a ticket id");
+        self.ask(Some((ticket, 0)), None, Medium::Code, proof).await.verdict
     }
 
     /// Asks about a ticket whose code says this.
     pub(crate) async fn check_signed(&self, fact: TicketFact) -> Checked {
         let (seq, ticket) = (self.journal.len() as u64 + 1, Some((fact.id, fact.reissue)));
         let (medium, at, fact) = (Medium::Code, self.app.now(), Some(fact));
-        self.asks(&Check { seq, ticket, card: None, medium, at, fact }).await
+        let (card, proof) = (None, Proof::Absent);
+        self.asks(&Check { seq, ticket, card, medium, proof, at, fact }).await
     }
 
     /// What the server says in answer to a request for the feed, and whether it signed that the kiosk was revoked.
@@ -116,7 +123,7 @@ impl TestKiosk<'_> {
 
     /// Asks about a card.
     pub(crate) async fn check_card(&self, card: Fingerprint) -> Checked {
-        self.ask(None, Some(card), Medium::Card).await
+        self.ask(None, Some(card), Medium::Card, Proof::Absent).await
     }
 
     async fn ask(
@@ -124,9 +131,10 @@ impl TestKiosk<'_> {
         ticket: Option<(TicketId, u8)>,
         card: Option<Fingerprint>,
         medium: Medium,
+        proof: Proof,
     ) -> Checked {
         let seq = self.journal.len() as u64 + 1;
-        let check = Check { seq, ticket, card, medium, at: self.app.now(), fact: None };
+        let check = Check { seq, ticket, card, medium, proof, at: self.app.now(), fact: None };
         self.asks(&check).await
     }
 

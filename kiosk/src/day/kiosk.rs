@@ -333,8 +333,11 @@ impl Kiosk {
     }
 
     /// Takes a page of the feed as the real sync does.
-    pub(super) fn take_page(&mut self, feed: Feed, now: Millis) -> Vec<crate::mesh::Input> {
+    pub(super) fn take_page(&mut self, mut feed: Feed, now: Millis) -> Vec<crate::mesh::Input> {
         let clock = self.clock(now);
+        if self.sabotage == Some(Sabotage::TakeScreenshots) {
+            feed.post.event.offers.iter_mut().for_each(|offer| offer.terms.moving_code = false);
+        }
         self.confirm(Skew::measured(clock, feed.server_now, clock));
         let Some(on) = &mut self.on else { return Vec::new() };
         let mut inputs = Vec::new();

@@ -33,10 +33,12 @@ pub(super) enum Sabotage {
     RedeemWithoutEnd,
     /// What was written in doubt of the clock keeps its time once that is known.
     KeepWrongTimes,
+    /// A kiosk does not ask whether the code of a ticket page moves.
+    TakeScreenshots,
 }
 
 impl Sabotage {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::SkipTheJournal,
         Self::IgnoreRevocation,
         Self::BurnOnLostReply,
@@ -52,5 +54,6 @@ impl Sabotage {
         Self::GiveWithoutEnd,
         Self::RedeemWithoutEnd,
         Self::KeepWrongTimes,
+        Self::TakeScreenshots,
     ];
 }

@@ -367,6 +367,7 @@ impl Server {
         let mut known: Vec<_> = tickets
             .into_iter()
             .map(|ticket| {
+                let ticket = ticket.with(check.proof);
                 let uses = self.uses(ticket.fact.id, Some(kiosk));
                 (ticket, uses)
             })

@@ -14,6 +14,7 @@ use admission::{
     card::CardKey,
     pin,
     sync::{PersonRow, Post},
+    ticket::TicketId,
     time::MINUTE,
 };
 use tokio::sync::watch;
@@ -381,6 +382,12 @@ impl Desk {
         self.opened().names.find(text, limit)
     }
 
+    /// Who holds `ticket`.
+    #[must_use]
+    pub fn holder(&self, ticket: TicketId) -> Option<PersonRow> {
+        self.opened().names.holder(ticket)
+    }
+
     /// How many people the desk knows.
     #[must_use]
     pub fn known(&self) -> usize {
@@ -424,7 +431,7 @@ pub const IDLE_MS: i64 = 10 * MINUTE;
 
 #[cfg(test)]
 mod tests {
-    use admission::{Millis, ticket::TicketId};
+    use admission::Millis;
 
     use super::*;
 

@@ -47,6 +47,11 @@ impl Names {
         self.0.insert(row.ticket, Person { row, name, organisation });
     }
 
+    /// Who holds `ticket`.
+    pub(super) fn holder(&self, ticket: TicketId) -> Option<PersonRow> {
+        self.0.get(&ticket).map(|person| person.row.clone())
+    }
+
     /// Who fits `text`, the best first, at most `limit`; and how many fit in all.
     pub(super) fn find(&self, text: &str, limit: usize) -> (Vec<PersonRow>, usize) {
         let sought = plain(text);

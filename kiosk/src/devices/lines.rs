@@ -5,12 +5,14 @@ use std::time::Duration;
 use admission::ticket;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::pieces;
+use super::pieces::{self, Whole};
 
 /// Longer than any code or swipe: a scanner that never ends its readings.
 const LINE_MAX: usize = 4_096;
 /// A reading that is whole ends after this pause: some scanners send nothing behind it.
 const PAUSE: Duration = Duration::from_millis(60);
+/// A ticket code, which is whole, may go on with the letters of a moving one.
+const CODE_PAUSE: Duration = Duration::from_millis(180);
 /// One that is not may go on: wireless scanners and busy networks pause inside a code.
 const LONG_PAUSE: Duration = Duration::from_millis(500);
 /// What is shorter than any reading, and was not ended, was noise on the line.
@@ -43,7 +45,15 @@ impl Lines {
 
     /// How long a pause may be before [`Lines::pause`] is to be called; none while nothing has been sent.
     pub(super) fn patience(&self) -> Option<Duration> {
-        (!self.sent.is_empty()).then(|| if self.is_whole() { PAUSE } else { LONG_PAUSE })
+        if self.sent.is_empty() {
+            return None;
+        }
+        let text = std::str::from_utf8(&self.sent).unwrap_or_default();
+        Some(match pieces::whole(text) {
+            None => LONG_PAUSE,
+            Some(Whole::MayGoOn) => CODE_PAUSE,
+            Some(Whole::Ends) => PAUSE,
+        })
     }
 
     /// The pause has come: gives the reading that it ends. Too short a rest is forgotten.
@@ -53,10 +63,6 @@ impl Lines {
             return None;
         }
         self.end()
-    }
-
-    fn is_whole(&self) -> bool {
-        std::str::from_utf8(&self.sent).is_ok_and(pieces::is_whole)
     }
 
     fn end(&mut self) -> Option<Zeroizing<String>> {
@@ -75,7 +81,7 @@ pub(super) fn text(line: &[u8]) -> Zeroizing<String> {
 }
 
 // A code must fit, however it is typed.
-const _: () = assert!(LINE_MAX > 4 * ticket::CODE_CHARS);
+const _: () = assert!(LINE_MAX > 4 * ticket::MOVING_CHARS);
 
 #[cfg(test)]
 mod tests {
@@ -115,6 +121,12 @@ mod tests {
         pushed(&mut lines, "T1ABCDEFGHIJKLMNOP");
         assert_eq!(lines.patience(), Some(LONG_PAUSE));
         assert!(lines.pause().is_some(), "half a code is told as such");
+        let code = format!("T1{}", "A".repeat(ticket::CODE_CHARS - 2));
+        pushed(&mut lines, &code);
+        assert_eq!(lines.patience(), Some(CODE_PAUSE), "four letters may follow");
+        pushed(&mut lines, "23YZ");
+        assert_eq!(lines.patience(), Some(PAUSE));
+        assert_eq!(lines.pause().map(|line| line.len()), Some(ticket::MOVING_CHARS));
         pushed(&mut lines, "noise");
         assert!(lines.pause().is_none());
         assert_eq!(lines.patience(), None);

@@ -46,15 +46,29 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// Whether `text` is a reading to which nothing can be added.
+/// A reading that is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// Nothing can be added.
+    Ends,
+    /// A ticket code, which the letters of a moving one may follow.
+    MayGoOn,
+}
+
+/// Whether `text` is a whole reading; none when it is a part of one, or anything else.
 #[must_use]
-pub(super) fn is_whole(text: &str) -> bool {
+pub(super) fn whole(text: &str) -> Option<Whole> {
     let text = without_symbology(text.trim());
     if starts_swipe(text) {
-        return has_track_2(text);
+        return has_track_2(text).then_some(Whole::Ends);
     }
-    ticket::looks_like_code(text)
-        || (matches!(text.len(), 16 | 19) && CardNumber::read(text).is_some())
+    if ticket::looks_like_code(text) {
+        let letters = text.bytes().filter(u8::is_ascii_alphanumeric).count();
+        let is_plain = letters < ticket::MOVING_CHARS;
+        return Some(if is_plain { Whole::MayGoOn } else { Whole::Ends });
+    }
+    let is_card = matches!(text.len(), 16 | 19) && CardNumber::read(text).is_some();
+    is_card.then_some(Whole::Ends)
 }
 
 /// The first piece of `text`, and what comes behind it.
@@ -226,15 +240,33 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_added_to_what_is_whole() {
-        for text in [&code('A'), SWIPE, BOTH_TRACKS, "6214680000000008"] {
-            assert!(is_whole(text));
-            assert!(!is_whole(&text[..text.len() - 1]), "{text}");
+    fn nothing_can_be_added_to_what_is_whole_but_the_letters_of_a_code_that_moves() {
+        for text in [SWIPE, BOTH_TRACKS, "6214680000000008"] {
+            assert_eq!(whole(text), Some(Whole::Ends));
+            assert_eq!(whole(&text[..text.len() - 1]), None, "{text}");
         }
-        assert!(
-            !is_whole("%B6214680000000008^WANG/XIAOMING^30122200000?"),
+        let moving = format!("{}23YZ", code('A'));
+        assert_eq!(whole(&moving), Some(Whole::Ends));
+        assert_eq!(whole(&ticket::grouped(&moving)), Some(Whole::Ends));
+        assert_eq!(whole(&moving[..153]), None);
+        assert_eq!(whole(&code('A')), Some(Whole::MayGoOn));
+        assert_eq!(whole(&code('A')[..149]), None);
+        assert_eq!(
+            whole("%B6214680000000008^WANG/XIAOMING^30122200000?"),
+            None,
             "track 2 is still to come"
         );
+    }
+
+    #[test]
+    fn a_moving_code_is_one_piece_and_a_part_of_it_is_read_again() {
+        let moving = format!("{}23YZ", code('A'));
+        assert_eq!(pieces(&moving), [Text(&moving)]);
+        let both = format!("{moving}{moving}");
+        assert_eq!(pieces(&both), [Text(&moving), Text(&moving)]);
+        for part in 151..154 {
+            assert_eq!(pieces(&moving[..part]), [Torn(Half::Code)], "{part} characters");
+        }
     }
 
     proptest! {

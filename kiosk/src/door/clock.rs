@@ -3,6 +3,7 @@
 
 use admission::{
     Millis, Reason, Verdict, decide,
+    moving::Moment,
     scan::Skew,
     sync::Corrected,
     time::{DAY, HOUR},
@@ -117,7 +118,7 @@ impl Door {
         let mut hour = first;
         while hour <= last {
             let other = decide(hour);
-            if other.0.is_admitted() {
+            if other.0.may_pass() {
                 return other;
             }
             if !is_of_the_hour(&other.0) {
@@ -144,6 +145,12 @@ impl Door {
             }
             _ => false,
         }
+    }
+
+    /// The true time when the kiosk's clock shows `at`, with what is known of it: nothing while it is in doubt.
+    pub(super) fn moment(&self, at: Millis) -> Moment {
+        let skew = self.known.skew.filter(|_| !self.is_in_doubt());
+        Moment { now: self.true_time(at), error_ms: skew.map(|skew| skew.error_ms) }
     }
 
     /// The best estimate of the true time when the kiosk's clock shows `now`.

@@ -12,7 +12,8 @@ mod turn;
 use admission::{
     Refusal, Verdict,
     card::{CardKey, Fingerprint},
-    decide::{self, Ticket, Use},
+    decide::{self, Proof, Ticket, Use},
+    moving::Letters,
     scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::{Check, Checked, OfferInfo, Post, TicketRow},
     ticket::{TicketFact, TicketId, TrustedKeys},
@@ -227,6 +228,8 @@ struct Draft {
     note: Option<Note>,
     ticket: Option<TicketId>,
     class: Option<u8>,
+    /// What shows that the holder is here.
+    proof: Proof,
     holder: Option<String>,
     /// The walker's number, or the seat.
     place: Option<String>,
@@ -488,6 +491,7 @@ impl Door {
             offer: None,
             left: None,
             choices: Vec::new(),
+            glance: None,
             number: None,
             asks_consent: false,
             at: now,

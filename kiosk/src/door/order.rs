@@ -1,7 +1,7 @@
 //! What people tap instead of scanning: staff by the list, a supervisor against the rule, a holder who chooses or
 //! consents. Every one of them goes the way of a scan, through the rule and the journal.
 
-use admission::scan::Act;
+use admission::scan::{Act, ID_SEEN};
 
 use super::*;
 
@@ -56,6 +56,7 @@ impl Door {
         let (ticket, subject) = match what {
             What::CheckIn(ticket) => {
                 draft.deed.act = Act::Hand;
+                draft.proof = Proof::Seen;
                 (ticket, Subject::Listed)
             }
             What::Choose(ticket) if fresh && self.pending.tickets.contains(&ticket) => {
@@ -100,9 +101,9 @@ impl Door {
         self.record(Draft { verdict: note.verdict(), note: Some(note), ..draft })
     }
 
-    /// By the list, or chosen: the rule decides as if the card had been shown.
+    /// By the list, or chosen: the rule decides as if the card had been shown, to staff in the first case.
     pub(super) fn decide_listed(&mut self, mut draft: Draft, known: Known, now: Millis) -> Effect {
-        let Some((verdict, reissue)) = self.judge(&known, now) else {
+        let Some((verdict, reissue)) = self.judge(&known, draft.proof, now) else {
             return Effect::Cannot(Cannot::NoSuchTicket);
         };
         draft.verdict = verdict;
@@ -111,6 +112,8 @@ impl Door {
             if post.station_kind == decide::StationKind::Counter && terms.uses > 1 {
                 draft.left = Some(terms.uses_left(&known.history()).saturating_sub(1));
             }
+            let seen = draft.proof == Proof::Seen && terms.ask_for_proof(post.station_kind);
+            draft.deed.why = seen.then(|| ID_SEEN.to_owned());
             draft.is_about(row);
         }
         draft.left = draft.left.filter(|_| draft.verdict.is_admitted());
@@ -118,11 +121,11 @@ impl Door {
         self.ask_or_record(draft, vec![known], check)
     }
 
-    /// What the rule says of a ticket of the copy, and the reissue in force. None when there is no such ticket.
+    /// What the rule says of a ticket of the copy that is shown with `proof`, and the reissue in force. None when there is no such ticket.
     #[must_use]
-    pub fn judge(&self, known: &Known, now: Millis) -> Option<(Verdict, u8)> {
+    pub fn judge(&self, known: &Known, proof: Proof, now: Millis) -> Option<(Verdict, u8)> {
         let (row, post) = (known.row.as_ref()?, self.known.post.as_ref()?);
-        let ticket = row.shown_by_card(post.event.terms(row.fact.class));
+        let ticket = row.shown_by_card(post.event.terms(row.fact.class)).with(proof);
         let (station, history) = (post.as_station(), known.history());
         let rule = |now| (decide::decide(&ticket, &station, &history, now), ());
         let (verdict, ()) = self.at_its_hour(now, rule);
@@ -131,7 +134,8 @@ impl Door {
 
     /// Lets pass whom the rule refuses, and writes down what it said. Whom it lets pass needs no supervisor.
     pub(super) fn override_rule(&mut self, mut draft: Draft, known: &Known, now: Millis) -> Effect {
-        let (Some((verdict, _)), Some(row)) = (self.judge(known, now), &known.row) else {
+        let judged = self.judge(known, Proof::Seen, now);
+        let (Some((verdict, _)), Some(row)) = (judged, &known.row) else {
             return Effect::Cannot(Cannot::NoSuchTicket);
         };
         draft.is_about(row);

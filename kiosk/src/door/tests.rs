@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use admission::{
     decide::{Reason, StationKind, Terms, TicketState},
-    scan::Act,
+    moving::EventKey,
+    scan::{Act, ID_SEEN},
     sync::{Allotment, Corrected, EventInfo, IssuerPublicKey},
     ticket::IssuerKey,
     time::HOUR,
@@ -81,6 +82,7 @@ fn post() -> Post {
         allotments: Vec::new(),
         room: None,
         peers: Vec::new(),
+        moving_key: None,
         venue: None,
     }
 }
@@ -176,6 +178,7 @@ impl Rig {
     fn at(mut self, kind: StationKind, terms: Terms) -> Self {
         let mut post = post();
         post.station_kind = kind;
+        post.moving_key = terms.moving_code.then(moving_key);
         post.event.offers[0].terms = terms;
         self.door.take_post(post);
         self
@@ -459,6 +462,129 @@ fn a_code_held_in_view_is_one_scan() {
     assert_eq!(rig.scan_by(&code(1), Trigger::Hand).reason_word(), Some("already_used"));
     // To a program each line is a scan.
     assert_eq!(rig.scan(&code(1)).scan.as_deref(), Some("k-3"));
+}
+
+const ON_ITS_PAGE: Terms = Terms { moving_code: true, ..Terms::ONCE };
+
+fn moving_key() -> EventKey {
+    EventKey::of(&[9; 32], "e")
+}
+
+/// What the page of a ticket shows so many seconds after noon.
+fn page(id: u8, seconds: i64) -> String {
+    let key = moving_key().ticket(fact(id).id, 0);
+    format!("{}{}", code(id), key.proof(NOON.plus(seconds * 1_000)))
+}
+
+impl Rig {
+    /// A door of an event whose tickets are shown on their page; it has heard from the server that its clock is `ahead_ms`
+    /// ahead.
+    fn of_moving_codes(ahead_ms: i64) -> Self {
+        let mut rig = Self::new().with(row(1)).with(row(2)).at(StationKind::Gate, ON_ITS_PAGE);
+        rig.now = NOON.plus(ahead_ms);
+        rig.door.synced(rig.now, Some(Skew { ms: -ahead_ms, error_ms: 20 }));
+        rig.door.lost_contact();
+        rig
+    }
+}
+
+#[test]
+fn a_ticket_page_opens_the_door_and_a_screenshot_of_it_does_not() {
+    for ahead_ms in [0, 3 * HOUR, -45 * MINUTE] {
+        let mut rig = Rig::of_moving_codes(ahead_ms);
+        assert_eq!(rig.reason(&page(1, 0)), None);
+        rig.now = rig.now.plus(2 * MINUTE);
+        assert_eq!(rig.reason(&page(2, 0)), Some(Reason::StaleCode), "it was made at noon");
+        assert_eq!(rig.reason(&page(1, 0)), Some(Reason::AlreadyUsed), "nothing helps any more");
+        let others = format!("{}{}", code(2), &page(1, 120)[admission::ticket::CODE_CHARS..]);
+        assert_eq!(rig.reason(&others), Some(Reason::StaleCode), "another ticket's letters");
+        assert_eq!(rig.reason(&page(2, 120)), None);
+        assert_eq!(rig.scans()[1].verdict, Verdict::Refused(Refusal::StaleCode));
+    }
+}
+
+#[test]
+fn whoever_has_paper_or_a_card_is_let_in_by_hand_after_a_look_at_an_id() {
+    for shown_as in [code(1), CARD.to_owned()] {
+        let mut rig = Rig::of_moving_codes(0).with_card(false);
+        rig.rows.remove(&fact(2).id);
+        let shown = rig.scan(&shown_as);
+        assert_eq!((shown.verdict_word(), shown.reason_word()), ("attention", Some("show_id")));
+        assert_eq!((shown.glance, shown.holder.as_deref()), (Some(fact(1).id), Some("王*明")));
+        let let_in = rig.order(What::CheckIn(fact(1).id)).expect("shown");
+        assert_eq!((let_in.verdict_word(), let_in.glance), ("admitted", None));
+        let deed = rig.scans()[1].deed.clone();
+        assert_eq!((deed.act, deed.why.as_deref()), (Act::Hand, Some(ID_SEEN)));
+        assert_eq!(rig.reason(&shown_as), Some(Reason::AlreadyUsed));
+    }
+}
+
+#[test]
+fn a_door_that_does_not_know_the_time_calls_no_page_a_screenshot() {
+    let mut rig = Rig::new().with(row(1)).with(row(2)).at(StationKind::Gate, ON_ITS_PAGE);
+    rig.now = NOON.plus(10 * MINUTE);
+    assert_eq!(rig.reason(&page(1, 0)), Some(Reason::ShowId), "its clock may be wrong");
+    assert_eq!(rig.reason(&page(2, 600)), None, "and may be right");
+    rig.door.synced(rig.now, Some(Skew { ms: 0, error_ms: 2 * MINUTE }));
+    rig.door.lost_contact();
+    assert_eq!(rig.reason(&page(1, 0)), Some(Reason::ShowId), "so thin a line tells no time");
+    // A server that knows no moving codes gives no key to judge them by.
+    let mut rig = Rig::of_moving_codes(0);
+    let mut post = rig.door.post().expect("given").clone();
+    post.moving_key = None;
+    rig.door.take_post(post);
+    assert_eq!(rig.reason(&page(1, -600)), Some(Reason::ShowId));
+}
+
+#[test]
+fn a_page_that_is_held_while_its_code_changes_is_one_scan() {
+    let mut rig = Rig::of_moving_codes(0);
+    let first = rig.scan_by(&page(1, 0), Trigger::Camera);
+    assert_eq!(first.verdict_word(), "admitted");
+    for seconds in [2, 4, 6, 8, 10, 12, 14, 15, 17, 19] {
+        rig.now = NOON.plus(seconds * 1_000);
+        assert_eq!(rig.scan_by(&page(1, seconds), Trigger::Camera), first, "{seconds} s");
+    }
+    assert_eq!(rig.journal.len(), 1);
+}
+
+#[test]
+fn whoever_opens_the_page_after_a_picture_of_it_is_let_in_at_once() {
+    for before in [page(1, -600), code(1)] {
+        let mut rig = Rig::of_moving_codes(0);
+        let refused = rig.scan_by(&before, Trigger::Camera);
+        assert_eq!(refused.glance, Some(fact(1).id));
+        rig.now = rig.now.plus(1_000);
+        assert_eq!(rig.scan_by(&before, Trigger::Camera), refused, "still held");
+        rig.now = rig.now.plus(1_000);
+        assert_eq!(rig.scan_by(&page(1, 2), Trigger::Camera).verdict_word(), "admitted");
+        assert_eq!(rig.journal.len(), 2);
+    }
+}
+
+#[test]
+fn the_server_is_told_what_was_shown_and_its_word_counts_under_the_same_rule() {
+    let mut rig = Rig::of_moving_codes(0);
+    rig.door.synced(rig.now, Some(Skew { ms: 0, error_ms: 5 }));
+    let proof_told = |rig: &mut Rig, text: &str| {
+        let text = Zeroizing::new(text.to_owned());
+        let Effect::Look(lookup) = rig.door.handle(Input::Scanned(text, Trigger::Machine), rig.now)
+        else {
+            panic!("it is looked up")
+        };
+        let found = rig.look(lookup);
+        match rig.door.handle(Input::Found(found), rig.now) {
+            Effect::Ask(check) => check.proof,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(proof_told(&mut rig, &page(1, 0)), Proof::Fresh);
+    assert_eq!(proof_told(&mut rig, &page(1, -600)), Proof::Stale);
+    assert_eq!(proof_told(&mut rig, &code(1)), Proof::Absent);
+    // One that asks for nothing yet admits everybody; this door does not.
+    rig.server = Some(checked(Verdict::Admitted, Some(row(1))));
+    assert_eq!(rig.reason(&page(1, -600)), Some(Reason::StaleCode));
+    assert_eq!(rig.reason(&page(1, 0)), None);
 }
 
 #[test]

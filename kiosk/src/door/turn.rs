@@ -2,7 +2,7 @@
 
 use admission::{
     card::Reading,
-    decide::{Spare, StationKind, Terms},
+    decide::{Reason, Spare, StationKind, Terms},
     scan::{Act, WalkIn},
     sync::Allotment,
     ticket::{self, CodeError},
@@ -17,9 +17,12 @@ impl Door {
         if text.is_empty() {
             return Effect::Ignore;
         }
+        // A code that moves is the same while it is held, whatever follows the ticket code.
+        let code = ticket::without_proof(text);
+        let told = code.as_deref().unwrap_or(text);
         let hash: [u8; 32] =
-            Sha256::new().chain_update(self.salt).chain_update(text).finalize().into();
-        if let Some(shown) = self.repeated(&hash, trigger, now) {
+            Sha256::new().chain_update(self.salt).chain_update(told).finalize().into();
+        if let Some(shown) = self.repeated(text, &hash, trigger, now) {
             return Effect::Show(shown);
         }
         if let Some(closed) = self.closed_because() {
@@ -56,6 +59,7 @@ impl Door {
             note: None,
             ticket: None,
             class: None,
+            proof: Proof::Absent,
             holder: None,
             place: None,
             trust: self.local_trust(now),
@@ -65,20 +69,44 @@ impl Door {
         }
     }
 
-    /// A code or card that is still in view is not another scan.
-    fn repeated(&mut self, text: &[u8; 32], trigger: Trigger, now: Millis) -> Option<Shown> {
-        let last = self.last.as_mut()?;
+    /// A code or card that is still in view is not another scan. (The ticket page itself is, after a picture of it.)
+    fn repeated(
+        &mut self,
+        text: &str,
+        hash: &[u8; 32],
+        trigger: Trigger,
+        now: Millis,
+    ) -> Option<Shown> {
+        let last = self.last.as_ref()?;
         let soon = (0..SAME_SCAN_MS).contains(&now.since(last.seen));
-        (trigger != Trigger::Machine && soon && last.text == *text).then(|| {
-            last.seen = now;
-            last.shown.clone()
+        if trigger == Trigger::Machine || !soon || last.text != *hash {
+            return None;
+        }
+        if last.shown.glance.is_some()
+            && let Ok((fact, letters)) = ticket::verify_moving(text, &self.keys)
+            && self.proof(&fact, letters, now) == Proof::Fresh
+        {
+            return None;
+        }
+        let last = self.last.as_mut()?;
+        last.seen = now;
+        Some(last.shown.clone())
+    }
+
+    /// What the letters behind a ticket code show of its holder.
+    fn proof(&self, fact: &TicketFact, letters: Option<Letters>, at: Millis) -> Proof {
+        let key = self.known.post.as_ref().and_then(|post| post.moving_key.as_ref());
+        key.map_or(Proof::Absent, |key| {
+            key.ticket(fact.id, fact.reissue).judge(letters, self.moment(at))
         })
     }
 
     fn read_code(&mut self, draft: Draft, code: &str) -> Effect {
-        match ticket::verify(code, &self.keys) {
-            Ok(fact) => {
-                let draft = Draft { ticket: Some(fact.id), class: Some(fact.class), ..draft };
+        match ticket::verify_moving(code, &self.keys) {
+            Ok((fact, letters)) => {
+                let proof = self.proof(&fact, letters, draft.at);
+                let (ticket, class) = (Some(fact.id), Some(fact.class));
+                let draft = Draft { ticket, class, proof, ..draft };
                 let id = fact.id;
                 self.turn = Turn::Looking(draft, Subject::Code(fact));
                 Effect::Look(Lookup::Ticket(id))
@@ -117,7 +145,8 @@ impl Door {
             }
         };
         // The event that was signed holds, whatever a row says.
-        let ticket = Ticket { fact: TicketFact { event: fact.event, ..ticket.fact }, ..ticket };
+        let fact_shown = TicketFact { event: fact.event, ..ticket.fact };
+        let ticket = Ticket { fact: fact_shown, proof: draft.proof, ..ticket };
         let history = known.history();
         let rule = |now| (decide::decide(&ticket, &station, &history, now), ());
         draft.verdict = self.at_its_hour(draft.at, rule).0;
@@ -207,7 +236,7 @@ impl Door {
         card: Option<Fingerprint>,
     ) -> Check {
         let (seq, medium, at) = (self.known.head.seq + 1, draft.medium, draft.at);
-        Check { seq, ticket, card, medium, at, fact: None }
+        Check { seq, ticket, card, medium, proof: draft.proof, at, fact: None }
     }
 
     /// The server is asked unless it knows no better: of what was done at a door and not told yet.
@@ -218,9 +247,7 @@ impl Door {
         check: Check,
     ) -> Effect {
         let refused_here = |known: &Known| {
-            Some(known.id) == draft.ticket
-                && known.is_used_at_doors()
-                && !draft.verdict.is_admitted()
+            Some(known.id) == draft.ticket && known.is_used_at_doors() && !draft.verdict.may_pass()
         };
         let pending = known.iter().any(|known| !known.taken_back.is_empty() || refused_here(known));
         if !self.in_contact || pending {
@@ -242,7 +269,7 @@ impl Door {
             return self.weigh_unbooked(draft, &checked);
         }
         let own_walk_in = draft.deed.act == Act::WalkIn;
-        let own = (draft.verdict.is_admitted() && !own_walk_in).then(|| draft.clone());
+        let own = (draft.verdict.may_pass() && !own_walk_in).then(|| draft.clone());
         draft.trust = Trust::Live;
         let is_barred = draft.class.is_some_and(|class| checked.barred.contains(&class));
         if own_walk_in && !is_barred && checked.verdict == Verdict::Refused(Refusal::NotBooked) {
@@ -258,7 +285,7 @@ impl Door {
         {
             draft.is_about(row);
         }
-        if !checked.verdict.is_admitted() {
+        if !checked.verdict.may_pass() {
             if checked.verdict.reason() != Some(admission::Reason::Ambiguous) {
                 draft.choices.clear();
             } else if let Some(own) = own {
@@ -277,7 +304,7 @@ impl Door {
             return Effect::Look(Lookup::Ticket(id));
         };
         draft.choices.clear();
-        draft.verdict = Verdict::Admitted;
+        draft.verdict = checked.verdict.clone();
         if let (Some(post), Some(row)) = (&self.known.post, &checked.ticket) {
             // The server judged everything but what it has not heard of.
             let terms = post.event.terms(row.fact.class);
@@ -288,11 +315,14 @@ impl Door {
             let told = not_among(&known.peers, &checked.uses);
             let history: Vec<Use> = checked.uses.iter().chain(told).chain(own).cloned().collect();
             let (ticket, station) = (row.shown_by_card(terms.clone()), post.as_station());
-            draft.verdict = decide::decide(&ticket, &station, &history, checked.server_now);
+            let ticket = ticket.with(draft.proof);
+            let here = decide::decide(&ticket, &station, &history, checked.server_now);
+            // What it asks for, it may have been told to ask for a moment ago.
+            draft.verdict = if here.is_admitted() { checked.verdict } else { here };
             draft.left = left(&draft.verdict, station.kind, &terms, &history);
         }
         // The server meant another of the holder's tickets, of which it has yet to hear that it was used.
-        let other = own.filter(|own| !draft.verdict.is_admitted() && own.ticket != draft.ticket);
+        let other = own.filter(|own| !draft.verdict.may_pass() && own.ticket != draft.ticket);
         self.record(other.unwrap_or(draft))
     }
 
@@ -345,6 +375,9 @@ impl Door {
         let post = self.known.post.as_ref();
         let kind = post.map_or(StationKind::Gate, |post| post.station_kind);
         let offer = post.zip(draft.class).and_then(|(post, class)| post.event.offer(class));
+        let glance = draft
+            .ticket
+            .filter(|_| matches!(draft.verdict.reason(), Some(Reason::ShowId | Reason::StaleCode)));
         let visit = draft.ticket.filter(|_| {
             matches!(kind, StationKind::Booth | StationKind::Desk) && draft.verdict.is_admitted()
         });
@@ -365,6 +398,7 @@ impl Door {
             offer: offer.map(|offer| offer.name.clone()),
             left: draft.left,
             choices: draft.choices,
+            glance,
             number: None,
             asks_consent: visit.is_some(),
             at: draft.at,
@@ -420,7 +454,7 @@ fn candidate(post: &Post, known: &Known) -> Option<(Ticket, Vec<Use>)> {
 fn choices(post: &Post, candidates: &[(Ticket, Vec<Use>)], now: Millis) -> Vec<Choice> {
     let station = post.as_station();
     let fits = |(ticket, history): &&(Ticket, Vec<Use>)| {
-        decide::decide(ticket, &station, history, now).is_admitted()
+        decide::decide(ticket, &station, history, now).may_pass()
     };
     let choice = |(ticket, history): &(Ticket, Vec<Use>)| Choice {
         ticket: ticket.fact.id,

@@ -4,6 +4,7 @@ use admission::{
     Millis, Verdict,
     say::{self, Lang},
     sync::PersonRow,
+    ticket::TicketId,
     time::MINUTE,
 };
 use axum::{
@@ -139,7 +140,11 @@ async fn close(State(page): State<Page>) -> StatusCode {
 
 #[derive(Deserialize)]
 struct Sought {
+    #[serde(default)]
     text: String,
+    /// The ticket whose holder is to be looked at, instead.
+    #[serde(default)]
+    ticket: Option<TicketId>,
 }
 
 /// Somebody who was found, and how their ticket stands here.
@@ -165,7 +170,13 @@ async fn search(
     if let Err(shut) = page.operator(&headers) {
         return shut.into_response();
     }
-    let (people, found) = page.desk.find(&sought.text, ROWS);
+    let (people, found) = match sought.ticket {
+        Some(ticket) => {
+            let holder = page.desk.holder(ticket);
+            (holder.iter().cloned().collect(), usize::from(holder.is_some()))
+        }
+        None => page.desk.find(&sought.text, ROWS),
+    };
     let standings = page.kiosk.stand(people.iter().map(|person| person.ticket).collect()).await;
     let now = page.true_time();
     let zone = page.kiosk.status.borrow().place.as_ref().map(|place| place.time_zone.clone());
@@ -186,7 +197,7 @@ async fn search(
 
 #[derive(Deserialize)]
 struct Tapped {
-    ticket: admission::ticket::TicketId,
+    ticket: TicketId,
     #[serde(default)]
     why: String,
     /// The supervisor's PIN, where they have one of their own.

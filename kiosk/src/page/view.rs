@@ -4,6 +4,7 @@ use admission::{
     Millis, Verdict,
     decide::StationKind,
     say::{self, Lang, Words},
+    ticket::TicketId,
 };
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -41,6 +42,8 @@ pub(super) struct View {
     offer: Option<String>,
     /// Tickets to choose from.
     choices: Vec<Choice>,
+    /// The ticket that staff let in once they have looked at an ID.
+    glance: Option<TicketId>,
     /// Whether the visitor is asked for their consent, and to what, word for word.
     asks_consent: bool,
     consent_to: Option<Both>,
@@ -82,6 +85,7 @@ impl View {
             place: shown.place.clone(),
             offer: shown.offer.clone(),
             choices: shown.choices.clone(),
+            glance: shown.glance,
             asks_consent: shown.asks_consent,
             consent_to: consent_to(shown),
             practice: shown.is_practice(),

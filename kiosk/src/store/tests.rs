@@ -108,6 +108,7 @@ fn page(tickets: Vec<TicketRow>, cards: Vec<CardRow>) -> Feed {
             allotments: Vec::new(),
             room: None,
             peers: Vec::new(),
+            moving_key: None,
             venue: None,
         },
         revision: tickets.last().map_or(0, |row| row.revision),

@@ -23,6 +23,12 @@ pub(crate) fn entry(
         [event.place.as_str(), event.entrance.as_str()].into_iter().filter(|part| !part.is_empty());
     let hint =
         lang.pick("入场时打开这个地址出示二维码：", "Show the code on this page at the door:");
+    let hint = match ticket.moving_code {
+        false => hint.to_owned(),
+        true => {
+            format!("{}{hint}", lang.pick("截图无效。", "A screenshot of the code is not taken. "))
+        }
+    };
     let entry = Entry::new()
         // The same ticket added twice is one entry.
         .uid(&format!("{}@turnout", ticket.id))

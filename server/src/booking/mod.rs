@@ -133,6 +133,8 @@ pub struct Ticket {
     pub days: Option<String>,
     /// The only venue that takes it.
     pub venue_id: Option<String>,
+    /// Whether it must be shown as a moving code, or with an ID.
+    pub moving_code: bool,
     /// The event's revision at the last change.
     pub revision: i64,
 }
@@ -160,6 +162,7 @@ impl Ticket {
             reentry: self.reentry,
             days: voucher::days(self.days.as_deref()),
             venue: self.venue_id.clone(),
+            moving_code: self.moving_code,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A person's pages: book, see what they hold, show a ticket, cancel.
 
-use admission::time::MINUTE;
+use admission::{moving, time::MINUTE};
 use askama::Template;
 use axum::{
     Form, Router,
@@ -271,11 +271,16 @@ struct TicketPage {
     ticket: Ticket,
     qr: String,
     code: String,
+    /// From what the page makes the code that moves, when the offer asks for one: 64 hexadecimal digits.
+    moving: Option<String>,
     /// What its holder must know beside, when it is a voucher.
     voucher: Option<Facts>,
 }
 
 impl TicketPage {
+    /// For how long a moving code shows the same.
+    const STEP_MS: i64 = moving::STEP_MS;
+
     /// What the ticket is worth now.
     fn state(&self) -> &'static str {
         match self.ticket.state.as_str() {
@@ -326,10 +331,13 @@ async fn ticket(
     let held = Held::read(&app, &person, &ticket.booking_id).await?;
     let code = ticket.code(&app.keys)?;
     let qr = picture::qr_svg(&code)?;
+    let fact = ticket.fact()?;
+    let key = || app.keys.moving(&ticket.event_id).ticket(fact.id, fact.reissue);
+    let moving = ticket.moving_code.then(|| key().for_its_page().to_string());
     let mut tx = app.db.read().await?;
     let voucher = Facts::read(&mut tx, &ticket, &held.offer, frame.now).await?;
     drop(tx);
-    page(&TicketPage { frame, held, ticket, qr, code, voucher })
+    page(&TicketPage { frame, held, ticket, qr, code, moving, voucher })
 }
 
 /// `GET /tickets/{ticket}/ticket.ics`: the event for the reader's calendar.

@@ -25,7 +25,7 @@ macro_rules! ticket_select {
         concat!(
             "select t.id, t.event_id, e.number as event_number, o.class, t.booking_id, t.person_id, t.holder, t.state,
                     t.key_id, t.reissue, t.valid_from_ms, t.valid_to_ms, t.used_ms, t.used_station, t.revision,
-                    t.history, t.place, o.uses, o.reentry, o.days, o.venue_id
+                    t.history, t.place, o.uses, o.reentry, o.days, o.venue_id, o.moving_code
              from ticket t join event e on e.id = t.event_id join offer o on o.id = t.offer_id ",
             $rest
         )

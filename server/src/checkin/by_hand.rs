@@ -2,7 +2,7 @@
 
 use admission::{
     Millis, Reason, Verdict,
-    decide::{Station, StationKind, decide},
+    decide::{Proof, Station, StationKind, decide},
     say,
 };
 use axum::http::StatusCode;
@@ -64,7 +64,7 @@ async fn admit(
 }
 
 /// Why a station of that kind and name does not let the holder of a ticket pass, in words; the decision is the one that
-/// every kiosk makes. The event's counter is held.
+/// every kiosk makes of somebody whom staff have looked at. The event's counter is held.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the ticket is none of the event's.
@@ -86,7 +86,8 @@ pub(crate) async fn objection(
         event_cancelled: event.is_cancelled(),
         venue: None,
     };
-    let verdict = decide(&decided(&ticket)?, &station, &ticket.history()?, now);
+    let shown = decided(&ticket)?.with(Proof::Seen);
+    let verdict = decide(&shown, &station, &ticket.history()?, now);
     let (Verdict::Refused(refusal) | Verdict::Attention(refusal)) = &verdict else {
         return Ok(None);
     };

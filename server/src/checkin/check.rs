@@ -10,7 +10,7 @@ use std::{
 
 use admission::{
     Millis, Refusal, Verdict,
-    decide::{self, Station, StationKind, Terms, Use},
+    decide::{self, Proof, Station, StationKind, Terms, Use},
     sync::{Check, Checked},
     ticket::{TicketFact, TicketId},
 };
@@ -262,7 +262,8 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
                 let (ticket, rows) = &strays[&fact.id];
                 let uses: Vec<Use> = rows.iter().map(Counted::to_use).collect();
                 let station = station(tx, event, kiosk).await?;
-                let verdict = decide::decide(ticket, &station, &uses, asked.now);
+                let shown = ticket.clone().with(asked.check.proof);
+                let verdict = decide::decide(&shown, &station, &uses, asked.now);
                 let (ticket, barred) = (None, Vec::new());
                 answers.push(Answer { verdict, ticket, uses, have_through, barred });
                 continue;
@@ -277,7 +278,8 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
         let mut known = Vec::with_capacity(tickets.len());
         for ticket in &tickets {
             let rows = rows_of(ticket).iter().filter(|row| asked.is_told(row));
-            known.push((decided(ticket)?, rows.map(Counted::to_use).collect()));
+            let shown = decided(ticket)?.with(asked.check.proof);
+            known.push((shown, rows.map(Counted::to_use).collect()));
         }
         let station = station(tx, event, kiosk).await?;
         let (mut verdict, at) = decide::decide_for_card(&known, &station, asked.now);
@@ -285,14 +287,14 @@ async fn decide_round(tx: &mut Tx, event: &Event, cases: Vec<Case<'_>>) -> Resul
         let uses = at.map(|at| known.swap_remove(at).1).unwrap_or_default();
         let is_inside =
             ticket.as_ref().is_some_and(|ticket| attendance::is_inside(rows_of(ticket)));
-        if let (Verdict::Admitted, StationKind::Gate, Some(room)) = (&verdict, station.kind, room)
+        if let (StationKind::Gate, Some(room)) = (station.kind, room)
             // Apart from the ticket that asks: a retry finds its own claim.
             && room + i64::from(is_inside) <= 0
         {
             verdict = decide::when_full(verdict, station.kind);
         }
-        if let (Verdict::Admitted, StationKind::Counter, Some(ticket)) =
-            (&verdict, station.kind, &ticket)
+        if let (true, StationKind::Counter, Some(ticket)) =
+            (verdict.may_pass(), station.kind, &ticket)
         {
             let but = Some((asked.kiosk_id.as_str(), asked.seq));
             let refusal = goods::refusal(tx, ticket, &station.name, but).await?;
@@ -472,5 +474,6 @@ pub(crate) fn decided(ticket: &Ticket) -> Result<decide::Ticket> {
         state: kiosk::rules::state(&ticket.state),
         terms: ticket.terms(),
         fact,
+        proof: Proof::Absent,
     })
 }

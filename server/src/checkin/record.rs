@@ -275,6 +275,8 @@ pub(crate) struct ByPhone<'a> {
     pub(crate) station: &'a str,
     pub(crate) medium: Medium,
     pub(crate) verdict: &'a Verdict,
+    /// What staff saw to.
+    pub(crate) note: Option<&'a str>,
     pub(crate) trust: Trust,
     /// The phone's clock.
     pub(crate) at: Millis,
@@ -311,8 +313,8 @@ pub(crate) async fn by_phone(tx: &mut Tx, scan: &ByPhone<'_>) -> Result<()> {
     execute!(
         tx,
         "insert into scan (id, event_id, staff_id, kind, station_kind, station, medium, ticket_id, verdict, reason, trust,
-                           at_ms, true_ms, received_ms)
-         values ($1, $2, $3, 'scan', 'counter', $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                           at_ms, true_ms, received_ms, note)
+         values ($1, $2, $3, 'scan', 'counter', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         scan.id,
         scan.event_id,
         scan.staff_id,
@@ -325,6 +327,7 @@ pub(crate) async fn by_phone(tx: &mut Tx, scan: &ByPhone<'_>) -> Result<()> {
         scan.at.0,
         scan.true_at.0,
         scan.received.0,
+        scan.note,
     )?;
     recount(tx, scan.event_id, &[scan.ticket_id]).await?;
     conflict::weigh(tx, scan.event_id, &[scan.ticket_id], scan.received).await?;

@@ -124,6 +124,8 @@ fn campaign(venues: &[String], begins: Millis, now: Millis) -> EventDraft {
             let year = today.year();
             OfferDraft {
                 uses: *uses,
+                // What was passed on most, as pictures: these are shown on their page.
+                moving_code: name.starts_with("温泉单人券"),
                 valid_from_ms: Some(begins.0),
                 valid_to_ms: Some(now.plus(120 * DAY).0),
                 cancel_until_ms: Some(now.plus(60 * DAY).0),

@@ -148,6 +148,8 @@ pub struct Offer {
     pub days: Option<String>,
     /// The only venue that takes its tickets.
     pub venue_id: Option<String>,
+    /// Whether its tickets must be shown as a moving code, or with an ID.
+    pub moving_code: bool,
 }
 
 impl Offer {
@@ -159,6 +161,7 @@ impl Offer {
             reentry: self.reentry,
             days: voucher::days(self.days.as_deref()),
             venue: self.venue_id.clone(),
+            moving_code: self.moving_code,
         }
     }
 
@@ -319,6 +322,9 @@ pub struct OfferDraft {
     /// Whether a holder may go out and come in again.
     #[serde(default)]
     pub reentry: bool,
+    /// Whether tickets must be shown on their page, where the code moves, or with an ID: a forwarded screenshot is refused.
+    #[serde(default)]
+    pub moving_code: bool,
     /// Places set aside at each gate for members who come without a ticket.
     #[serde(default)]
     pub walk_ins: i64,
@@ -370,6 +376,7 @@ impl OfferDraft {
             weight_drives: 0,
             uses: one(),
             reentry: false,
+            moving_code: false,
             walk_ins: 0,
             floors: None,
             flow_back_ms: None,
@@ -405,6 +412,7 @@ impl From<&Offer> for OfferDraft {
             weight_drives: offer.weight_drives,
             uses: offer.uses,
             reentry: offer.reentry,
+            moving_code: offer.moving_code,
             walk_ins: offer.walk_ins,
             floors: None,
             flow_back_ms: offer.flow_back_ms,

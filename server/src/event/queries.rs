@@ -248,11 +248,12 @@ pub(crate) async fn add_offer(
 async fn set_door(tx: &mut Tx, id: &str, draft: &OfferDraft) -> Result<()> {
     execute!(
         tx,
-        "update offer set uses = $2, reentry = $3, walk_ins = $4 where id = $1",
+        "update offer set uses = $2, reentry = $3, walk_ins = $4, moving_code = $5 where id = $1",
         id,
         draft.uses,
         draft.reentry,
         draft.walk_ins,
+        draft.moving_code,
     )?;
     Ok(())
 }

@@ -1,6 +1,12 @@
 //! Handing out on a staff member's phone: the same scan at a counter that a kiosk makes, on the same rules.
 
-use admission::{Millis, card::CardNumber, decide::StationKind, say, ticket};
+use admission::{
+    Millis,
+    card::CardNumber,
+    decide::{Proof, StationKind},
+    moving::Moment,
+    say, ticket,
+};
 use axum::http::StatusCode;
 
 use super::{
@@ -26,6 +32,8 @@ pub(super) struct Found {
     pub(super) collectors: Vec<Collector>,
     /// A member without a ticket.
     pub(super) walk_in: Option<(Person, Option<String>)>,
+    /// What was scanned is a picture of a ticket page: whoever shows it is looked at first.
+    pub(super) stale: bool,
 }
 
 /// Whom `said` names: a ticket's code or number, a card, a part of a name, the end of a phone. The text itself is kept
@@ -45,7 +53,8 @@ pub(super) async fn find(app: &App, tx: &mut Tx, event_id: &str, said: &str) -> 
         match fair::read_card(app, tx, event_id, said).await {
             Ok(ticket) => {
                 let collectors = vec![queries::collector(tx, event_id, &ticket.id).await?];
-                return Ok(Found { collectors, walk_in: None });
+                let stale = ticket.moving_code && is_stale(app, event_id, &plain);
+                return Ok(Found { collectors, stale, ..Found::default() });
             }
             Err(Error::NotFound) => {}
             Err(error) => return Err(error),
@@ -62,7 +71,16 @@ pub(super) async fn find(app: &App, tx: &mut Tx, event_id: &str, said: &str) -> 
             return of_person(tx, event_id, person).await;
         }
     }
-    Ok(Found { collectors, walk_in: None })
+    Ok(Found { collectors, ..Found::default() })
+}
+
+/// Whether a code that was scanned shows what the ticket's page does not show now.
+fn is_stale(app: &App, event_id: &str, plain: &str) -> bool {
+    let Ok((fact, letters)) = ticket::verify_moving(plain, &app.keys.trusted()) else {
+        return false;
+    };
+    let key = app.keys.moving(event_id).ticket(fact.id, fact.reissue);
+    key.judge(letters, Moment::certain(app.clock.now())) == Proof::Stale
 }
 
 fn phone_like(digits: &str) -> String {
@@ -73,7 +91,7 @@ async fn of_person(tx: &mut Tx, event_id: &str, person_id: &str) -> Result<Found
     let collectors = queries::of_person(tx, event_id, person_id).await?;
     let walk_in =
         if collectors.is_empty() { booking::walk_in::person(tx, person_id).await? } else { None };
-    Ok(Found { collectors, walk_in })
+    Ok(Found { collectors, walk_in, ..Found::default() })
 }
 
 /// Hands out on a ticket at a point. `note` says who signed, when somebody did.

@@ -210,6 +210,10 @@ async fn post(
         allotments: allotment::of_kiosk(tx, &kiosk.id).await?,
         room: room(tx, kiosk, event.capacity).await?,
         venue: voucher::venue_of_station(tx, &event, &kiosk.station).await?,
+        moving_key: offers
+            .iter()
+            .any(|offer| offer.moving_code)
+            .then(|| app.keys.moving(&event.id)),
         event: event_info(event, &offers)?,
         keys: app
             .keys

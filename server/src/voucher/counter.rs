@@ -1,7 +1,7 @@
 //! A venue's page on a phone: scan or type a voucher, redeem it once, take a mistake back. It works without a network: the
 //! phone keeps what was redeemed and sends it later (`counter.js`); without scripts it is plain forms.
 
-use admission::Verdict;
+use admission::{Reason, Verdict};
 use askama::Template;
 use axum::{
     Json, Router,
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::{
     benefit::{self, Told},
-    redeem::{self, Done, Found, Wish},
+    redeem::{self, Done, Found, Seen, Wish},
     staff,
     venue::Venue,
 };
@@ -104,7 +104,7 @@ impl CounterPage {
 
     /// What the phone says of a voucher without a network: the case, what it is, what to do. `{}` is when its list was made,
     /// or a day.
-    fn away(&self) -> [(&'static str, &'static str, &'static str); 6] {
+    fn away(&self) -> [(&'static str, &'static str, &'static str); 7] {
         let frame = &self.frame;
         [
             (
@@ -113,6 +113,14 @@ impl CounterPage {
                 frame.t(
                     "没有网络，按 {} 的名单核对。核销后有网络时自动上传。",
                     "No network: by the list of {}. It is sent when the network is back.",
+                ),
+            ),
+            (
+                "ask",
+                frame.t("请核对证件", "Check an ID"),
+                frame.t(
+                    "没有网络，看不出是不是截图。证件上的姓名和券面一致，再核销（名单是 {} 的）。",
+                    "Without a network a screenshot cannot be told. Redeem it when the name on an ID is the voucher's. (By the list of {}.)",
                 ),
             ),
             (
@@ -149,9 +157,24 @@ impl CounterPage {
         ]
     }
 
-    /// The look of what was found: `ok`, `warn`.
+    /// The look of what was found: `ok`, `info` where somebody has to look, `warn`.
     fn look(&self, found: &Found) -> &'static str {
-        if found.verdict.is_admitted() && !found.undone { "ok" } else { "warn" }
+        match &found.verdict {
+            Verdict::Admitted if !found.undone => "ok",
+            Verdict::Attention(_) => "info",
+            _ => "warn",
+        }
+    }
+
+    /// By what it may be redeemed now, as the form says it: by what was seen to move, or when its holder's ID was looked at.
+    /// None: not at all.
+    fn redeemable(&self, found: &Found) -> Option<&'static str> {
+        match found.verdict.reason() {
+            None if self.redeemed => None,
+            None => Some(found.seen.map_or("", Seen::word)),
+            Some(Reason::ShowId | Reason::StaleCode) => Some(Seen::Id.word()),
+            Some(_) => None,
+        }
     }
 
     fn headline(&self, found: &Found) -> String {
@@ -207,17 +230,15 @@ async fn look(State(app): State<App>, staff: Staff, frame: Frame, form: Typed) -
 /// `POST /venue/redemptions`: redeems once, from the form.
 async fn add(State(app): State<App>, staff: Staff, frame: Frame, form: Typed) -> Result<Response> {
     let (id, said) = (form.value("id").to_owned(), form.value("said").to_owned());
-    let found = redeem::redeem(&app, &staff, &wish(&id, &said, &frame)).await?;
+    let seen = Seen::from_word(form.value("seen"));
+    let wish = Wish { id: id.clone(), said: said.clone(), age_ms: 0, at_ms: frame.now.0, seen };
+    let found = redeem::redeem(&app, &staff, &wish).await?;
     if found.verdict.is_admitted() {
         return Ok(Redirect::to(&format!("/venue?done={id}")).into_response());
     }
     let shown = CounterPage::read(&app, frame, &staff).await?;
     let again = CounterPage { found: Some(found), said, redeemed: true, ..shown };
     Ok((StatusCode::CONFLICT, page(&again)?).into_response())
-}
-
-fn wish(id: &str, said: &str, frame: &Frame) -> Wish {
-    Wish { id: id.to_owned(), said: said.to_owned(), age_ms: 0, at_ms: frame.now.0 }
 }
 
 /// `POST /venue/redemptions/{scan}/undo`: takes a redemption of today back.
@@ -258,6 +279,9 @@ struct WishJson {
     age_ms: i64,
     /// The phone's clock at the time, milliseconds since 1970.
     at_ms: i64,
+    /// For vouchers that ask for a moving code: by what the holder is known to be there. Left out, the code is asked.
+    #[serde(default)]
+    seen: Option<Seen>,
 }
 
 /// What came of an upload, in its order.
@@ -270,7 +294,7 @@ pub(super) struct Uploaded {
 #[derive(Debug, Serialize, ToSchema)]
 struct FoundJson {
     id: String,
-    /// `admitted` or `refused`.
+    /// `admitted`, `refused`, or `attention` when an ID is to be looked at.
     verdict: &'static str,
     reason: Option<&'static str>,
     /// In two to six characters.
@@ -305,9 +329,9 @@ pub(super) async fn upload(
         ));
     }
     let mut results = Vec::with_capacity(redemptions.len());
-    for WishJson { id, said, age_ms, at_ms } in redemptions {
-        let found =
-            redeem::redeem(&app, &staff, &Wish { id: id.clone(), said, age_ms, at_ms }).await?;
+    for WishJson { id, said, age_ms, at_ms, seen } in redemptions {
+        let wish = Wish { id: id.clone(), said, age_ms, at_ms, seen };
+        let found = redeem::redeem(&app, &staff, &wish).await?;
         let words = found.words(frame.lang);
         let voucher = found.voucher.as_ref();
         results.push(FoundJson {

@@ -9,7 +9,7 @@ use std::{
 use admission::{
     Millis, Reason,
     days::date_of,
-    decide::{Station, StationKind, decide},
+    decide::{Proof, Station, StationKind, decide},
     ticket::TicketFact,
     time::DAY,
 };
@@ -51,6 +51,8 @@ struct ListedBatch {
     name: String,
     companions: i64,
     of: i64,
+    /// Without a network nobody sees whether a code moves: somebody looks at an ID.
+    moving_code: bool,
     /// On which of the next days they may be used, on Beijing's clocks: `2027-03-05`. None: on all.
     days: Option<Vec<String>>,
 }
@@ -77,6 +79,7 @@ struct Row {
     companions: i64,
     uses: i64,
     days: Option<String>,
+    moving_code: bool,
     number: i64,
     status: String,
 }
@@ -101,7 +104,7 @@ async fn of_venue(
     let rows: Vec<Row> = fetch!(
         tx,
         fetch_all,
-        "select t.id as ticket_id, o.id as offer_id, o.name, b.companions, o.uses, o.days, e.number, e.status
+        "select t.id as ticket_id, o.id as offer_id, o.name, b.companions, o.uses, o.days, o.moving_code, e.number, e.status
          from batch b join offer o on o.id = b.offer_id join event e on e.id = b.event_id
               join ticket t on t.event_id = b.event_id and t.offer_id = b.offer_id
          where b.venue_id = $1 and t.valid_to_ms > $2 order by t.id",
@@ -133,7 +136,9 @@ fn listed(
             venue: Some(venue.id.clone()),
         };
         let history = ticket.history()?;
-        let verdict = decide(&checkin::check::decided(ticket)?, &station, &history, now);
+        // Who holds it, the phone's owner looks at.
+        let shown = checkin::check::decided(ticket)?.with(Proof::Seen);
+        let verdict = decide(&shown, &station, &history, now);
         // The phone knows times, days and uses itself. Anything else makes a voucher one that is not there.
         let own = [Reason::TooEarly, Reason::NotToday, Reason::AlreadyUsed, Reason::TooLate];
         if verdict.reason().is_some_and(|reason| !own.contains(&reason)) {
@@ -144,6 +149,7 @@ fn listed(
                 name: row.name,
                 companions: row.companions,
                 of: row.uses,
+                moving_code: row.moving_code,
                 days: row.days.as_deref().map(|json| open_days(json, now)),
             });
             list.batches.len() - 1

@@ -3,16 +3,21 @@
 
 use admission::{
     Millis, Reason, Verdict,
-    decide::{Station, StationKind, decide},
+    decide::{Proof, Station, StationKind, decide},
+    moving::{EventKey, Moment},
     name::masked,
     say::{self, Lang, Words},
-    scan::{Medium, Trust},
+    scan::{ID_SEEN, Medium, Trust},
+    ticket::TicketFact,
     time::{DAY, MINUTE},
 };
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     batch::{self, Batch},
-    serial, staff,
+    serial::{self, Scanned},
+    staff,
     venue::Venue,
 };
 use crate::{
@@ -42,6 +47,33 @@ pub(super) struct Wish {
     pub(super) age_ms: i64,
     /// The phone's clock at the time.
     pub(super) at_ms: i64,
+    /// By what whoever redeems it knows that its holder is there.
+    pub(super) seen: Option<Seen>,
+}
+
+/// By what staff at a venue know that a voucher's holder is there: their word, as the redemption itself is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Seen {
+    /// Its code moved when it was looked at, a moment ago.
+    Code,
+    /// They compared the name on an ID.
+    Id,
+}
+
+impl Seen {
+    /// The word in forms.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Id => "id",
+        }
+    }
+
+    /// What that word says.
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Code, Self::Id].into_iter().find(|seen| seen.word() == word)
+    }
 }
 
 /// A voucher and what came, or would come, of redeeming it.
@@ -54,6 +86,8 @@ pub(super) struct Found {
     pub(super) late: bool,
     /// It was redeemed, and that was taken back.
     pub(super) undone: bool,
+    /// By what it is known that the holder is there.
+    pub(super) seen: Option<Seen>,
     pub(super) now: Millis,
     pub(super) zone: String,
 }
@@ -74,7 +108,8 @@ pub(super) struct Voucher {
 impl Found {
     fn nobody(verdict: Verdict, now: Millis) -> Self {
         let zone = "Asia/Shanghai".to_owned();
-        Self { voucher: None, verdict, late: false, undone: false, now, zone }
+        let (late, undone, seen) = (false, false, None);
+        Self { voucher: None, verdict, late, undone, seen, now, zone }
     }
 
     /// What the holder is told.
@@ -107,8 +142,10 @@ struct Case {
     event: Event,
     batch: Batch,
     offer: String,
-    /// The reissue number of the code, when one was scanned.
-    reissue: Option<u8>,
+    /// What the code says, when one was scanned.
+    scanned: Option<Scanned>,
+    /// From what its moving code is made.
+    key: EventKey,
     station: Station,
 }
 
@@ -120,7 +157,7 @@ async fn case(
     said: &str,
 ) -> Result<std::result::Result<Case, Verdict>> {
     let refused = |refusal| Ok(Err(Verdict::Refused(refusal)));
-    let (ticket, reissue) = match serial::read(app, tx, said).await {
+    let (ticket, scanned) = match serial::read(app, tx, said).await {
         Ok(read) => read,
         Err(Error::NotFound) => return refused(admission::Refusal::Unknown),
         Err(error) => return Err(error),
@@ -144,16 +181,24 @@ async fn case(
         event_cancelled: event.is_cancelled(),
         venue: Some(venue.id.clone()),
     };
-    Ok(Ok(Case { ticket, event, batch, offer: offer.1, reissue, station }))
+    let key = app.keys.moving(&event.id);
+    Ok(Ok(Case { ticket, event, batch, offer: offer.1, scanned, key, station }))
 }
 
 impl Case {
-    fn decide(&self, at: Millis) -> Result<Verdict> {
+    /// What is decided of it at a moment, of a holder who was `seen` or shows a code that moves.
+    fn decide(&self, at: Millis, seen: Option<Seen>) -> Result<Verdict> {
         let known = checkin::check::decided(&self.ticket)?;
-        let reissue = self.reissue.unwrap_or(known.reissue);
-        let fact = admission::ticket::TicketFact { reissue, ..known.fact };
+        let reissue = self.scanned.map_or(known.reissue, |scanned| scanned.reissue);
+        let fact = TicketFact { reissue, ..known.fact };
         let shown = admission::decide::Ticket { fact, ..known };
-        Ok(decide(&shown, &self.station, &self.ticket.history()?, at))
+        let proof = if seen.is_some() { Proof::Seen } else { self.proof(&fact, at) };
+        Ok(decide(&shown.with(proof), &self.station, &self.ticket.history()?, at))
+    }
+
+    fn proof(&self, fact: &TicketFact, at: Millis) -> Proof {
+        let letters = self.scanned.and_then(|scanned| scanned.letters);
+        self.key.ticket(fact.id, fact.reissue).judge(letters, Moment::certain(at))
     }
 
     fn found(&self, verdict: Verdict, now: Millis) -> Result<Found> {
@@ -167,7 +212,8 @@ impl Case {
             of: terms.uses,
         };
         let zone = self.event.time_zone.clone();
-        Ok(Found { voucher: Some(voucher), verdict, late: false, undone: false, now, zone })
+        let (voucher, late, undone, seen) = (Some(voucher), false, false, None);
+        Ok(Found { voucher, verdict, late, undone, seen, now, zone })
     }
 }
 
@@ -181,7 +227,12 @@ pub(super) async fn look(app: &App, staff: &Staff, said: &str) -> Result<Found> 
     let venue = staff::venue_of(&mut tx, staff).await?;
     match case(app, &mut tx, &venue, said).await? {
         Err(verdict) => Ok(Found::nobody(verdict, now)),
-        Ok(case) => case.found(case.decide(now)?, now),
+        Ok(case) => {
+            let verdict = case.decide(now, None)?;
+            // What was seen to move holds until it is redeemed, a moment from now.
+            let moves = case.scanned.is_some() && verdict.is_admitted();
+            Ok(Found { seen: moves.then_some(Seen::Code), ..case.found(verdict, now)? })
+        }
     }
 }
 
@@ -235,11 +286,13 @@ async fn redeem_in(
     };
     let age = wish.age_ms.clamp(0, AGE_MAX_MS);
     let late = age > LATE_MS;
+    // Where nobody could see whether a code moves, whoever redeemed it was told to look at an ID.
+    let seen = wish.seen.or(late.then_some(Seen::Id));
     let at = if late { now.plus(-age) } else { now };
     // A phone's id is its venue's: one cannot take another's.
     let id = format!("{}.{}", venue.id, wish.id);
     if let Some(known) = checkin::record::by_phone_before(tx, &id).await? {
-        let verdict = match (known.admitted, case.decide(known.at)?) {
+        let verdict = match (known.admitted, case.decide(known.at, seen)?) {
             (true, _) => Verdict::Admitted,
             (false, Verdict::Admitted) => Verdict::Refused(admission::Refusal::Unknown),
             (false, verdict) => verdict,
@@ -247,8 +300,9 @@ async fn redeem_in(
         let found = Found { late, undone: known.undone, ..case.found(verdict, now)? };
         return Ok((None, found));
     }
-    let verdict = case.decide(at)?;
-    let medium = if case.reissue.is_some() { Medium::Code } else { Medium::Other };
+    // Of a code that was scanned a moment ago it is asked whether it moved then.
+    let verdict = case.decide(if late { at } else { now.plus(-age) }, seen)?;
+    let medium = if case.scanned.is_some() { Medium::Code } else { Medium::Other };
     let scan = ByPhone {
         id: &id,
         event_id: &case.event.id,
@@ -257,6 +311,7 @@ async fn redeem_in(
         station: &venue.name,
         medium,
         verdict: &verdict,
+        note: (wish.seen == Some(Seen::Id)).then_some(ID_SEEN),
         trust: if late { Trust::SignatureOnly } else { Trust::Live },
         at: Millis(wish.at_ms),
         true_at: at,

@@ -1,7 +1,7 @@
 //! A voucher's serial: the first ten characters of its ticket's number, 50 random bits. It is printed below the code,
 //! typed where a code does not scan, and stands on statements. It is computed, not kept.
 
-use admission::ticket;
+use admission::{moving::Letters, ticket};
 
 use crate::{
     App,
@@ -23,17 +23,26 @@ pub(crate) fn of(ticket_id: &str) -> String {
     }
 }
 
-/// The voucher of a code that was scanned, or a serial that was typed. Gives the code's reissue number too: a code that was
-/// replaced says so.
+/// What a code that was scanned says beside the voucher.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scanned {
+    /// Its reissue number: a code that was replaced says so.
+    pub(crate) reissue: u8,
+    /// What a moving code shows behind it.
+    pub(crate) letters: Option<Letters>,
+}
+
+/// The voucher of a code that was scanned, or a serial that was typed, and what the code says beside.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is none, or the code is not signed by us.
-pub(crate) async fn read(app: &App, tx: &mut Tx, said: &str) -> Result<(Ticket, Option<u8>)> {
+pub(crate) async fn read(app: &App, tx: &mut Tx, said: &str) -> Result<(Ticket, Option<Scanned>)> {
     let plain = plain(said);
     if ticket::looks_like_code(&plain) {
-        let fact = ticket::verify(&plain, &app.keys.trusted()).map_err(|_| Error::NotFound)?;
+        let read = ticket::verify_moving(&plain, &app.keys.trusted());
+        let (fact, letters) = read.map_err(|_| Error::NotFound)?;
         let ticket = booking::queries::ticket(tx, &fact.id.to_string()).await?;
-        return Ok((ticket, Some(fact.reissue)));
+        return Ok((ticket, Some(Scanned { reissue: fact.reissue, letters })));
     }
     // What looks alike is one letter: a number has no 0, 1 or 8.
     let plain = plain.replace('0', "O").replace('1', "I").replace('8', "B");

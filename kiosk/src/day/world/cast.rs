@@ -33,9 +33,16 @@ pub(super) fn card_key() -> CardKey {
 pub(super) fn offers() -> Vec<OfferInfo> {
     let (valid_from, valid_to) = (MORNING.plus(-DAY), MORNING.plus(3 * DAY));
     let entry = OfferInfo { valid_from, valid_to, ..OfferInfo::once(0, "五公里".into()) };
-    let terms = Terms { uses: USES, ..Terms::ONCE };
-    let voucher = OfferInfo { class: 1, name: "茶水".into(), terms, ..entry.clone() };
-    vec![entry, voucher]
+    let terms = Terms { uses: USES, moving_code: true, ..Terms::ONCE };
+    let voucher = OfferInfo { class: 1, name: "温泉".into(), terms, ..entry.clone() };
+    let terms = Terms { moving_code: true, ..Terms::ONCE };
+    let moving = OfferInfo { class: 2, name: "十公里".into(), terms, ..entry.clone() };
+    vec![entry, voucher, moving]
+}
+
+/// From what the codes on ticket pages are made.
+pub(super) fn moving_key() -> EventKey {
+    EventKey::of(&[9; 32], "e")
 }
 
 /// Whose card opens a ticket.
@@ -87,6 +94,7 @@ pub(in crate::day) fn post(name: &str, station: &str) -> Post {
         room: None,
         venue: None,
         peers: Vec::new(),
+        moving_key: Some(moving_key()),
     }
 }
 
@@ -94,7 +102,11 @@ pub(super) fn holder(id: u8) -> Holder {
     let fact = TicketFact {
         id: TicketId([id; 12]),
         event: EVENT,
-        class: u8::from(id >= VOUCHERS),
+        class: match id {
+            VOUCHERS.. => 1,
+            MOVING.. => 2,
+            _ => 0,
+        },
         valid_from: MORNING.plus(-DAY),
         valid_to: MORNING.plus(3 * DAY),
         reissue: 0,

@@ -26,10 +26,12 @@ pub(in crate::day) struct Counted {
     pub(super) forgotten_times: u64,
     pub(super) in_doubt: u64,
     pub(super) confirmed_by_others: u64,
+    pub(super) screenshots: u64,
+    pub(super) ids: u64,
 }
 
 impl Counted {
-    pub(in crate::day) fn all(&self) -> [(&'static str, u64); 23] {
+    pub(in crate::day) fn all(&self) -> [(&'static str, u64); 25] {
         [
             ("clock that forgot the time", self.forgotten_times),
             ("scan in doubt of the clock", self.in_doubt),
@@ -54,6 +56,8 @@ impl Counted {
             ("lost answer", self.lost_answers),
             ("doubled upload", self.doubled_uploads),
             ("late upload", self.late_uploads),
+            ("refused screenshot", self.screenshots),
+            ("look at an ID", self.ids),
         ]
     }
 
@@ -81,5 +85,7 @@ impl Counted {
         self.forgotten_times += other.forgotten_times;
         self.in_doubt += other.in_doubt;
         self.confirmed_by_others += other.confirmed_by_others;
+        self.screenshots += other.screenshots;
+        self.ids += other.ids;
     }
 }

@@ -9,6 +9,7 @@ impl World {
         }
         let which = self.random.index(self.holders.len());
         let id = self.holders[which].fact.id;
+        self.showing = Showing::Person;
         let by = || Some("甲".to_owned());
         let order = |what, operator| Input::Ordered(Order { what, operator });
         match self.random.below(24) {
@@ -25,18 +26,63 @@ impl World {
             }
             3..=8 => self.card_is_shown(at),
             _ => {
-                self.drive(at, self.code(which), Who::Ticket(which), true);
-                // The same screenshot at another door, a moment later.
+                let how = self.how(which);
+                self.ticket_is_shown(at, which, how);
+                // The same picture at another door, a moment later.
                 if self.random.of_hundred(30) {
                     let other = self.random.index(self.kiosks.len());
-                    self.drive(other, self.code(which), Who::Ticket(which), true);
+                    self.ticket_is_shown(other, which, how);
                 }
             }
         }
     }
 
-    pub(super) fn code(&self, which: usize) -> Input {
-        Input::Scanned(Zeroizing::new(self.holders[which].code.clone()), Trigger::Machine)
+    /// How the holder of a ticket shows it.
+    fn how(&mut self, which: usize) -> Showing {
+        match self.random.below(10) {
+            _ if self.holders[which].fact.class == 0 => Showing::Paper,
+            0..=1 => Showing::Paper,
+            2..=3 => Showing::Screenshot,
+            _ => Showing::Page,
+        }
+    }
+
+    fn ticket_is_shown(&mut self, at: usize, which: usize, how: Showing) {
+        let code = self.code(which, how);
+        let shown = self.drive(at, code, Who::Ticket(which), true);
+        self.id_is_looked_at(at, Who::Ticket(which), shown.as_ref());
+    }
+
+    /// Who is asked for an ID has one, mostly, and staff let them in from the list.
+    fn id_is_looked_at(&mut self, at: usize, who: Who, shown: Option<&Shown>) {
+        let ticket = shown
+            .filter(|shown| shown.reason_word() == Some(Reason::ShowId.word()))
+            .and_then(|shown| shown.glance);
+        if let Some(ticket) = ticket.filter(|_| self.random.of_hundred(70)) {
+            self.showing = Showing::Person;
+            let operator = Some("甲".to_owned());
+            let order = Order { what: What::CheckIn(ticket), operator };
+            self.drive(at, Input::Ordered(order), who, true);
+        }
+    }
+
+    /// A ticket as it is shown now.
+    pub(super) fn code(&mut self, which: usize, how: Showing) -> Input {
+        let Holder { fact, code, .. } = &self.holders[which];
+        let (key, mut text) = (moving_key().ticket(fact.id, fact.reissue), code.clone());
+        let ago_ms = match how {
+            Showing::Page => {
+                Some(10_000 - i64::try_from(self.random.below(30_000)).expect("small"))
+            }
+            Showing::Screenshot => {
+                let long = [60_000, 600_000, 36_000_000][self.random.index(3)];
+                Some(-60_000 - i64::try_from(self.random.below(long)).expect("small"))
+            }
+            Showing::Paper | Showing::Person => None,
+        };
+        text.extend(ago_ms.map(|ms| key.proof(self.now.plus(ms))));
+        self.showing = how;
+        Input::Scanned(Zeroizing::new(text), Trigger::Machine)
     }
 
     /// Somebody shows a card; who has several vouchers taps one of them; who was given a place may be taken out again.
@@ -49,13 +95,13 @@ impl World {
         if !shown.choices.is_empty() {
             let ticket = shown.choices[self.random.index(shown.choices.len())].ticket;
             let choose = Input::Ordered(Order { what: What::Choose(ticket), operator: None });
-            if self
-                .drive(at, choose, who, true)
-                .is_some_and(|shown| shown.verdict_word() == "admitted")
-            {
+            let chosen = self.drive(at, choose, who, true);
+            if chosen.as_ref().is_some_and(|shown| shown.verdict_word() != "refused") {
                 self.story.counted.chosen += 1;
             }
+            self.id_is_looked_at(at, who, chosen.as_ref());
         }
+        self.id_is_looked_at(at, who, Some(&shown));
         let given =
             matches!(shown.outcome, Outcome::Decided(Verdict::Admitted, Some(Note::WalkIn)));
         if given && self.random.of_hundred(15) {

@@ -14,13 +14,14 @@ use admission::{
     Millis, Verdict,
     card::{CardKey, CardNumber},
     decide::{Reason, StationKind, Terms, TicketState},
+    moving::EventKey,
     scan::{Act, Trust},
     sync::{
         self, CHECK_TIMEOUT_MS, CardRow, EventInfo, IssuerPublicKey, OfferInfo, Post, TicketRow,
         Upload,
     },
     ticket::{IssuerKey, TicketFact, TicketId},
-    time::{DAY, HOUR},
+    time::{DAY, HOUR, MINUTE},
 };
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
@@ -42,7 +43,9 @@ use crate::{
 pub(super) const MORNING: Millis = Millis(1_800_000_000_000);
 const MOMENTS: usize = 120;
 const TICKETS: u8 = 60;
-/// From this one on they are vouchers, good for three uses at a counter.
+/// From this one on they are shown on a page where the code moves, or with an ID.
+const MOVING: u8 = 31;
+/// From this one on they are vouchers besides, good for three uses at a counter.
 const VOUCHERS: u8 = 41;
 const USES: u8 = 3;
 /// So many people have a card and a ticket, and the first of them a voucher too; and so many have only a card.
@@ -59,6 +62,19 @@ pub(super) struct Story {
     pub(super) counted: Counted,
     /// Every verdict of the day, folded together.
     pub(super) trace: u64,
+}
+
+/// How a ticket is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Showing {
+    /// On its page, by the clock of a phone that is a little off.
+    Page,
+    /// As a picture of its page that was made a while ago.
+    Screenshot,
+    /// On paper, or where the code does not move.
+    Paper,
+    /// By a card, or staff know who it is.
+    Person,
 }
 
 /// What is shown at a door: a ticket, or somebody's card.
@@ -84,6 +100,8 @@ pub(super) struct World {
     next_link: LinkId,
     /// Uploads that are still under way, though their kiosks have given them up.
     under_way: Vec<(usize, Upload)>,
+    /// How the ticket at hand is shown.
+    showing: Showing,
     /// What was shown: scan by kiosk and place.
     shown: BTreeMap<(usize, u64), Verdict>,
     /// When that was.
@@ -126,7 +144,7 @@ impl World {
             blocked: revision == i64::from(HOLDERS_WITH_CARDS + WITHOUT_TICKETS),
             revision,
         });
-        let taken = u32::from(VOUCHERS - 1);
+        let taken = u32::from(MOVING - 1);
         let places = Places { quota: taken + SPARE, taken, walk_ins: WALK_INS };
         let server = Server::new(rows, cards.collect(), &names, (offers(), places), sabotage);
         let kiosk = |name: &String| Kiosk {
@@ -153,6 +171,7 @@ impl World {
             wires: Vec::new(),
             next_link: 1,
             under_way: Vec::new(),
+            showing: Showing::Person,
             shown: BTreeMap::new(),
             times: BTreeMap::new(),
             uncertain: BTreeMap::new(),

@@ -99,9 +99,13 @@ impl World {
             Some(Note::CardsLocked) => return,
             _ => {}
         }
-        if verdict.reason() == Some(Reason::Full) {
-            counted.full += 1;
+        match verdict.reason() {
+            Some(Reason::Full) => counted.full += 1,
+            Some(Reason::StaleCode) => counted.screenshots += 1,
+            Some(Reason::ShowId) => counted.ids += 1,
+            _ => {}
         }
+        self.judge_proof(at, who, verdict);
         if !verdict.is_admitted() {
             self.judge_refusal(at, who, shown, before);
         } else if let Some(line) = self.kiosks[at].disk.journal.iter().rfind(|l| l.head.seq == seq)
@@ -125,6 +129,31 @@ impl World {
         }
     }
 
+    /// A picture of a ticket page lets nobody in; the page itself is never refused, nor asked for an ID where it is known what
+    /// time it is.
+    fn judge_proof(&mut self, at: usize, who: Who, verdict: &Verdict) {
+        let name = self.name_of(who);
+        let knows_the_time = self.kiosks[at].on.as_ref().is_some_and(|on| {
+            let skew = on.door.clock().1.filter(|_| !on.door.is_in_doubt());
+            skew.is_some_and(|skew| skew.error_ms <= MINUTE)
+        });
+        let asks = match who {
+            Who::Ticket(which) => self.holders[which].fact.class != 0,
+            Who::Person(_) => true,
+        };
+        let right = match (verdict.reason(), self.showing) {
+            (Some(Reason::StaleCode), how) => how == Showing::Screenshot && knows_the_time,
+            (Some(Reason::ShowId), Showing::Page | Showing::Screenshot) => asks && !knows_the_time,
+            (Some(Reason::ShowId), Showing::Paper | Showing::Person) => asks,
+            (None, Showing::Screenshot | Showing::Paper) => !asks,
+            _ => true,
+        };
+        if !right {
+            let how = self.showing;
+            self.fault(format!("{name}, shown as {how:?} at door {at}, came to {verdict:?}"));
+        }
+    }
+
     fn judge_refusal(&mut self, at: usize, who: Who, shown: &Shown, before: &Before) {
         let (kind, name) = (self.kinds[at], self.name_of(who));
         if let (Who::Ticket(which), Some("already_used")) = (who, shown.reason_word()) {
@@ -135,7 +164,9 @@ impl World {
             }
         }
         let several = shown.reason_word() == Some("ambiguous") && !shown.choices.is_empty();
-        if before.has_right && !several {
+        // Whether that was right, `judge_proof` says.
+        let asked = matches!(shown.reason_word(), Some("show_id" | "stale_code"));
+        if before.has_right && !several && !asked {
             self.fault(format!("{name} was turned away at door {at}: {:?}", shown.outcome));
         }
         if before.may_be_given {
@@ -373,7 +404,9 @@ impl World {
         let times = self.standing(fact.id, self.kinds[at]).len();
         let uses = usize::from(uses_of(self.kinds[at], fact.class));
         let reissued = self.server.rows[&fact.id].fact.reissue > 0;
-        let Some(shown) = self.drive(at, self.code(which), Who::Ticket(which), false) else {
+        let how = if fact.class == 0 { Showing::Paper } else { Showing::Page };
+        let code = self.code(which, how);
+        let Some(shown) = self.drive(at, code, Who::Ticket(which), false) else {
             return self.fault(format!("nothing was shown for ticket {which} in the evening"));
         };
         let right = match shown.reason_word() {

@@ -13,6 +13,7 @@ const SAY = {
     ok: "确定", left: (n) => `还可用 ${n} 次`, too_late: "已经过时，请再刷一次卡。", search: "姓名、拼音、首字母、手机或卡尾号、单位", never_mind: "不了",
     hint: (n) => `可查 ${n} 张票。输一个字、拼音或首字母（wxm），或手机、京卡后四位，或单位。`,
     loading: "正在取名单，请稍候。没有网络时，用上次取到的。",
+    glance: "请对照证件：姓名一致，点「签到」放行。",
     none: "没有找到。换一个字，或试试手机后四位。", many: (m, n) => `找到 ${n} 张，先列出 ${m} 张，再多输一点。`,
     check_in: "签到", override: "特别放行", undo: "撤销", can: "可以放行", phone: "手机尾号", card: "京卡尾号", with: (b) => `与${b}同行`,
     over_title: "特别放行，为什么？", undo_title: "撤销刚才的放行，为什么？",
@@ -30,7 +31,7 @@ const SAY = {
       fault: "摄像头打不开：拔下再插好，再关开一次。",
     },
     ready: "开场前检查", drill: "演练", drill_hint: "看看每种情况在检票屏幕上是什么样子，不留任何记录。",
-    reasons: { admitted: "请进", unknown: "无法识别", forged: "票码无效", revoked: "票已换新", cancelled: "已取消", unpaid: "尚未缴费", unapproved: "尚未审核", wrong_event: "不是本场", wrong_station: "不在此处", too_early: "还没开始", too_late: "已经结束", not_today: "今天不可用", already_used: "已使用", stale_code: "截图无效", unknown_card: "无此卡", blocked_card: "卡已挂失", not_booked: "没有报名", full: "人数已满", out_of_stock: "这里领完了", ambiguous: "不止一张票" },
+    reasons: { admitted: "请进", unknown: "无法识别", forged: "票码无效", revoked: "票已换新", cancelled: "已取消", unpaid: "尚未缴费", unapproved: "尚未审核", wrong_event: "不是本场", wrong_station: "不在此处", too_early: "还没开始", too_late: "已经结束", not_today: "今天不可用", already_used: "已使用", stale_code: "截图无效", show_id: "请看证件", unknown_card: "无此卡", blocked_card: "卡已挂失", not_booked: "没有报名", full: "人数已满", out_of_stock: "这里领完了", ambiguous: "不止一张票" },
   },
   en: {
     back: "Back to scanning", desk: "Desk", close: "Lock", open: "Open", who: "Your name", erase: "Erase",
@@ -40,6 +41,7 @@ const SAY = {
     ok: "OK", left: (n) => `${n} left`, too_late: "Too late. Please swipe the card again.", search: "Name, pinyin, initials, last four of phone or card, firm", never_mind: "Never mind",
     hint: (n) => `${n} tickets. Type a character, pinyin or initials (wxm), the last four of a phone or card, or a firm.`,
     loading: "Fetching the list, one moment. Without a network the last one is used.",
+    glance: "Compare the ID: if the name is the same, check in.",
     none: "Nobody found. Try another character, or the last four of the phone.", many: (m, n) => `${n} found, ${m} shown. Type a little more.`,
     check_in: "Check in", override: "Let in anyway", undo: "Undo", can: "May pass", phone: "phone", card: "card", with: (b) => `with ${b}`,
     over_title: "Let in anyway: why?", undo_title: "Take it back: why?",
@@ -57,7 +59,7 @@ const SAY = {
       fault: "The camera does not start: plug it in again, then switch it off and on.",
     },
     ready: "Ready?", drill: "Drill", drill_hint: "See on the scanning screen what each case looks like. Nothing is recorded.",
-    reasons: { admitted: "Welcome", unknown: "Not recognised", forged: "Not a valid ticket", revoked: "Replaced ticket", cancelled: "Cancelled", unpaid: "Not paid yet", unapproved: "Not approved yet", wrong_event: "Another event", wrong_station: "Another station", too_early: "Too early", too_late: "Too late", not_today: "Not today", already_used: "Already used", stale_code: "Screenshot", unknown_card: "Unknown card", blocked_card: "Blocked card", not_booked: "Not booked", full: "Full", out_of_stock: "None left here", ambiguous: "Several tickets" },
+    reasons: { admitted: "Welcome", unknown: "Not recognised", forged: "Not a valid ticket", revoked: "Replaced ticket", cancelled: "Cancelled", unpaid: "Not paid yet", unapproved: "Not approved yet", wrong_event: "Another event", wrong_station: "Another station", too_early: "Too early", too_late: "Too late", not_today: "Not today", already_used: "Already used", stale_code: "Screenshot", show_id: "Check ID", unknown_card: "Unknown card", blocked_card: "Blocked card", not_booked: "Not booked", full: "Full", out_of_stock: "None left here", ambiguous: "Several tickets" },
   },
 };
 
@@ -67,6 +69,8 @@ const words = SAY[lang];
 const SHUT_WITHIN_MS = 10_000; // The program shuts the desk by its own clock; so long its names may stand here then.
 // Scans that were ordered here are told by what was tapped.
 const ordered = new Set();
+// Whose ID is to be looked at.
+let glance = location.hash.slice(1);
 let pin = "", asked = 0, waiting = 0, saidTimer = 0;
 let supervised = false; // Whether a supervisor has a PIN of their own.
 
@@ -125,6 +129,7 @@ async function look() {
     // Names that the program has wiped do not stay here.
     if (at("rows").children.length && !data.known) find();
     if (begins) at("search").focus();
+    if (glance && data.known) lookAt(glance);
     if (!data.known) setTimeout(look, 1_000);
   } else {
     show("");
@@ -251,6 +256,17 @@ async function find() {
   if (told !== at("rows").told || !at("rows").children.length) at("rows").replaceChildren(...data.rows.map(row));
   at("rows").told = told;
   at("hint").textContent = !data.rows.length ? words.none : data.found > data.rows.length ? words.many(data.rows.length, data.found) : "";
+}
+
+/** Shows the holder of a ticket that asks for an ID. */
+async function lookAt(ticket) {
+  glance = "";
+  const turn = ++asked;
+  const { data } = await call("/desk/search", { ticket });
+  if (turn !== asked || !data?.rows.length) return;
+  document.body.toggleAttribute("data-searching", true);
+  at("rows").replaceChildren(...data.rows.map(row));
+  at("hint").textContent = words.glance;
 }
 
 function row(person) {
@@ -426,8 +442,9 @@ live.addEventListener("settings", (event) => {
   if (JSON.stringify([settings.camera, settings.device]) !== before) lookThrough();
 });
 live.addEventListener("verdict", (event) => {
-  const { scan, practice, look: sort, holder, choices, [lang]: told } = JSON.parse(event.data);
+  const { scan, practice, look: sort, holder, choices, glance, [lang]: told } = JSON.parse(event.data);
   if (practice || ordered.has(scan)) return;
+  if (glance && document.body.dataset.state === "open" && !at("search").value) lookAt(glance);
   // Whoever has several vouchers says which; with the desk open, staff tap it for them.
   if (choices.length && document.body.dataset.state === "open" && !document.querySelector("dialog[open]")) {
     const among = choices.map(({ ticket, offer, left, of }) => [ticket, of > 1 ? `${offer} · ${words.left(left)}` : offer]);

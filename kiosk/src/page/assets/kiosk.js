@@ -14,7 +14,7 @@ const SAY = {
     unsure: "开机后还没有核对时间，照常检票；连上网络会自己校正", forked: "本机记录与服务器不一致，请联系管理员", refused: "服务器不接受本机的记录，请联系管理员",
     no_cards: "暂不能刷卡", since: (time) => `（${time} 起）`, waiting: (n) => `待上传 ${n} 条`, synced: "已全部上传",
     muted: "声音已关", again: "再试一次", other: "English", staff: "工作人员", practice: "演练，不留记录",
-    consent: "愿意让对方联系您吗？", yes: "同意", no: "不同意", left: (n, of) => of > 1 ? `还可用 ${n} 次` : "",
+    consent: "愿意让对方联系您吗？", yes: "同意", no: "不同意", glance: "工作人员：看证件放行", left: (n, of) => of > 1 ? `还可用 ${n} 次` : "",
   },
   en: {
     starting: "Getting ready", starting_step: "Fetching this event. One moment, please.",
@@ -27,10 +27,11 @@ const SAY = {
     unsure: "The time is not confirmed since the start. Admission goes on; a network puts it right", forked: "This kiosk's records differ from the server's. Please call the administrator", refused: "The server refuses this kiosk's records. Please call the administrator",
     no_cards: "No cards for now", since: (time) => ` (since ${time})`, waiting: (n) => `${n} to upload`, synced: "all uploaded",
     muted: "Sound is off", again: "Try again", other: "中文", staff: "Staff", practice: "Practice: nothing is recorded",
-    consent: "May they contact you?", yes: "Yes", no: "No", left: (n, of) => of > 1 ? `${n} left` : "",
+    consent: "May they contact you?", yes: "Yes", no: "No", glance: "Staff: look at the ID", left: (n, of) => of > 1 ? `${n} left` : "",
   },
 };
 const VISITOR_LANGUAGE_MS = 60_000; // Then the next visitor finds Chinese again.
+const GLANCE_MS = 120_000; // So long the desk opens with whose ID was to be looked at.
 const LOST_MS = 1_500; // A short restart of the program need not show.
 
 const at = (id) => document.getElementById(id);
@@ -42,6 +43,7 @@ let verdict = null;
 let lost = false;
 let clockOffset = 0;
 let set = null;
+let glance = null;
 let backToReady = 0, backToChinese = 0, lostTimer = 0, overdue = false;
 
 // What this page kept while it had a menu for it holds until staff set it on the operating page.
@@ -74,7 +76,7 @@ function render() {
   if (verdict) renderVerdict(other);
 
   body.toggleAttribute("data-practice", state === "verdict" && Boolean(verdict.practice));
-  body.toggleAttribute("data-asks", state === "verdict" && Boolean(verdict.asks_consent || verdict.choices.length));
+  body.toggleAttribute("data-asks", state === "verdict" && Boolean(verdict.asks_consent || verdict.choices.length || glances(verdict)));
 
   const place = status?.place;
   // Nobody is asked for a card that cannot be read now.
@@ -113,10 +115,17 @@ function renderVerdict(other) {
   say("step-beside", verdict.asks_consent ? SAY[other].consent : beside.next);
 }
 
+/** Whether staff are asked to look at an ID, at the desk. */
+const glances = (view) => view.look === "attention" && Boolean(view.glance);
+
+/** The desk, which opens with whoever was to be looked at a moment ago. */
+const desk = () => glance && Date.now() < glance.until ? `/desk#${glance.ticket}` : "/desk";
+
 // What the holder may tap: one of several tickets, or whether the stand may have their name.
 function renderChoices() {
   const words = SAY[lang];
   const asked = verdict.asks_consent ? [[words.yes, "", "/consent", { yes: true }], [words.no, "", "/consent", { yes: false }]]
+    : glances(verdict) ? [[words.glance, ""]]
     : verdict.choices.map((choice) => [choice.offer, words.left(choice.left, choice.of), "/choice", { ticket: choice.ticket }]);
   at("choices").hidden = !asked.length;
   at("choices").replaceChildren(...asked.map(([name, more, path, body]) => {
@@ -124,7 +133,7 @@ function renderChoices() {
     button.type = "button";
     button.textContent = name;
     if (more) button.append(Object.assign(document.createElement("small"), { textContent: more }));
-    button.addEventListener("click", () => tap(path, body));
+    button.addEventListener("click", () => path ? tap(path, body) : location.assign(desk()));
     return button;
   }));
 }
@@ -176,6 +185,7 @@ export function show(view) {
   if (verdict && verdict.scan === view.scan && verdict.at_ms === view.at_ms) return hold(view);
   close();
   verdict = view;
+  if (view.glance && !view.practice) glance = { ticket: view.glance, until: Date.now() + GLANCE_MS };
   hold(view);
   render();
   body.classList.remove("fresh");
@@ -302,6 +312,8 @@ function forTheNext() {
 
 // Nothing of the browser's own for who presses long or right.
 addEventListener("contextmenu", (event) => event.preventDefault());
+
+at("staff").addEventListener("click", () => { at("staff").href = desk(); });
 
 // The screen stays on, also where the desktop would blank it: who scans touches neither key nor mouse.
 const stayAwake = () => navigator.wakeLock?.request("screen").catch(() => { /* Then the desktop's settings count. */ });

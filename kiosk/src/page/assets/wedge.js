@@ -4,6 +4,7 @@
 // The key that was pressed counts, not the text that an input method makes of it.
 
 const PAUSE_MS = 60; // After this long a complete text is taken.
+const CODE_PAUSE_MS = 180; // A ticket code is complete, and may go on with the letters of one that moves.
 const SLOW_PAUSE_MS = 500; // A wireless scanner may pause inside a text.
 const FORGET_MS = 2_000; // What is short, and nobody ended, was no scan.
 const SHORTEST = 12;
@@ -47,10 +48,13 @@ function character(event) {
   return PLAIN[code]?.[event.shiftKey ? 1 : 0] ?? "";
 }
 
-function looksComplete(text) {
-  if (/^t1/i.test(text)) return text.replace(/[\s-]/g, "").length >= 150;
-  if (/^[;%；]/.test(text)) return /[;；].*[?？]/.test(text);
-  return /^\d{16}$|^\d{19}$/.test(text);
+/** How long a pause ends `text`. */
+function patience(text) {
+  const code = /^t1/i.test(text) ? text.replace(/[\s-]/g, "").length : 0;
+  if (code >= 150) return code < 154 ? CODE_PAUSE_MS : PAUSE_MS;
+  const swipe = /^[;%；]/.test(text);
+  const complete = swipe ? /[;；].*[?？]/.test(text) : !code && /^\d{16}$|^\d{19}$/.test(text);
+  return complete ? PAUSE_MS : text.length >= SHORTEST ? SLOW_PAUSE_MS : FORGET_MS;
 }
 
 /** Whether nobody types like this: it begins as codes and swipes do, or came faster than fingers are. */
@@ -64,7 +68,7 @@ function add(text) {
   clearTimeout(pause);
   const long = typed.length >= SHORTEST;
   const ended = () => (long && (!beside || scanning) ? finish() : forget());
-  pause = setTimeout(ended, looksComplete(typed) ? PAUSE_MS : long ? SLOW_PAUSE_MS : FORGET_MS);
+  pause = setTimeout(ended, patience(typed));
 }
 
 function finish() {

@@ -55,7 +55,8 @@ fn contradicting(ticket: &Ticket, admissions: &[Use]) -> Vec<usize> {
     // Windows and states have been judged at the door; here only the admissions are held against each other.
     let ticket =
         Ticket { state: TicketState::Valid, reissue: ticket.fact.reissue, ..ticket.clone() };
-    let ticket = ticket.clone().under(Terms { days: None, venue: None, ..ticket.terms });
+    let terms = Terms { days: None, venue: None, moving_code: false, ..ticket.terms };
+    let ticket = ticket.clone().under(terms);
     let (mut right, mut wrong) = (Vec::with_capacity(admissions.len()), Vec::new());
     for (at, used) in admissions.iter().enumerate() {
         let station = Station {

@@ -103,6 +103,7 @@ pub(super) fn form_of_offer(
         ("contribution", yuan(offer.contribution_cents)),
         ("uses", offer.uses.to_string()),
         ("reentry", if offer.reentry { "yes" } else { "" }.to_owned()),
+        ("moving_code", if offer.moving_code { "yes" } else { "" }.to_owned()),
         ("walk_ins", offer.walk_ins.to_string()),
         ("no_shows_count", if offer.no_shows_count { "yes" } else { "" }.to_owned()),
         (
@@ -147,6 +148,7 @@ pub(super) fn offer(form: &mut Typed, event: &Event, before: Option<&Offer>) -> 
         weight_drives: optional_number(form, "weight_drives", "次数", "how many").unwrap_or(0),
         uses: optional_number(form, "uses", "可兑换次数", "how often").unwrap_or(before.uses),
         reentry: form.has("reentry", "yes"),
+        moving_code: form.has("moving_code", "yes"),
         walk_ins: optional_number(form, "walk_ins", "现场名额", "places at the door")
             .unwrap_or(before.walk_ins),
         quota: number(form, "quota", "名额", "how many places there are"),
