@@ -258,7 +258,7 @@ fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
 async fn around(app: App, routes: Router, request: Request) -> Response {
     let asked = web::problem::Asked::of(&app, &request);
     let answering = app.clone();
-    let answer = tokio::spawn(async move {
+    let told = async move {
         let ran = AssertUnwindSafe(routes.oneshot(request)).catch_unwind().await;
         let answer = match ran {
             Ok(Ok(answer)) => answer,
@@ -266,9 +266,9 @@ async fn around(app: App, routes: Router, request: Request) -> Response {
             Err(_) => Error::Internal(anyhow::anyhow!("a handler panicked")).into_response(),
         };
         asked.told(&answering, answer).await
-    });
+    };
+    let answer = web::ToItsEnd::new(AssertUnwindSafe(told).catch_unwind()).await;
     let mut answer = answer
-        .await
         .unwrap_or_else(|_| Error::Internal(anyhow::anyhow!("a layer panicked")).into_response());
     guard(&app, &mut answer);
     answer

@@ -12,9 +12,11 @@ pub(crate) mod photo;
 pub(crate) mod problem;
 mod reader;
 pub mod session;
+mod to_its_end;
 
 pub(crate) use assets::asset;
 pub use frame::Frame;
+pub(crate) use to_its_end::ToItsEnd;
 
 use askama::Template;
 use axum::{
