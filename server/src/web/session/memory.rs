@@ -57,7 +57,7 @@ pub(super) fn topic(hash: &[u8]) -> String {
     format!("session {}", HEXLOWER.encode(hash))
 }
 
-type Waiting = (Vec<u8>, oneshot::Sender<Result<Option<Row>>>);
+type Waiting = (Vec<u8>, oneshot::Sender<Result<Option<Arc<Row>>>>);
 
 /// The memory. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub struct Sessions {
 
 #[derive(Debug, Default)]
 struct Known {
-    sessions: HashMap<Vec<u8>, (Row, Instant)>,
+    sessions: HashMap<Vec<u8>, (Arc<Row>, Instant)>,
     /// Sessions seen since that was last written, and when.
     seen: HashMap<Vec<u8>, Millis>,
     news: News,
@@ -104,11 +104,11 @@ impl Sessions {
     }
 
     /// The session of that hash.
-    pub(super) async fn row(&self, hash: &[u8]) -> Result<Option<Row>> {
+    pub(super) async fn row(&self, hash: &[u8]) -> Result<Option<Arc<Row>>> {
         if let Some((row, until)) = lock(&self.known).sessions.get(hash)
             && Instant::now() < *until
         {
-            return Ok(Some(row.clone()));
+            return Ok(Some(Arc::clone(row)));
         }
         let (reply, answer) = oneshot::channel();
         self.lookups.try_send((hash.to_vec(), reply)).map_err(|_| Error::Busy)?;
@@ -124,7 +124,7 @@ impl Sessions {
     pub(super) fn seen(&self, hash: Vec<u8>, now: Millis) {
         let mut known = lock(&self.known);
         if let Some((row, _)) = known.sessions.get_mut(&hash) {
-            row.seen_ms = now.0;
+            Arc::make_mut(row).seen_ms = now.0;
         }
         known.seen.insert(hash, now);
     }
@@ -147,7 +147,7 @@ impl Known {
     }
 
     /// Keeps rows that were read since `mark`, apart from those of which there is news.
-    fn keep(&mut self, rows: &[Row], until: Instant, mark: u64) {
+    fn keep(&mut self, rows: &[Arc<Row>], until: Instant, mark: u64) {
         if self.sessions.len() + rows.len() > SESSIONS {
             let now = Instant::now();
             self.sessions.retain(|_, (_, until)| now < *until);
@@ -155,9 +155,10 @@ impl Known {
                 self.sessions.clear();
             }
         }
+        let quiet = self.news.mark() == mark;
         for row in rows {
-            if !self.news.since(mark, &topic(&row.token_hash)) {
-                self.sessions.insert(row.token_hash.clone(), (row.clone(), until));
+            if quiet || !self.news.since(mark, &topic(&row.token_hash)) {
+                self.sessions.insert(row.token_hash.clone(), (Arc::clone(row), until));
             }
         }
     }
@@ -185,12 +186,13 @@ async fn look_up(
                 continue;
             }
         };
+        let rows: Vec<_> = rows.into_iter().map(Arc::new).collect();
         lock(&known).keep(&rows, until, mark);
-        let rows: HashMap<&[u8], &Row> =
+        let rows: HashMap<&[u8], &Arc<Row>> =
             rows.iter().map(|row| (row.token_hash.as_slice(), row)).collect();
         for (hash, reply) in batch.drain(..) {
             // The asker may have gone away.
-            drop(reply.send(Ok(rows.get(hash.as_slice()).map(|row| (*row).clone()))));
+            drop(reply.send(Ok(rows.get(hash.as_slice()).map(|row| Arc::clone(row)))));
         }
     }
 }

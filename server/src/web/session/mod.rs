@@ -95,15 +95,15 @@ pub(crate) async fn caller(app: &App, token: &str) -> Result<Caller> {
     if now.since(Millis(row.seen_ms)) > SEEN_EVERY_MS {
         app.sessions.seen(hash, now);
     }
-    Ok(match row {
+    Ok(match &*row {
         Row { person_id: Some(id), person_name, person_kind, .. } => Caller::Person(Person {
-            id,
-            name: person_name.unwrap_or_default(),
+            id: id.clone(),
+            name: person_name.clone().unwrap_or_default(),
             member: person_kind.as_deref() == Some("member"),
         }),
         Row { staff_id: Some(id), staff_name, staff_role, .. } => Caller::Staff(Staff {
-            id,
-            name: staff_name.unwrap_or_default(),
+            id: id.clone(),
+            name: staff_name.clone().unwrap_or_default(),
             role: staff_role.as_deref().and_then(Role::from_word).ok_or(Error::Forbidden)?,
         }),
         _ => Caller::Nobody,
