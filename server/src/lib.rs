@@ -139,6 +139,7 @@ impl App {
             db,
             clock,
         }));
+        tokio::spawn(db::fold_when_quiet(app.db.clone()));
         tokio::spawn(outbox::run(app.clone()));
         app.outbox_wakes.notify_one();
         Ok(app)

@@ -7,6 +7,7 @@
 //! a SQLite connection that met a full disk answers errors for ever. So a `Tx` speaks `begin` and `commit` itself, and
 //! a connection whose transaction did not end cleanly is closed instead of going back to the pool.
 
+mod log;
 mod rows;
 
 use std::{
@@ -27,6 +28,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub(crate) use log::fold_when_quiet;
 pub use rows::Cell;
 use rows::ROWS_BETWEEN;
 
@@ -108,8 +110,8 @@ impl Db {
             .pragma("trusted_schema", "off")
             .pragma("cell_size_check", "on")
             .pragma("journal_size_limit", "67108864")
-            // A rush dirties hundreds of pages with each commit: as many commits share one checkpoint as fit into the log.
-            .pragma("wal_autocheckpoint", "32000")
+            // A rush dirties hundreds of pages with each commit, and waits while the log is moved: that is done before and after.
+            .pragma("wal_autocheckpoint", log::PAGES_MOST)
             .pragma("temp_store", "memory");
         make_private(options.get_filename())?;
         // The pages that a rush writes to, in KiB; those who read have SQLite's two MiB each.
