@@ -145,7 +145,7 @@ async fn a_page_hears_of_what_was_changed_while_its_server_heard_nothing() {
 /// A server that has just started does not listen yet.
 async fn until_both_listen(app: &TestApp) {
     let mut tx = app.app.db.read().await.expect("read");
-    let mut listening = 0;
+    let mut listening = 0_i64;
     while listening < 2 {
         (listening,) = fetch!(
             &mut tx,

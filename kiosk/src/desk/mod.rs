@@ -443,6 +443,26 @@ mod tests {
         }
     }
 
+    /// A disk, a clock that is set by hand, and the desk whenever the kiosk starts.
+    struct Kiosk {
+        temp: tempfile::TempDir,
+        folder: Folder,
+        clock: Arc<HandClock>,
+    }
+
+    impl Kiosk {
+        fn new() -> Self {
+            let temp = tempfile::tempdir().expect("a folder");
+            let folder = Folder::new(temp.path());
+            Self { temp, folder, clock: Arc::new(HandClock(Mutex::new(Millis(1_800_000_000_000)))) }
+        }
+
+        async fn desk(&self) -> Desk {
+            let store = Store::open(&self.folder.store()).await.expect("a store");
+            Desk::new("k", self.folder.clone(), store, self.clock.clone())
+        }
+    }
+
     fn person() -> PersonRow {
         PersonRow {
             ticket: TicketId([7; 12]),
@@ -456,14 +476,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_the_pin_the_disk_names_nobody_and_wrong_ones_slow_down_across_restarts() {
-        let temp = tempfile::tempdir().expect("a folder");
-        let folder = Folder::new(temp.path());
-        let clock = Arc::new(HandClock(Mutex::new(Millis(1_800_000_000_000))));
-        let desk = async || {
-            let store = Store::open(&folder.store()).await.expect("a store");
-            Desk::new("k", folder.clone(), store, clock.clone())
-        };
-        let first = desk().await;
+        let kiosk = Kiosk::new();
+        let first = kiosk.desk().await;
         assert!(!first.has_pin() && first.wanted_after().is_none());
         assert!(matches!(first.open("12345").await, Err(Shut::NoPin)));
         assert!(first.open("246810").await.expect("set").is_none());
@@ -473,7 +487,7 @@ mod tests {
         first.store.close().await;
 
         let mut bytes = Vec::new();
-        for file in std::fs::read_dir(temp.path()).expect("a folder") {
+        for file in std::fs::read_dir(kiosk.temp.path()).expect("a folder") {
             bytes.extend(std::fs::read(file.expect("a file").path()).expect("readable"));
         }
         for secret in ["王小明", "小明", "4321", "8765", "首钢", "wangxiaoming", "wxm", "246810"]
@@ -482,34 +496,29 @@ mod tests {
             assert!(!found, "{secret} is on the disk");
         }
 
-        let second = desk().await;
+        let second = kiosk.desk().await;
         assert_eq!((second.known(), second.find("王", 5).1), (0, 0), "shut");
         for _ in 0..3 {
             assert!(matches!(second.open("000000").await, Err(Shut::WrongPin { wait_ms: 0 })));
         }
         assert!(matches!(second.open("000000").await, Err(Shut::WrongPin { wait_ms: 5_000 })));
         second.store.close().await;
-        let third = desk().await;
+        let third = kiosk.desk().await;
         assert!(matches!(third.open("246810").await, Err(Shut::TooSoon { wait_ms: 5_000 })));
-        *clock.0.lock().expect("no panic holds it") = Millis(1_800_000_005_000);
+        *kiosk.clock.0.lock().expect("no panic holds it") = Millis(1_800_000_005_000);
         let card_key = third.open("246810").await.expect("the right one").expect("a card key");
         assert_eq!(card_key.secret(), &[9; 32]);
         assert_eq!((third.known(), third.wanted_after()), (1, Some(3)));
         let tries = third.store.tries().await.expect("readable");
-        assert_eq!((tries.wait_ms(clock.now()), tries.today(clock.now())), (0, 4));
+        assert_eq!((tries.wait_ms(kiosk.clock.now()), tries.today(kiosk.clock.now())), (0, 4));
         third.forget();
         assert_eq!((third.known(), third.wanted_after()), (0, None));
     }
+
     #[tokio::test]
     async fn the_desk_and_a_supervisor_have_two_pins_and_each_can_be_changed() {
-        let temp = tempfile::tempdir().expect("a folder");
-        let folder = Folder::new(temp.path());
-        let clock = Arc::new(HandClock(Mutex::new(Millis(1_800_000_000_000))));
-        let desk = async || {
-            let store = Store::open(&folder.store()).await.expect("a store");
-            Desk::new("k", folder.clone(), store, clock.clone())
-        };
-        let first = desk().await;
+        let kiosk = Kiosk::new();
+        let first = kiosk.desk().await;
         assert!(matches!(first.open("123456").await, Err(Shut::WeakPin)));
         first.open("246810").await.expect("set");
         first.take(vec![person()], 3).await.expect("taken");
@@ -531,7 +540,7 @@ mod tests {
         first.change("808017", NewPin::Desk("975311")).await.expect("changed");
         first.store.close().await;
 
-        let second = desk().await;
+        let second = kiosk.desk().await;
         assert!(matches!(second.open("246810").await, Err(Shut::WrongPin { .. })));
         assert!(matches!(second.change("975311", NewPin::Desk("864203")).await, Err(Shut::Closed)));
         second.open("975311").await.expect("the new one");
@@ -542,17 +551,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_staff_set_for_the_screen_outlives_a_restart() {
-        let temp = tempfile::tempdir().expect("a folder");
-        let folder = Folder::new(temp.path());
-        let store = Store::open(&folder.store()).await.expect("a store");
-        let clock = Arc::new(HandClock(Mutex::new(Millis(0))));
-        let desk = || Desk::new("k", folder.clone(), store.clone(), clock.clone());
-        let first = desk();
+        let kiosk = Kiosk::new();
+        let first = kiosk.desk().await;
         first.remember_settings().await.expect("readable");
         assert_eq!(*first.settings().borrow(), None);
         let settings = Settings { camera: true, device: None, sound: true, voice: false };
         first.set(settings.clone()).await.expect("kept");
-        let second = desk();
+        first.store.close().await;
+        let second = kiosk.desk().await;
         second.remember_settings().await.expect("readable");
         assert_eq!(*second.settings().borrow(), Some(settings));
     }

@@ -47,6 +47,8 @@ const SQUAD: usize = 3;
 /// Play began so long ago, and is looked at so often.
 const PLAYED_MS: i64 = 135 * MINUTE;
 const STEP_MS: i64 = 5 * MINUTE;
+/// So many matches at least are over when the last ones are called.
+const JUST_OVER: usize = 4;
 /// The walk began so long ago.
 const WALKED_MS: i64 = 50 * MINUTE;
 
@@ -244,6 +246,9 @@ async fn play(app: &App, event_id: &str, now: Millis) -> anyhow::Result<(String,
     };
     let mut at = begun;
     while at < now {
+        if at.plus(STEP_MS) >= now {
+            day.hurry(at);
+        }
         day.end(at).await?;
         day.name_line_ups(event_id, at).await?;
         call::fill(day.tx, &day.by, event_id, at).await?;
@@ -325,6 +330,14 @@ impl Day<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Ends some matches by now that would have ended soon: so somebody was just called, however the draw fell.
+    fn hurry(&mut self, now: Millis) {
+        self.on.sort_by_key(|on| on.until);
+        for on in self.on.iter_mut().take(JUST_OVER) {
+            on.until = on.until.min(now);
+        }
     }
 
     /// Results of all matches that are over by now, in the order in which they ended.
