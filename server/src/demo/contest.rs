@@ -47,8 +47,6 @@ const SQUAD: usize = 3;
 /// Play began so long ago, and is looked at so often.
 const PLAYED_MS: i64 = 135 * MINUTE;
 const STEP_MS: i64 = 5 * MINUTE;
-/// So many matches at least are over when the last ones are called.
-const JUST_OVER: usize = 4;
 /// The walk began so long ago.
 const WALKED_MS: i64 = 50 * MINUTE;
 
@@ -247,7 +245,7 @@ async fn play(app: &App, event_id: &str, now: Millis) -> anyhow::Result<(String,
     let mut at = begun;
     while at < now {
         if at.plus(STEP_MS) >= now {
-            day.hurry(at);
+            day.hurry(2, at);
         }
         day.end(at).await?;
         day.name_line_ups(event_id, at).await?;
@@ -255,6 +253,7 @@ async fn play(app: &App, event_id: &str, now: Millis) -> anyhow::Result<(String,
         day.see_calls(event_id, at).await?;
         at = at.plus(STEP_MS);
     }
+    day.hurry(1, now);
     day.end(now).await?;
     day.stop(event_id, now).await?;
     tx.commit().await?;
@@ -332,10 +331,11 @@ impl Day<'_> {
         Ok(())
     }
 
-    /// Ends some matches by now that would have ended soon: so somebody was just called, however the draw fell.
-    fn hurry(&mut self, now: Millis) {
+    /// Ends so many matches by now that would have ended soon: however the draw fell, somebody was just called, and a court
+    /// is free.
+    fn hurry(&mut self, matches: usize, now: Millis) {
         self.on.sort_by_key(|on| on.until);
-        for on in self.on.iter_mut().take(JUST_OVER) {
+        for on in self.on.iter_mut().take(matches) {
             on.until = on.until.min(now);
         }
     }
