@@ -129,8 +129,8 @@ impl World {
         }
     }
 
-    /// A picture of a ticket page lets nobody in; the page itself is never refused, nor asked for an ID where it is known what
-    /// time it is.
+    /// A picture of a ticket page lets nobody in, and the page itself is never refused, nor asked for an ID, where it is known
+    /// what time it is. (Where it is not, a picture may be just as old as the clock is late.)
     fn judge_proof(&mut self, at: usize, who: Who, verdict: &Verdict) {
         let name = self.name_of(who);
         let knows_the_time = self.kiosks[at].on.as_ref().is_some_and(|on| {
@@ -145,7 +145,8 @@ impl World {
             (Some(Reason::StaleCode), how) => how == Showing::Screenshot && knows_the_time,
             (Some(Reason::ShowId), Showing::Page | Showing::Screenshot) => asks && !knows_the_time,
             (Some(Reason::ShowId), Showing::Paper | Showing::Person) => asks,
-            (None, Showing::Screenshot | Showing::Paper) => !asks,
+            (None, Showing::Screenshot) => !asks || !knows_the_time,
+            (None, Showing::Paper) => !asks,
             _ => true,
         };
         if !right {
