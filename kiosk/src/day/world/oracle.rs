@@ -130,13 +130,16 @@ impl World {
     }
 
     /// A picture of a ticket page lets nobody in, and the page itself is never refused, nor asked for an ID, where it is known
-    /// what time it is. (Where it is not, a picture may be just as old as the clock is late.)
+    /// what time it is. (Where it is not, or not well, a picture may be just as old as the clock is late.)
     fn judge_proof(&mut self, at: usize, who: Who, verdict: &Verdict) {
         let name = self.name_of(who);
-        let knows_the_time = self.kiosks[at].on.as_ref().is_some_and(|on| {
+        let error_ms = self.kiosks[at].on.as_ref().and_then(|on| {
             let skew = on.door.clock().1.filter(|_| !on.door.is_in_doubt());
-            skew.is_some_and(|skew| skew.error_ms <= MINUTE)
+            skew.map(|skew| skew.error_ms)
         });
+        let knows_the_time = error_ms.is_some_and(|error_ms| error_ms <= MINUTE);
+        // Pictures are a minute old at least, and letters count for three quarters of one.
+        let knows_it_well = error_ms.is_some_and(|error_ms| error_ms <= MINUTE / 4);
         let asks = match who {
             Who::Ticket(which) => self.holders[which].fact.class != 0,
             Who::Person(_) => true,
@@ -145,7 +148,7 @@ impl World {
             (Some(Reason::StaleCode), how) => how == Showing::Screenshot && knows_the_time,
             (Some(Reason::ShowId), Showing::Page | Showing::Screenshot) => asks && !knows_the_time,
             (Some(Reason::ShowId), Showing::Paper | Showing::Person) => asks,
-            (None, Showing::Screenshot) => !asks || !knows_the_time,
+            (None, Showing::Screenshot) => !asks || !knows_it_well,
             (None, Showing::Paper) => !asks,
             _ => true,
         };
