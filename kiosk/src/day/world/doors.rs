@@ -80,7 +80,15 @@ impl World {
             }
             Showing::Paper | Showing::Person => None,
         };
-        text.extend(ago_ms.map(|ms| key.proof(self.now.plus(ms))));
+        let mut proof = ago_ms.map(|ms| key.proof(self.now.plus(ms)));
+        let is_old = ago_ms.is_some_and(|ms| ms < -10 * STEP_MS);
+        let of_now =
+            |proof: &str| (-10..10).any(|n| key.proof(self.now.plus(n * STEP_MS)) == proof);
+        // One picture in two hundred thousand has the letters of a step around now by chance: none of these (seed 2558).
+        if let Some(proof) = proof.as_mut().filter(|proof| is_old && of_now(proof)) {
+            "AAAA".clone_into(proof);
+        }
+        text.extend(proof);
         self.showing = how;
         Input::Scanned(Zeroizing::new(text), Trigger::Machine)
     }

@@ -14,7 +14,7 @@ use admission::{
     Millis, Verdict,
     card::{CardKey, CardNumber},
     decide::{Reason, StationKind, Terms, TicketState},
-    moving::EventKey,
+    moving::{EventKey, STEP_MS},
     scan::{Act, Trust},
     sync::{
         self, CHECK_TIMEOUT_MS, CardRow, EventInfo, IssuerPublicKey, OfferInfo, Post, TicketRow,
