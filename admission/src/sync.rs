@@ -10,7 +10,7 @@ use crate::{
     decide::{Proof, Station, StationKind, Terms, Ticket, TicketState, Use, Verdict},
     moving::EventKey,
     scan::{Chain, Entry, Medium, Skew},
-    ticket::{TicketFact, TicketId, TrustedKeys},
+    ticket::{IssuerKey, TicketFact, TicketId, TrustedKeys},
     time::Millis,
 };
 
@@ -79,11 +79,11 @@ pub fn revocation_text(kiosk: &str, request_signature: &str) -> Vec<u8> {
     format!("turnout revoked 1\n{kiosk}\n{request_signature}").into_bytes()
 }
 
-/// One element of [`REVOCATION_HEADER`]'s value, by the key of that id.
+/// One element of [`REVOCATION_HEADER`]'s value, by that key.
 #[must_use]
-pub fn sign_revocation(id: u8, key: &SigningKey, kiosk: &str, request_signature: &str) -> String {
+pub fn sign_revocation(key: &IssuerKey, kiosk: &str, request_signature: &str) -> String {
     let signature = key.sign(&revocation_text(kiosk, request_signature));
-    format!("{id}:{}", BASE64.encode(&signature.to_bytes()))
+    format!("{}:{}", key.id, BASE64.encode(&signature.to_bytes()))
 }
 
 /// Whether one of `keys` signed that the kiosk was revoked, in answer to this request.
@@ -246,8 +246,7 @@ impl Post {
     pub fn trusted_keys(&self) -> TrustedKeys {
         let mut keys = TrustedKeys::default();
         for key in &self.keys {
-            let public = HEXLOWER_PERMISSIVE.decode(key.public_key.as_bytes()).unwrap_or_default();
-            if let Ok(public) = <[u8; 32]>::try_from(public) {
+            if let Some(public) = key.bytes() {
                 keys.trust(key.id, &public);
             }
         }
@@ -324,9 +323,12 @@ pub struct IssuerPublicKey {
 }
 
 impl IssuerPublicKey {
+    fn bytes(&self) -> Option<[u8; 32]> {
+        HEXLOWER_PERMISSIVE.decode(self.public_key.as_bytes()).ok()?.try_into().ok()
+    }
+
     fn verifying(&self) -> Option<VerifyingKey> {
-        let bytes = HEXLOWER_PERMISSIVE.decode(self.public_key.as_bytes()).ok()?;
-        VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()
+        VerifyingKey::from_bytes(&self.bytes()?).ok()
     }
 }
 
@@ -566,14 +568,15 @@ mod tests {
 
     #[test]
     fn a_revocation_is_the_servers_for_one_kiosk_and_one_request() {
-        let (key, other) = (SigningKey::from_bytes(&[7; 32]), SigningKey::from_bytes(&[8; 32]));
-        let public = |id, key: &SigningKey| IssuerPublicKey {
-            id,
-            public_key: HEXLOWER_PERMISSIVE.encode(key.verifying_key().as_bytes()),
+        let (other, key) = (IssuerKey::new(1, &[8; 32]), IssuerKey::new(2, &[7; 32]));
+        let public = |key: &IssuerKey| IssuerPublicKey {
+            id: key.id,
+            public_key: HEXLOWER_PERMISSIVE.encode(&key.public()),
         };
-        let keys = [public(1, &other), public(2, &key)];
-        let said = sign_revocation(2, &key, "k1", "request");
-        let several = format!("{}, {said}", sign_revocation(9, &other, "k1", "request"));
+        let keys = [public(&other), public(&key)];
+        let said = sign_revocation(&key, "k1", "request");
+        let unknown = IssuerKey::new(9, &[8; 32]);
+        let several = format!("{}, {said}", sign_revocation(&unknown, "k1", "request"));
         assert!(revocation_is_signed(&keys, &said, "k1", "request"));
         assert!(revocation_is_signed(&keys, &several, "k1", "request"));
         assert!(!revocation_is_signed(&keys, &said, "k2", "request"));

@@ -157,6 +157,11 @@ impl IssuerKey {
         Self { id, signing: SigningKey::from_bytes(secret) }
     }
 
+    /// Signs what else the server says in its own name. Such a text begins with a label of its own, so it is never a ticket.
+    pub(crate) fn sign(&self, text: &[u8]) -> Signature {
+        self.signing.sign(text)
+    }
+
     /// The 32 public bytes that verify this key's signatures.
     #[must_use]
     pub fn public(&self) -> [u8; 32] {

@@ -28,7 +28,6 @@ use axum::{
     routing::{get, post},
 };
 use data_encoding::HEXLOWER;
-use ed25519_dalek::SigningKey;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -222,8 +221,7 @@ impl FakeServer {
             Mood::Revoked | Mood::Lost | Mood::Forged => {
                 // As signed as can be, for another request.
                 let of = if state.mood == Mood::Forged { "another" } else { signature };
-                let key = SigningKey::from_bytes(&[3; 32]);
-                let signed = sign_revocation(1, &key, kiosk, of).parse().expect("plain text");
+                let signed = sign_revocation(&issuer(), kiosk, of).parse().expect("plain text");
                 let mut response = problem(StatusCode::UNAUTHORIZED, "kiosk_revoked")?;
                 response.headers_mut().insert(REVOCATION_HEADER, signed);
                 Some(response)

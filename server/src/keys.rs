@@ -18,7 +18,6 @@ use admission::{
 };
 use anyhow::Context as _;
 use data_encoding::HEXLOWER;
-use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
 /// All secrets of this installation. Every server process of one installation needs the same files.
@@ -26,8 +25,6 @@ use zeroize::Zeroizing;
 pub struct Keys {
     /// Keys that sign tickets, by id; the last signs new ones, the others still verify.
     issuers: Arc<Vec<IssuerKey>>,
-    /// The same, for what else the server says in its own name.
-    signers: Arc<Vec<(u8, SigningKey)>>,
     /// Fingerprints cards and ID numbers.
     pub card: CardKey,
     /// Makes the seeds of draws. Without it a draw that was committed to cannot be made.
@@ -60,13 +57,11 @@ impl Keys {
         if ids.is_empty() {
             ids.push(1);
         }
-        let (mut issuers, mut signers) = (Vec::new(), Vec::new());
-        for id in ids {
-            let secret = secret(&folder.join(format!("ticket-{id}.key")))?;
-            issuers.push(IssuerKey::new(id, &secret));
-            signers.push((id, SigningKey::from_bytes(&secret)));
-        }
-        Ok(Self { issuers: Arc::new(issuers), signers: Arc::new(signers), card, draw })
+        let issuers = ids
+            .into_iter()
+            .map(|id| Ok(IssuerKey::new(id, &*secret(&folder.join(format!("ticket-{id}.key")))?)))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { issuers: Arc::new(issuers), card, draw })
     }
 
     /// The key that signs new tickets.
@@ -93,10 +88,8 @@ impl Keys {
     /// That a kiosk was revoked, signed by every key of which it may know one: the value of a header.
     #[must_use]
     pub fn revocation(&self, kiosk: &str, request_signature: &str) -> String {
-        let sign = |(id, key): &(u8, SigningKey)| {
-            sync::sign_revocation(*id, key, kiosk, request_signature)
-        };
-        self.signers.iter().map(sign).collect::<Vec<_>>().join(", ")
+        let sign = |key| sync::sign_revocation(key, kiosk, request_signature);
+        self.issuers.iter().map(sign).collect::<Vec<_>>().join(", ")
     }
 
     /// The public keys that verify tickets: id and 32 bytes.
