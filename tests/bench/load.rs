@@ -43,8 +43,7 @@ pub(crate) async fn play(
     folder: &Path,
 ) -> anyhow::Result<Seen> {
     let share = posts.len().div_ceil(urls.len());
-    let all: u32 = std::env::var("CONNS").ok().and_then(|t| t.parse().ok()).unwrap_or(CONNECTIONS);
-    let connections = all / u32::try_from(urls.len())?;
+    let connections = CONNECTIONS / u32::try_from(urls.len())?;
     let runs = urls.iter().zip(posts.chunks(share)).enumerate().map(|(n, (url, posts))| {
         let file = folder.join(format!("requests-{n}.txt"));
         async move {
