@@ -1,28 +1,44 @@
 //! Finding a person by what they say of themselves: one character of the name, its sound (`wang`, `wxm`, `wangxm`), the
 //! last four of a phone or card, the firm.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use admission::{sync::PersonRow, ticket::TicketId};
 use pinyin::ToPinyinMulti;
 
-/// Everybody at the desk, in memory.
+/// Everybody at the desk, in memory. What many share, firms and characters, is there once.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<TicketId, Person>);
+pub(super) struct Names {
+    people: HashMap<TicketId, Person>,
+    firms: Vec<Sounds>,
+    /// Where each firm stands, by its name.
+    firm_at: HashMap<String, usize>,
+    characters: HashMap<char, Readings>,
+}
+
+/// How a character may sound, without tones; one that has no sound stands for itself.
+type Readings = Arc<[String]>;
 
 #[derive(Debug)]
 struct Person {
     row: PersonRow,
     name: Sounds,
-    organisation: Sounds,
+    firm: Option<usize>,
 }
 
 /// A text in lower case, and how each of its characters may sound.
 #[derive(Debug, Default)]
 struct Sounds {
     text: String,
-    /// Readings without tones; a character that has none stands for itself.
-    readings: Vec<Vec<String>>,
+    readings: Vec<Readings>,
+}
+
+/// What is looked for.
+struct Sought {
+    /// In lower case.
+    text: String,
+    /// As one types how it sounds, if it can be that.
+    sound: Option<String>,
 }
 
 /// How well somebody fits; less is better.
@@ -36,81 +52,108 @@ enum Fit {
 
 impl Names {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.people.len()
     }
 
     /// Adds a person, or what is new about them.
     pub(super) fn add(&mut self, row: PersonRow) {
         let booker = row.booker.as_deref().unwrap_or_default();
-        let name = Sounds::of(&format!("{} {booker}", row.name));
-        let organisation = Sounds::of(row.organisation.as_deref().unwrap_or_default());
-        self.0.insert(row.ticket, Person { row, name, organisation });
+        let name = self.sounds(&format!("{} {booker}", row.name));
+        let firm = row.organisation.as_deref().map(|firm| self.firm(firm));
+        self.people.insert(row.ticket, Person { row, name, firm });
+    }
+
+    fn firm(&mut self, firm: &str) -> usize {
+        if let Some(at) = self.firm_at.get(firm) {
+            return *at;
+        }
+        let sounds = self.sounds(firm);
+        self.firms.push(sounds);
+        self.firm_at.insert(firm.to_owned(), self.firms.len() - 1);
+        self.firms.len() - 1
+    }
+
+    fn sounds(&mut self, text: &str) -> Sounds {
+        let text = plain(text);
+        let known = &mut self.characters;
+        let read = |character| Arc::clone(known.entry(character).or_insert_with_key(readings_of));
+        Sounds { readings: text.chars().map(read).collect(), text }
     }
 
     /// Who holds `ticket`.
     pub(super) fn holder(&self, ticket: TicketId) -> Option<PersonRow> {
-        self.0.get(&ticket).map(|person| person.row.clone())
+        self.people.get(&ticket).map(|person| person.row.clone())
     }
 
     /// Who fits `text`, the best first, at most `limit`; and how many fit in all.
     pub(super) fn find(&self, text: &str, limit: usize) -> (Vec<PersonRow>, usize) {
-        let sought = plain(text);
-        if sought.is_empty() {
+        let sought = Sought::of(text);
+        if sought.text.is_empty() {
             return (Vec::new(), 0);
         }
-        let fits = self.0.values().filter_map(|person| Some((person.fit(&sought)?, person)));
-        let mut found: Vec<(Fit, &Person)> = fits.collect();
-        let order =
-            |(fit, person): &(Fit, &Person)| (*fit, person.row.name.clone(), person.row.ticket);
-        found.sort_by_cached_key(order);
-        let rows = found.iter().take(limit).map(|(_, person)| person.row.clone()).collect();
-        (rows, found.len())
+        let firms: Vec<bool> =
+            self.firms.iter().map(|firm| firm.place_of(&sought).is_some()).collect();
+        let fits = |person| Some((Person::fit(person, &sought, &firms)?, person));
+        let mut found: Vec<(Fit, &Person)> = self.people.values().filter_map(fits).collect();
+        let count = found.len();
+        let order = |one: &(Fit, &Person), other: &(Fit, &Person)| {
+            let of = |found: &(Fit, &Person)| (found.0, found.1.row.ticket);
+            let names = one.1.row.name.cmp(&other.1.row.name);
+            one.0.cmp(&other.0).then(names).then(of(one).cmp(&of(other)))
+        };
+        if count > limit {
+            found.select_nth_unstable_by(limit, order);
+            found.truncate(limit);
+        }
+        found.sort_unstable_by(order);
+        (found.into_iter().map(|(_, person)| person.row.clone()).collect(), count)
     }
 }
 
 impl Person {
-    fn fit(&self, sought: &str) -> Option<Fit> {
-        if sought.len() >= 4 && sought.bytes().all(|byte| byte.is_ascii_digit()) {
-            let last4 = &sought[sought.len() - 4..];
+    /// How well they fit; `firms` says which of the firms do.
+    fn fit(&self, sought: &Sought, firms: &[bool]) -> Option<Fit> {
+        let text = &sought.text;
+        if text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let last4 = &text[text.len() - 4..];
             let numbers = self.row.phone4.iter().chain(&self.row.cards4);
             return numbers.into_iter().any(|number| number == last4).then_some(Fit::Number);
         }
         match self.name.place_of(sought) {
             Some(0) => Some(Fit::NameBegins),
             Some(_) => Some(Fit::Name),
-            None => self.organisation.place_of(sought).map(|_| Fit::Organisation),
+            None => self.firm.filter(|firm| firms[*firm]).map(|_| Fit::Organisation),
         }
     }
 }
 
-impl Sounds {
+impl Sought {
     fn of(text: &str) -> Self {
         let text = plain(text);
-        let sounds = |character: char| match character.to_pinyin_multi() {
-            None => vec![character.to_string()],
-            Some(readings) => {
-                let mut plain: Vec<String> =
-                    readings.into_iter().flat_map(|reading| typed(reading.plain())).collect();
-                plain.sort();
-                plain.dedup();
-                plain
-            }
-        };
-        let readings = text.chars().map(sounds).collect();
-        Self { text, readings }
+        let sound = text.replace('ü', "v");
+        let is_typed = sound.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        Self { text, sound: is_typed.then_some(sound) }
     }
+}
 
+impl Sounds {
     /// Where `sought` begins, counted in characters: as written, or as it sounds.
-    fn place_of(&self, sought: &str) -> Option<usize> {
-        if let Some(at) = self.text.find(sought) {
+    fn place_of(&self, sought: &Sought) -> Option<usize> {
+        if let Some(at) = self.text.find(&sought.text) {
             return Some(self.text[..at].chars().count());
         }
-        let sought = sought.replace('ü', "v");
-        if !sought.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return None;
-        }
-        (0..self.readings.len()).find(|&at| sounds_like(&self.readings[at..], &sought))
+        let sound = sought.sound.as_deref()?;
+        (0..self.readings.len()).find(|&at| sounds_like(&self.readings[at..], sound))
     }
+}
+
+fn readings_of(character: &char) -> Readings {
+    let Some(readings) = character.to_pinyin_multi() else { return [character.to_string()].into() };
+    let mut readings: Vec<String> =
+        readings.into_iter().flat_map(|reading| typed(reading.plain())).collect();
+    readings.sort();
+    readings.dedup();
+    readings.into()
 }
 
 /// How a reading is typed. No keyboard has an ü: people write 吕 as `lv` on theirs, `lu` when they do not care, and `lyu` as
@@ -125,7 +168,7 @@ fn typed(reading: &str) -> Vec<String> {
 /// Whether the first characters sound like `sought`: each by its first letter or its whole sound, the last one also by
 /// the beginning of it. `zh`, `ch` and `sh` count as first letters too. (Once through the characters, with every place in
 /// `sought` that can be reached: trying one way after the other doubles with each letter of a long name.)
-fn sounds_like(readings: &[Vec<String>], sought: &str) -> bool {
+fn sounds_like(readings: &[Readings], sought: &str) -> bool {
     // A bit for each place. Longer is no name.
     let mut reached = 1_u128;
     let whole = u32::try_from(sought.len()).ok().and_then(|length| 1_u128.checked_shl(length));
@@ -134,7 +177,7 @@ fn sounds_like(readings: &[Vec<String>], sought: &str) -> bool {
         let mut next = 0;
         for from in (0..sought.len()).filter(|from| reached & (1 << from) != 0) {
             let rest = &sought[from..];
-            for reading in readings {
+            for reading in &**readings {
                 if reading.starts_with(rest) {
                     return true;
                 }
@@ -257,25 +300,32 @@ mod tests {
             assert_eq!(found(&names, nothing), [""; 0], "{nothing}");
         }
         assert_eq!(found(&names, "王小明").len(), 2, "two of one name are two");
+        assert_eq!(
+            names.find("王小明", 1).0[0].ticket,
+            TicketId([0; 12]),
+            "in one order each time"
+        );
     }
 
     #[test]
     fn a_long_name_is_looked_through_once() {
         let firm = "北京市丰台区和谐家园和平里和风细雨和合文化和顺餐饮和美服务有限责任公司";
-        let sounds = Sounds::of(firm);
+        let sounds = Names::default().sounds(firm);
+        let place_of = |text: &str| sounds.place_of(&Sought::of(text));
         let initials: String =
             sounds.readings.iter().map(|r| r[0].chars().next().unwrap()).collect();
-        assert_eq!(sounds.place_of(&initials), Some(0));
-        assert_eq!(sounds.place_of(&format!("{initials}q")), None);
-        assert_eq!(sounds.place_of(&format!("{}q", &initials[..30])), None);
+        assert_eq!(place_of(&initials), Some(0));
+        assert_eq!(place_of(&format!("{initials}q")), None);
+        assert_eq!(place_of(&format!("{}q", &initials[..30])), None);
     }
 
     #[test]
     fn a_letter_takes_a_whole_character_and_no_part_of_two() {
-        let sounds = Sounds::of("王小明");
-        assert_eq!(sounds.place_of("xm"), Some(1));
+        let sounds = Names::default().sounds("王小明");
+        let place_of = |text: &str| sounds.place_of(&Sought::of(text));
+        assert_eq!(place_of("xm"), Some(1));
         for nothing in ["wm", "wmx", "angx", "wangxiaomings"] {
-            assert_eq!(sounds.place_of(nothing), None, "{nothing}");
+            assert_eq!(place_of(nothing), None, "{nothing}");
         }
     }
 }
