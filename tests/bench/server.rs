@@ -100,7 +100,10 @@ pub(crate) async fn measure(
         let before = world.count("select count(*) from scan").await?;
         let seen = load::play(&world.urls, &checks, SECONDS, folder).await?;
         let counted = world.count("select count(*) from scan").await? - before;
-        ensure!(seen.refused == 0 && counted < checks.len() as u64, "{seen:?}, but {counted} scans");
+        ensure!(
+            seen.refused == 0 && counted < checks.len() as u64,
+            "{seen:?}, but {counted} scans"
+        );
         let per_second = counted as f64 / seen.seconds;
         checked.push(Round { per_second, share: beside(per_second), seen });
         idles.push(Round { per_second: idle.per_second(), share: idle.per_second(), seen: idle });
