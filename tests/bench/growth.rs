@@ -10,6 +10,7 @@ use std::{
 
 use admission::{Clock as _, ticket::TicketId};
 use sqlx::AssertSqlSafe;
+use tokio::process::Command;
 use turnout_server::{
     SystemClock,
     db::{Db, new_id},
@@ -72,8 +73,10 @@ pub(crate) async fn measure(
             fill(world, &people, &offer).await?;
             filled += PEOPLE;
         }
-        // What an administrator's nightly run, or autovacuum, would have done by then.
+        // What an administrator's nightly run, or autovacuum, would have done by then; and the disk would be at rest.
         world.analyze().await?;
+        world.db.fold_log().await?;
+        anyhow::ensure!(Command::new("sync").status().await?.success(), "sync");
         let mut costs = Vec::new();
         for _ in 0..ROUNDS {
             let open = world.event(&[1_000_000; 3]).await?.offers;
