@@ -15,32 +15,33 @@
   // ---------------------------------------------------------------- the server's clock
 
   // A phone's clock may be wrong, so it only counts from what the server's showed. How far the two are apart is kept: a page
-  // that comes from the phone's store was rendered long ago, and says nothing new.
-  var ahead = 0, monotonic = window.performance && performance.now;
+  // that comes from the phone's own store was rendered long ago. One that says an earlier time than it should be is either
+  // such a page, or somebody set the clock on: then what is kept holds until the server, if there is one to ask, has said.
+  var ahead = 0, before = null, monotonic = window.performance && performance.now;
 
-  function kept() {
-    try { return JSON.parse(localStorage.getItem(STORE)) || {}; } catch (none) { return {}; }
-  }
-
-  function heard(rendered, received) {
-    var before = kept();
-    if (before.rendered >= rendered) { ahead = before.ahead; return; }
-    ahead = rendered - received;
-    try { localStorage.setItem(STORE, JSON.stringify({ rendered: rendered, ahead: ahead })); } catch (full) { /* Until it is closed. */ }
+  function keep(is) {
+    ahead = is;
+    try { localStorage.setItem(STORE, JSON.stringify({ ahead: is })); return true; } catch (full) { return false; }
   }
 
   // Both clocks at the moment when the page began to come: its parts may have come long after.
   var timing = monotonic && performance.timing, since = 0;
   if (timing && timing.responseStart) since = performance.now() - (timing.responseStart - timing.navigationStart);
-  heard(Number(box.getAttribute("data-now")), Date.now() - Math.max(since, 0));
+  var rendered = Number(box.getAttribute("data-now")), received = Date.now() - Math.max(since, 0), isNews;
+  try { before = JSON.parse(localStorage.getItem(STORE)); } catch (none) { /* Nothing is kept. */ }
+  if (before && rendered < received + before.ahead - JUMP) ahead = before.ahead;
+  // Where nothing can be kept, nobody knows how old the page is.
+  else isNews = keep(rendered - received);
 
   var wall = Date.now(), counted = monotonic ? performance.now() : 0;
 
   function now() {
-    // A clock that goes less than time does was set back. (More: the phone slept, as it does all the time.)
+    // A clock that goes less than time does was set back. (More: the phone slept, as it does all the time, or somebody set it
+    // forward. The server knows.)
     if (monotonic) {
       var set = (Date.now() - wall) - (performance.now() - counted);
-      if (set < -JUMP) ahead -= set;
+      if (set < -JUMP) keep(ahead - set);
+      if (set > JUMP) compare();
       wall = Date.now();
       counted = performance.now();
     }
@@ -48,16 +49,16 @@
   }
 
   // After a sleep, or when there is a network again, the clocks are compared once more.
-  var asking = false, asked = Date.now();
+  var asking = false, asked = isNews ? Date.now() : 0;
   function compare() {
     if (asking || !window.fetch || Math.abs(Date.now() - asked) < 60000) return;
     asking = true;
     var sent = Date.now();
-    fetch(location.pathname, { credentials: "same-origin" }).then(function (answer) {
+    fetch(location.pathname, { credentials: "same-origin", cache: "no-store" }).then(function (answer) {
       var received = Date.now();
       return answer.ok && answer.text().then(function (page) {
         var told = page.match(/data-now="(\d+)"/);
-        if (told) { heard(Number(told[1]), (sent + received) / 2); asked = Date.now(); draw(true); }
+        if (told) { keep(Number(told[1]) - (sent + received) / 2); asked = Date.now(); draw(true); }
       });
     }).catch(function () { /* Without a network it goes on as it is. */ }).then(function () { asking = false; });
   }
@@ -120,6 +121,7 @@
     draw(true);
     compare();
   });
-  addEventListener("pageshow", function () { draw(true); });
+  addEventListener("pageshow", function (event) { draw(true); if (event.persisted) compare(); });
   addEventListener("online", compare);
+  if (!isNews) compare();
 })();

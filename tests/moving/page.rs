@@ -8,13 +8,14 @@ use serde_json::json;
 use super::{MINUTE, SECOND, judged, kiosk::Wire, moving_event, read_qr};
 use crate::support::{Engine, TestApp, browser::Browser};
 
-/// The phone's clock is three days and seven hours ahead. `moved` lets time pass, and `set` sets its clock.
+/// The phone's clock is three days and seven hours ahead. `moved` lets time pass, and `set` sets its clock, whatever page is
+/// open.
 const WRONG_CLOCK: &str = "
     const [wall, counted] = [Date.now.bind(Date), performance.now.bind(performance)];
-    window.moved = 0;
-    window.set = 0;
+    const before = window.moved = Number(localStorage.getItem('moved'));
+    window.set = Number(localStorage.getItem('set'));
     Date.now = () => wall() + 284400000 + window.moved + window.set;
-    performance.now = () => counted() + window.moved;";
+    performance.now = () => counted() + window.moved - before;";
 
 /// A phone that shows a ticket of an event.
 struct Holder<'a> {
@@ -49,7 +50,7 @@ async fn scanned(phone: &Browser, folder: &Path) -> String {
 /// Lets so much time pass on the phone, and waits for the next code.
 async fn lets_pass(phone: &Browser, ms: i64) {
     let code = "document.querySelector('.moves path:last-child').getAttribute('d')";
-    phone.script(&format!("window.before = {code}; window.moved += {ms}")).await;
+    phone.script(&format!("window.before = {code}; window.moved += {ms}; localStorage.setItem('moved', window.moved)")).await;
     phone.until(&format!("{code} !== window.before")).await;
 }
 
@@ -91,16 +92,38 @@ async fn a_page_moves_without_a_network_and_by_the_servers_clock() {
     holder.is_let_in(evening + 2 * MINUTE).await;
 
     // Somebody sets the phone's clock back while the page is open.
-    phone.script("window.set = -3600000").await;
+    phone.script("window.set = -3600000; localStorage.setItem('set', window.set)").await;
     lets_pass(&phone, 15 * SECOND).await;
     holder.is_let_in(evening + 2 * MINUTE + 15 * SECOND).await;
 
-    // Opened again without a network: the page that was kept says an old time, and the phone knows better.
+    // Opened again without a network: the page that was kept says a time of hours ago, and the phone knows better.
     phone.go(&format!("{}/tickets/{ticket}", wire.url)).await;
     phone.sees(".qr.in-motion", "截图无效，请打开本页出示").await;
-    lets_pass(&phone, 2 * MINUTE).await;
-    let again = holder.is_let_in(2 * MINUTE).await;
+    let again = holder.is_let_in(evening + 2 * MINUTE + 15 * SECOND).await;
     assert_ne!(again, first);
+    phone.script("localStorage.removeItem('moved'); localStorage.removeItem('set')").await;
+
+    // Where the phone keeps nothing, the server is asked for its time as soon as there is one to ask.
+    let nothing_kept = json!({ "source": "
+        Storage.prototype.setItem = () => { throw new Error('full'); };
+        Storage.prototype.getItem = () => null;
+        const asks = window.fetch.bind(window);
+        window.fetch = (...what) => asks(...what).then((answer) => {
+            const read = answer.text.bind(answer);
+            answer.text = () => read().then((text) => { setTimeout(() => { window.told = true; }); return text; });
+            return answer;
+        });" });
+    phone.devtools("Page.addScriptToEvaluateOnNewDocument", nothing_kept).await;
+    app.advance(10 * MINUTE);
+    phone.go(&format!("{}/tickets/{ticket}", wire.url)).await;
+    phone.sees(".qr.in-motion", "截图无效，请打开本页出示").await;
+    let old = scanned(&phone, &folder).await;
+    assert_eq!(judged(&app, &event, &old, app.now()), Proof::Stale, "it knows no better");
+    wire.mend().await;
+    phone.script("dispatchEvent(new Event('online'))").await;
+    phone.until("window.told").await;
+    holder.is_let_in(0).await;
+    wire.cut().await;
 
     // On paper, and in the picture that is saved, the code does not move, and says what to bring.
     phone.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
