@@ -1,6 +1,10 @@
 //! A person's pages: book, see what they hold, show a ticket, cancel.
 
-use admission::{moving, time::MINUTE};
+use admission::{
+    decide::{StationKind, Use},
+    moving,
+    time::MINUTE,
+};
 use askama::Template;
 use axum::{
     Form, Router,
@@ -292,6 +296,23 @@ impl TicketPage {
             _ if self.frame.now > self.ticket.valid_to_ms => "over",
             _ => "valid",
         }
+    }
+
+    /// Whether its code is of use: also inside, where exits, stands and checkpoints read it, and to come in again.
+    fn shows_code(&self) -> bool {
+        match self.state() {
+            "used" => {
+                let is_over = self.voucher.is_some() || self.frame.now > self.ticket.valid_to_ms;
+                !is_over && self.ticket.history().is_ok_and(|uses| self.is_inside_or_left(&uses))
+            }
+            state => state == "valid",
+        }
+    }
+
+    /// Whoever came through a door goes on with it; what is handed out is handed out.
+    fn is_inside_or_left(&self, uses: &[Use]) -> bool {
+        let at_a_door = uses.iter().any(|used| used.kind != StationKind::Counter);
+        at_a_door || self.ticket.terms().uses_left(uses) > 0
     }
 
     /// Nothing is left of it: a voucher may be good several times.
