@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 78] = [
+pub const TABLES: [&str; 79] = [
     "organisation",
     "person",
     "roster",
@@ -40,6 +40,7 @@ pub const TABLES: [&str; 78] = [
     "scan",
     "quarantine",
     "conflict",
+    "stray",
     "settlement",
     "settlement_entry",
     "benefit_use",

@@ -65,7 +65,7 @@ pub(super) async fn show(
     let kiosks = kiosk::queries::of_event(&mut tx, &id).await?;
     let tried = kiosks.iter().filter(|kiosk| kiosk.is_tried());
     let tried = tried.map(|kiosk| (kiosk.name.clone(), kiosk.wrong_pins)).collect();
-    let strays = conflict::strays(&mut tx, &id).await?;
+    let strays = conflict::open_strays(&mut tx, &id).await?;
     let kiosks = kiosks.iter().map(|kiosk| (kiosk.station.as_str(), kiosk.health(frame.now)));
     let stations = stations(&attendance, kiosks);
     let chart = Chart::of(

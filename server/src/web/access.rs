@@ -351,6 +351,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/admin/events/{event}/list/{ticket}/undo", Access::Volunteer),
     ("GET", "/admin/events/{event}/conflicts", Access::Organizer),
     ("POST", "/admin/events/{event}/conflicts/{ticket}", Access::Organizer),
+    ("POST", "/admin/events/{event}/strays/{ticket}", Access::Organizer),
     ("POST", "/admin/events/{event}/list/{ticket}/excuse", Access::Organizer),
     ("GET", "/admin/events/{event}/line", Access::Organizer),
     ("POST", "/admin/events/{event}/line/decisions", Access::Organizer),

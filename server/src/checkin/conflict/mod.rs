@@ -3,13 +3,14 @@
 
 mod pages;
 mod queries;
+mod stray;
 
 use admission::{
     Millis,
     decide::{self, Station, Terms, Ticket, TicketState, Use},
 };
 
-pub(super) use self::{pages::routes, queries::strays};
+pub(super) use self::{pages::routes, stray::open as open_strays};
 use super::{by_hand, record};
 use crate::{
     App, audit, booking,

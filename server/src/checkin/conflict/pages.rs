@@ -15,6 +15,7 @@ use super::{
     Finding,
     queries::{self, Admission, Conflict},
     settle,
+    stray::{self, Judged},
 };
 use crate::{
     App,
@@ -28,6 +29,7 @@ pub(in crate::checkin) fn routes() -> Router<App> {
     Router::new()
         .route("/admin/events/{event}/conflicts", get(list))
         .route("/admin/events/{event}/conflicts/{ticket}", post(choose))
+        .route("/admin/events/{event}/strays/{ticket}", post(choose_of_stray))
 }
 
 #[derive(Template)]
@@ -39,6 +41,8 @@ struct ConflictsPage {
     settled: Vec<Shown>,
     /// Tickets that doors let in by their signature and that are not in the books, with their admissions.
     strays: Vec<Stray>,
+    /// Those of which somebody said what became of them.
+    judged: Vec<Judged>,
     tab: &'static str,
 }
 
@@ -76,14 +80,33 @@ async fn list(State(app): State<App>, Path(id): Path<String>, frame: Frame) -> R
         Shown { conflict, admissions }
     });
     let (open, settled) = conflicts.partition(|shown| shown.conflict.verdict.is_none());
-    let strays = queries::of_strays(&mut tx, &id).await?;
+    let strays = stray::admissions(&mut tx, &id).await?;
     let strays = strays.chunk_by(|one, next| one.ticket_id == next.ticket_id);
-    let stray = |admissions: &[Admission]| Stray {
+    let as_one = |admissions: &[Admission]| Stray {
         ticket: admissions[0].ticket_id.clone(),
         admissions: admissions.to_vec(),
     };
-    let (strays, tab) = (strays.map(stray).collect(), "conflicts");
-    page(&ConflictsPage { frame, event, open, settled, strays, tab })
+    let (strays, tab) = (strays.map(as_one).collect(), "conflicts");
+    let judged = stray::judged(&mut tx, &id).await?;
+    page(&ConflictsPage { frame, event, open, settled, strays, judged, tab })
+}
+
+/// `POST /admin/events/{event}/strays/{ticket}`: what became of a ticket that is not in the books.
+async fn choose_of_stray(
+    State(app): State<App>,
+    Path((event, ticket)): Path<(String, String)>,
+    staff: Staff,
+    form: Typed,
+) -> Result<Response> {
+    let finding = stray::Finding::from_word(form.value("verdict")).ok_or_else(|| {
+        Error::invalid(
+            "verdict",
+            "请选择一种结论。",
+            "“verdict” must be one of: entered, accepted, error.",
+        )
+    })?;
+    stray::settle(&app, &staff, (&event, &ticket), (finding, form.value("note"))).await?;
+    Ok(Redirect::to(&format!("/admin/events/{event}/conflicts")).into_response())
 }
 
 /// `POST /admin/events/{event}/conflicts/{ticket}`: what it was.
@@ -133,6 +156,42 @@ impl ConflictsPage {
         })
     }
 
+    /// The same for a ticket that is not in the books.
+    fn findings_of_strays(&self) -> [(&'static str, &'static str, &'static str); 3] {
+        let frame = &self.frame;
+        stray::Finding::ALL.map(|finding| {
+            let (name, means) = match finding {
+                stray::Finding::Entered => (
+                    frame.t("已补登", "Booked anew"),
+                    frame.t(
+                        "查到是谁，已重新报名。",
+                        "It is known whose it was; they were booked again.",
+                    ),
+                ),
+                stray::Finding::Accepted => (
+                    frame.t("照记录算", "As recorded"),
+                    frame.t(
+                        "查不到是谁，门口的记录留着。",
+                        "Nobody knows whose it was; what the doors recorded stays.",
+                    ),
+                ),
+                stray::Finding::Error => (
+                    frame.t("扫错了", "Wrong scan"),
+                    frame.t(
+                        "撤销门口的放行，这张票还能用一次。",
+                        "What the doors did is taken back; the ticket is good once more.",
+                    ),
+                ),
+            };
+            (finding.word(), name, means)
+        })
+    }
+
+    fn name_of_stray(&self, word: &str) -> &'static str {
+        let mut findings = self.findings_of_strays().into_iter();
+        findings.find(|(known, ..)| *known == word).map_or("", |(_, name, _)| name)
+    }
+
     fn name_of(&self, word: &str) -> &'static str {
         self.findings()
             .into_iter()
@@ -173,8 +232,16 @@ impl ConflictsPage {
 
     /// 小李，今天 15:02.
     fn settled_by(&self, conflict: &Conflict) -> String {
-        let at = conflict.settled_ms.map(|at| self.frame.at(&Millis(at), &self.event.time_zone));
         let who = conflict.settled_by.as_deref().unwrap_or("–");
+        self.by(who, conflict.settled_ms.map(Millis))
+    }
+
+    fn judged_by(&self, judged: &Judged) -> String {
+        self.by(&judged.settled_by, Some(judged.settled_ms))
+    }
+
+    fn by(&self, who: &str, at: Option<Millis>) -> String {
+        let at = at.map(|at| self.frame.at(&at, &self.event.time_zone));
         format!("{who}{}{}", self.frame.t("，", ", "), at.unwrap_or_default())
     }
 }

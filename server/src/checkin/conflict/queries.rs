@@ -91,32 +91,6 @@ pub(super) async fn of_conflicts(tx: &mut Tx, event_id: &str) -> Result<Vec<Admi
     )?)
 }
 
-/// How many tickets doors let in by their signature that are not in the books.
-pub(in crate::checkin) async fn strays(tx: &mut Tx, event_id: &str) -> Result<i64> {
-    let (strays,): (i64,) = fetch!(
-        tx,
-        fetch_one,
-        "select count(distinct stray) from scan
-         where event_id = $1 and stray is not null and ticket_id is null and undone_ms is null",
-        event_id,
-    )?;
-    Ok(strays)
-}
-
-/// The admissions of those, each ticket's together, the first one first.
-pub(super) async fn of_strays(tx: &mut Tx, event_id: &str) -> Result<Vec<Admission>> {
-    Ok(fetch!(
-        tx,
-        fetch_all,
-        "select s.id, s.stray as ticket_id, s.station, s.station_kind, s.true_ms, s.error_ms, s.trust, k.name as kiosk,
-                s.operator
-         from scan s left join kiosk k on k.id = s.kiosk_id
-         where s.event_id = $1 and s.stray is not null and s.ticket_id is null and s.undone_ms is null
-         order by s.stray, s.true_ms, s.id",
-        event_id,
-    )?)
-}
-
 /// A conflict as the organizer sees it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(super) struct Conflict {
