@@ -124,10 +124,13 @@ pub(super) async fn frame(
     };
     let (near, read) = (seen.near, !seen.codes.is_empty());
     let new = camera.in_view().see(seen, Instant::now());
-    let shown = match new {
-        Some(text) => page.kiosk.scan(text, Trigger::Camera).await.map(|shown| page.view(&shown)),
-        None => None,
-    };
+    let mut shown = None;
+    if let Some(text) = new {
+        let code = hash(&text);
+        let told = page.kiosk.scan(text, Trigger::Camera).await;
+        camera.in_view().told(code, told.as_ref().is_some_and(|told| told.glance.is_some()));
+        shown = told.map(|told| page.view(&told));
+    }
     Json(Told { near, read, shown }).into_response()
 }
 
@@ -141,6 +144,10 @@ struct InView {
 #[derive(Debug)]
 struct Held {
     code: [u8; 32],
+    /// The same with what follows it.
+    whole: [u8; 32],
+    /// It did not show that its holder is there.
+    lacks_proof: bool,
     /// When it was read last.
     read: Instant,
     /// The first frame since which it was neither read nor probably there.
@@ -151,6 +158,13 @@ impl InView {
     /// What is held there now.
     fn codes(&self) -> Vec<[u8; 32]> {
         self.held.iter().map(|held| held.code).collect()
+    }
+
+    /// What came of a scan.
+    fn told(&mut self, code: [u8; 32], lacks_proof: bool) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.code == code) {
+            held.lacks_proof = lacks_proof;
+        }
     }
 
     /// Takes in what a frame showed; the text that is to be scanned now.
@@ -166,15 +180,25 @@ impl InView {
             }
             held.gone.is_none_or(|since| now.duration_since(since) < LEAVES)
         });
-        let mut new = Vec::new();
+        let (mut new, mut again) = (Vec::new(), None);
         let mut held_on = false;
         for (code, hash) in seen.codes.into_iter().zip(shown) {
+            let whole = Sha256::digest(&*code.text).into();
             if let Some(held) = self.held.iter_mut().find(|held| held.code == hash) {
                 held.read = now;
                 held_on = true;
+                // The page itself, after a picture of it; or a phone that was woken, and showed the letters of before.
+                if held.lacks_proof && held.whole != whole {
+                    held.whole = whole;
+                    again = Some(code.text);
+                }
             } else {
                 new.push((hash, code));
             }
+        }
+        if again.is_some() {
+            self.scanned = Some(now);
+            return again;
         }
         // A poster behind a person may show a code as well: tickets first, then the nearest.
         let (hash, code) =
@@ -184,9 +208,10 @@ impl InView {
         if held_on && unread_verdict || self.held.len() >= HELD_MAX {
             return None;
         }
-        self.held.push(Held { code: hash, read: now, gone: None });
-        self.scanned = Some(now);
         let Code { text, .. } = code;
+        let whole = Sha256::digest(&*text).into();
+        self.held.push(Held { code: hash, whole, lacks_proof: false, read: now, gone: None });
+        self.scanned = Some(now);
         Some(text)
     }
 }
@@ -294,5 +319,22 @@ mod tests {
         let code = "T1".repeat(75);
         assert!(rig.shows(0, &format!("{code}AAAA")).is_some());
         assert_eq!(rig.shows(100, &format!("{code}BBBB")), None);
+    }
+
+    #[test]
+    fn a_phone_that_shows_other_letters_after_those_that_proved_nothing_is_scanned_again() {
+        let mut rig = Rig::new();
+        let code = "T1".repeat(75);
+        let [old, live, later] = ["AAAA", "BBBB", "CCCC"].map(|letters| format!("{code}{letters}"));
+        assert!(rig.shows(0, &old).is_some());
+        rig.view.told(hash(&old), true);
+        for _ in 0..50 {
+            assert_eq!(rig.shows(100, &old), None, "a picture is one scan");
+        }
+        assert_eq!(rig.shows(100, &live).as_deref(), Some(live.as_str()), "at once");
+        rig.view.told(hash(&live), false);
+        assert_eq!(rig.shows(100, &live), None);
+        assert_eq!(rig.shows(100, &later), None, "whoever is in is in");
+        assert_eq!(rig.shows(100, &old), None);
     }
 }
