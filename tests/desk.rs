@@ -1,7 +1,7 @@
 //! The kiosk's operating page in a real Chromium, on a phone and on a tablet: opened by a PIN, it finds people by whatever
 //! they say of themselves, and what staff tap there stands in the journal and at the server.
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use admission::{
     Reason,
@@ -11,11 +11,12 @@ use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
+use turnout_server::web::access::Role;
 
 use crate::{
-    end_to_end::book,
+    end_to_end::{await_copy, book},
     support::{
-        Engine,
+        Engine, TestApp,
         browser::Browser,
         programs::{DemoServer, KioskProgram, client},
         screen::Screen,
@@ -182,6 +183,159 @@ async fn at_the_desk(browser: Browser) {
         (Some("负责人同意"), Some(Reason::AlreadyUsed))
     );
     assert_eq!((deeds[2].about, deeds[3].about), (Some(2), Some(1)));
+    assert!(kiosk.stop().await.success());
+}
+
+/// A minute passes when the test says so.
+const MINUTE_BY_HAND: &str = "
+    const later = window.setTimeout.bind(window);
+    window.minutes = 0;
+    window.setTimeout = (then, ms) => ms === 60000 ? (window.minute = then, ++window.minutes) : later(then, ms);";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_desk_that_somebody_left_shut_gives_the_screen_back_to_the_queue() {
+    let server = DemoServer::start(Engine::Sqlite).await;
+    let folder = TempDir::new().expect("temporary folder");
+    let code = server.notes["kiosk_code"].as_str().expect("a code");
+    KioskProgram::enroll(&server.url, code, folder.path()).await;
+    let kiosk = KioskProgram::run(folder.path()).await;
+    kiosk.staff("246810", code).await;
+    let browser = Browser::laptop().await;
+    let new_page = "Page.addScriptToEvaluateOnNewDocument";
+    browser.devtools(new_page, json!({ "source": MINUTE_BY_HAND })).await;
+
+    // A visitor taps it and walks away: the camera is the other page's.
+    browser.go(&kiosk.page).await;
+    browser.click("#staff").await;
+    browser.sees("#pin-title", "请输入操作密码").await;
+    browser.until("window.minute").await;
+    browser.script("minute()").await;
+    browser.until("location.pathname === '/'").await;
+    browser.sees("#prompt", "请出示").await;
+
+    // Whoever works there is left alone; once it is locked, the queue has the screen again.
+    browser.click("#staff").await;
+    press(&browser, "246810").await;
+    browser.until("document.body.dataset.state === 'open'").await;
+    browser.script("window.before = minutes; minute()").await;
+    browser.until("minutes > before").await;
+    assert_eq!(browser.script("return location.pathname").await, json!("/desk"));
+    browser.click("#close").await;
+    browser.until("document.body.dataset.state === 'closed'").await;
+    browser.script("minute()").await;
+    browser.until("location.pathname === '/'").await;
+
+    // A program that is not there has no page to go back to.
+    browser.click("#staff").await;
+    browser.until("window.minute").await;
+    assert!(kiosk.stop().await.success());
+    browser.script("window.before = minutes; minute()").await;
+    browser.until("minutes > before").await;
+    assert_eq!(browser.script("return location.pathname").await, json!("/desk"));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_a_counter_staff_tap_which_of_several_on_an_open_desk() {
+    let app = TestApp::new(Engine::Sqlite).await;
+    app.let_time_run_since(Instant::now());
+    let (event, _) = app
+        .event(|draft| {
+            let mut lunch = draft["offers"][0].clone();
+            lunch["name"] = "午餐券".into();
+            draft["offers"][0]["name"] = "温泉券".into();
+            draft["offers"].as_array_mut().expect("offers").push(lunch);
+        })
+        .await;
+    let offers =
+        app.get(&format!("/api/v1/events/{event}"), "").await.expect(200)["offers"].clone();
+    let mut swipes = Vec::new();
+    let mut tickets = Vec::new();
+    for name in ["王小明", "李小红"] {
+        let member = app.member(name).await;
+        for offer in offers.as_array().expect("offers") {
+            let booked = app.booked(&member, offer["id"].as_str().expect("an id")).await;
+            tickets.push(booked["tickets"][0]["id"].as_str().expect("an id").to_owned());
+        }
+        swipes.push(format!(";{}=30122200000000000000?", member.card));
+    }
+    let organizer = app.staff(Role::Organizer).await;
+    let new =
+        json!({ "name": "一号台", "event": event, "station": "counter", "station_name": "兑换台" });
+    let made = app.post("/api/v1/kiosks", &organizer, new).await.expect(201);
+    let code = made["code"].as_str().expect("a code");
+    let folder = TempDir::new().expect("temporary folder");
+    KioskProgram::enroll(&app.url, code, folder.path()).await;
+    let mut kiosk = KioskProgram::run(folder.path()).await;
+    for ticket in &tickets {
+        await_copy(folder.path(), ticket).await;
+    }
+    let staff = kiosk.staff("246810", code).await;
+    let browser = Browser::phone().await;
+
+    // On the screen the holder taps; what they are about to tap stays where it is, whatever else is told meanwhile.
+    browser.go(&kiosk.page).await;
+    browser
+        .until(
+            "document.body.dataset.cards === 'some' && document.body.hasAttribute('data-online')",
+        )
+        .await;
+    assert_eq!(kiosk.scan(&swipes[0]).await["reason"], "ambiguous");
+    browser.sees("#choices", "午餐券").await;
+    let held = "import('/assets/kiosk.js').then((page) => page.hold({ stays_ms: 600000 }))";
+    browser.script(held).await;
+    browser.script("window.first = document.querySelector('#choices button')").await;
+    staff.set(false, false, false).await;
+    browser.sees("#muted", "声音已关").await;
+    assert_eq!(browser.script("return first.isConnected").await, json!(true));
+    browser.click("#language").await;
+    browser.sees("#choices", "午餐券").await;
+
+    // With the desk open, staff tap it for them.
+    browser.go(&format!("{}/desk", kiosk.page)).await;
+    press(&browser, "246810").await;
+    opened(&browser).await;
+    let asks = "document.getElementById('why').open";
+    assert_eq!(kiosk.scan(&swipes[0]).await["reason"], "ambiguous");
+    browser.until(asks).await;
+    browser.sees("#why-title", "选一张").await;
+    browser.sees("#why-what", "王*明").await;
+    fits(&browser, "which of several").await;
+    browser.picture("desk-choose", folder.path()).await;
+    // Whoever thinks better of it redeems nothing.
+    browser.click("#why button[value='']").await;
+    browser.until(&format!("!{asks}")).await;
+    assert_eq!(journal(folder.path()).await.len(), 2);
+    assert_eq!(kiosk.scan(&swipes[0]).await["reason"], "ambiguous");
+    browser.until(asks).await;
+    browser.click(&format!("#whys [value='{}']", tickets[1])).await;
+    browser.sees("#said", "核销成功").await;
+    // Of two nothing is asked when one is left.
+    assert_eq!(kiosk.scan(&swipes[0]).await["verdict"], "admitted");
+    browser.until(&format!("!{asks}")).await;
+
+    // The next one comes while it is still asked of the one before: that answer comes too late.
+    let other = app.member("赵大力").await;
+    let mut more = Vec::new();
+    for offer in offers.as_array().expect("offers") {
+        let booked = app.booked(&other, offer["id"].as_str().expect("an id")).await;
+        more.push(booked["tickets"][0]["id"].as_str().expect("an id").to_owned());
+    }
+    for ticket in &more {
+        await_copy(folder.path(), ticket).await;
+    }
+    assert_eq!(kiosk.scan(&swipes[1]).await["reason"], "ambiguous");
+    browser.until(asks).await;
+    browser.sees("#why-what", "李*红").await;
+    let swipe = format!(";{}=30122200000000000000?", other.card);
+    assert_eq!(kiosk.scan(&swipe).await["reason"], "ambiguous");
+    browser.click(&format!("#whys [value='{}']", tickets[2])).await;
+    browser.sees("#said", "已经过时，请再刷一次卡").await;
+    browser.close().await;
+    let scans = journal(folder.path()).await;
+    let admitted = scans.iter().filter(|scan| scan.verdict.is_admitted());
+    let admitted: Vec<_> = admitted.filter_map(|scan| scan.ticket).map(String::from).collect();
+    assert_eq!(admitted, [tickets[1].clone(), tickets[0].clone()]);
     assert!(kiosk.stop().await.success());
 }
 

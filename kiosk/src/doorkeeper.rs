@@ -63,7 +63,7 @@ pub enum Message {
     Stand {
         /// Which.
         tickets: Vec<TicketId>,
-        /// Told of those that the copy has, in the same order.
+        /// Told of those that something is known of, in the same order.
         reply: oneshot::Sender<Vec<Standing>>,
     },
     /// Something was shown to a device that could not read it.
@@ -79,6 +79,8 @@ pub struct Standing {
     pub ticket: TicketId,
     /// What the rule would say.
     pub verdict: Verdict,
+    /// The holder's name, masked; empty when the copy does not have the ticket yet.
+    pub holder: String,
     /// What was booked.
     pub offer: String,
     /// Whether an admission of it here could be taken back.
@@ -139,7 +141,7 @@ impl Kiosk {
         answer.await.ok()
     }
 
-    /// How these tickets stand here now; those that the copy does not have are left out.
+    /// How these tickets stand here now; those that nothing is known of are left out.
     pub async fn stand(&self, tickets: Vec<TicketId>) -> Vec<Standing> {
         let (reply, answer) = oneshot::channel();
         if self.messages.send(Message::Stand { tickets, reply }).await.is_err() {
@@ -399,12 +401,12 @@ impl Doorkeeper {
             };
             // They are listed for staff, who look at who it is.
             let judged = self.door.judge(&known, Proof::Seen, now);
-            if let (Some((verdict, _)), Some(row), Some(post)) =
-                (judged, &known.row, self.door.post())
-            {
-                let offer = post.event.offer(row.fact.class).map(|offer| offer.name.clone());
+            if let (Some((verdict, fact)), Some(post)) = (judged, self.door.post()) {
+                let offer = post.event.offer(fact.class).map(|offer| offer.name.clone());
                 let offer = offer.unwrap_or_default();
-                standings.push(Standing { ticket, verdict, offer, undoable: last.is_some() });
+                let holder = known.row.map(|row| row.holder).unwrap_or_default();
+                let undoable = last.is_some();
+                standings.push(Standing { ticket, verdict, holder, offer, undoable });
             }
         }
         standings

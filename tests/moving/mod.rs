@@ -1,5 +1,6 @@
 //! Tickets whose code moves: what is asked of whom, on the server, at a venue's counter, at a real kiosk and on a real phone.
 
+mod desk;
 mod kiosk;
 mod page;
 

@@ -38,6 +38,9 @@ impl Door {
             *moment = moment.plus(by_ms);
         }
         self.pending.at = self.pending.at.plus(by_ms);
+        if let Some((_, at)) = &mut self.looked_at {
+            *at = at.plus(by_ms);
+        }
         if let Some(last) = &mut self.last {
             last.seen = last.seen.plus(by_ms);
         }

@@ -188,6 +188,8 @@ pub struct Door {
     turn: Turn,
     last: Option<Last>,
     pending: Pending,
+    /// What the code says of whom staff were asked to look at last, and when: it may be in no list here yet.
+    looked_at: Option<(TicketFact, Millis)>,
     moves: room::Moves,
     /// What it does not know of the time.
     doubt: Option<clock::Doubt>,
@@ -228,6 +230,8 @@ struct Draft {
     note: Option<Note>,
     ticket: Option<TicketId>,
     class: Option<u8>,
+    /// What its code says, or the copy: by that a server can decide that has lost it.
+    fact: Option<TicketFact>,
     /// What shows that the holder is here.
     proof: Proof,
     holder: Option<String>,
@@ -279,6 +283,7 @@ impl Door {
             turn: Turn::Free,
             last: None,
             pending: Pending::default(),
+            looked_at: None,
             moves: room::Moves::default(),
             doubt: None,
         }
@@ -359,6 +364,7 @@ impl Door {
         self.card_key = None;
         self.last = None;
         self.pending = Pending::default();
+        self.looked_at = None;
     }
 
     /// The organizer revoked the kiosk: everything but the journal's end is forgotten.
@@ -501,6 +507,15 @@ impl Door {
 }
 
 impl Draft {
+    /// About a ticket of the copy, or one of which nothing is known but what its code says.
+    fn is_of(&mut self, fact: &TicketFact, row: Option<&TicketRow>) {
+        (self.fact, self.class) = (Some(*fact), Some(fact.class));
+        match row {
+            Some(row) => self.is_about(row),
+            None => self.trust = Trust::SignatureOnly,
+        }
+    }
+
     fn is_about(&mut self, row: &TicketRow) {
         self.ticket = Some(row.fact.id);
         self.class = Some(row.fact.class);

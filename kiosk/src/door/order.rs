@@ -7,6 +7,8 @@ use super::*;
 
 /// How long a holder may take to choose or to consent.
 const ANSWER_MS: i64 = MINUTE;
+/// How long staff may take to look at an ID: the holder has to find it, and they their PIN.
+const LOOK_MS: i64 = 5 * MINUTE;
 
 /// What was tapped, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,42 +105,50 @@ impl Door {
 
     /// By the list, or chosen: the rule decides as if the card had been shown, to staff in the first case.
     pub(super) fn decide_listed(&mut self, mut draft: Draft, known: Known, now: Millis) -> Effect {
-        let Some((verdict, reissue)) = self.judge(&known, draft.proof, now) else {
+        let judged = self.judge(&known, draft.proof, now);
+        let (Some((verdict, fact)), Some(post)) = (judged, &self.known.post) else {
             return Effect::Cannot(Cannot::NoSuchTicket);
         };
         draft.verdict = verdict;
-        if let (Some(row), Some(post)) = (&known.row, &self.known.post) {
-            let terms = post.event.terms(row.fact.class);
-            if post.station_kind == decide::StationKind::Counter && terms.uses > 1 {
-                draft.left = Some(terms.uses_left(&known.history()).saturating_sub(1));
-            }
-            let seen = draft.proof == Proof::Seen && terms.ask_for_proof(post.station_kind);
-            draft.deed.why = seen.then(|| ID_SEEN.to_owned());
-            draft.is_about(row);
+        let terms = post.event.terms(fact.class);
+        if post.station_kind == decide::StationKind::Counter && terms.uses > 1 {
+            draft.left = Some(terms.uses_left(&known.history()).saturating_sub(1));
         }
+        let seen = draft.proof == Proof::Seen && terms.ask_for_proof(post.station_kind);
+        draft.deed.why = seen.then(|| ID_SEEN.to_owned());
+        draft.is_of(&fact, known.row.as_ref());
         draft.left = draft.left.filter(|_| draft.verdict.is_admitted());
-        let check = self.check(&draft, Some((known.id, reissue)), None);
+        let check = self.check(&draft, Some((known.id, fact.reissue)), None);
         self.ask_or_record(draft, vec![known], check)
     }
 
-    /// What the rule says of a ticket of the copy that is shown with `proof`, and the reissue in force. None when there is no such ticket.
+    /// What the rule says of a ticket that is shown with `proof`, and which it is: one of the copy, or one of which nothing is
+    /// known here but its code, which staff were asked to look at a moment ago. None when there is no such ticket.
     #[must_use]
-    pub fn judge(&self, known: &Known, proof: Proof, now: Millis) -> Option<(Verdict, u8)> {
-        let (row, post) = (known.row.as_ref()?, self.known.post.as_ref()?);
-        let ticket = row.shown_by_card(post.event.terms(row.fact.class)).with(proof);
+    pub fn judge(&self, known: &Known, proof: Proof, now: Millis) -> Option<(Verdict, TicketFact)> {
+        let post = self.known.post.as_ref()?;
+        let terms = |class| post.event.terms(class);
+        let ticket = match &known.row {
+            Some(row) => row.shown_by_card(terms(row.fact.class)),
+            None => {
+                let (fact, at) = self.looked_at.filter(|(fact, _)| fact.id == known.id)?;
+                let is_soon = (0..LOOK_MS).contains(&now.since(at));
+                is_soon.then(|| Ticket::from_code(fact).under(terms(fact.class)))?
+            }
+        };
+        let (fact, ticket) = (ticket.fact, ticket.with(proof));
         let (station, history) = (post.as_station(), known.history());
         let rule = |now| (decide::decide(&ticket, &station, &history, now), ());
         let (verdict, ()) = self.at_its_hour(now, rule);
-        Some((self.where_there_is_room(verdict), row.fact.reissue))
+        Some((self.where_there_is_room(verdict), fact))
     }
 
     /// Lets pass whom the rule refuses, and writes down what it said. Whom it lets pass needs no supervisor.
     pub(super) fn override_rule(&mut self, mut draft: Draft, known: &Known, now: Millis) -> Effect {
-        let judged = self.judge(known, Proof::Seen, now);
-        let (Some((verdict, _)), Some(row)) = (judged, &known.row) else {
+        let Some((verdict, fact)) = self.judge(known, Proof::Seen, now) else {
             return Effect::Cannot(Cannot::NoSuchTicket);
         };
-        draft.is_about(row);
+        draft.is_of(&fact, known.row.as_ref());
         draft.deed.against = verdict.reason();
         if draft.deed.against.is_none() {
             draft.deed.act = Act::Hand;

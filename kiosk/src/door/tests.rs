@@ -520,6 +520,44 @@ fn whoever_has_paper_or_a_card_is_let_in_by_hand_after_a_look_at_an_id() {
 }
 
 #[test]
+fn whoever_booked_a_moment_ago_is_let_in_after_a_look_at_an_id_though_no_list_has_them() {
+    for (shown_as, reason) in [(code(7), "show_id"), (page(7, -600), "stale_code")] {
+        let mut rig = Rig::of_moving_codes(0);
+        let shown = rig.scan(&shown_as);
+        assert_eq!((shown.reason_word(), shown.glance), (Some(reason), Some(fact(7).id)));
+        assert_eq!(rig.order(What::CheckIn(fact(8).id)), Err(Cannot::NoSuchTicket), "another");
+        let let_in = rig.order(What::CheckIn(fact(7).id)).expect("shown");
+        assert_eq!((let_in.verdict_word(), let_in.trust), ("admitted", Trust::SignatureOnly));
+        let deed = rig.scans()[1].deed.clone();
+        assert_eq!((deed.act, deed.why.as_deref()), (Act::Hand, Some(ID_SEEN)));
+        assert_eq!(rig.reason(&shown_as), Some(Reason::AlreadyUsed), "once");
+        let why = "负责人同意".to_owned();
+        rig.order(What::Override(fact(7).id, why)).expect("a supervisor may");
+        // That lasts as long as a look takes.
+        let mut rig = Rig::of_moving_codes(0);
+        rig.scan(&shown_as);
+        rig.now = rig.now.plus(5 * MINUTE);
+        assert_eq!(rig.order(What::CheckIn(fact(7).id)), Err(Cannot::NoSuchTicket));
+    }
+    // Of one that nobody asked them to look at, they let nobody in by its number.
+    let mut rig = Rig::of_moving_codes(0);
+    assert_eq!(rig.reason(&page(7, 0)), None);
+    assert_eq!(rig.order(What::CheckIn(fact(7).id)), Err(Cannot::NoSuchTicket));
+}
+
+#[test]
+fn staff_check_in_whom_a_restored_server_has_lost() {
+    let mut rig = Rig::new().with(row(1)).online(Verdict::Refused(Refusal::Unknown), None);
+    let shown = rig.order(What::CheckIn(fact(1).id)).expect("shown");
+    assert_eq!((shown.verdict_word(), shown.holder.as_deref()), ("admitted", Some("王*明")));
+    // Another door told the server that it let them in.
+    let used = Refusal::AlreadyUsed { at: NOON.plus(-MINUTE), station: "西门".to_owned() };
+    let mut rig = Rig::new().with(row(1)).online(Verdict::Refused(used), None);
+    let shown = rig.order(What::CheckIn(fact(1).id)).expect("shown");
+    assert_eq!(shown.reason_word(), Some("already_used"));
+}
+
+#[test]
 fn a_door_that_does_not_know_the_time_calls_no_page_a_screenshot() {
     let mut rig = Rig::new().with(row(1)).with(row(2)).at(StationKind::Gate, ON_ITS_PAGE);
     rig.now = NOON.plus(10 * MINUTE);
@@ -895,6 +933,7 @@ fn at_a_counter_the_holder_of_several_chooses_on_the_screen() {
     rig = rig.at(StationKind::Counter, THRICE);
     let shown = rig.scan(CARD);
     assert_eq!((shown.verdict_word(), shown.reason_word()), ("attention", Some("ambiguous")));
+    assert_eq!(shown.holder.as_deref(), Some("王*明"));
     let choices: Vec<_> = shown.choices.iter().map(|c| (c.ticket.0[0], c.left, c.of)).collect();
     assert_eq!(choices, [(1, 3, 3), (2, 3, 3)]);
     // Nothing but what is on the screen can be chosen, and not for ever.
@@ -1179,6 +1218,16 @@ fn nobody_is_turned_away_for_the_hour_alone_while_the_clock_is_in_doubt() {
     rig.door.confirm(Skew { ms: 0, error_ms: 5 });
     assert_eq!(rig.reason(&code(1)), Some(Reason::TooEarly));
     assert!(rig.door.out_of_hours(rig.now).is_none(), "the offer has no hours of its own here");
+}
+
+#[test]
+fn in_doubt_too_the_holder_of_several_finds_them_on_the_screen() {
+    let mut rig = in_doubt().at(StationKind::Counter, Terms::ONCE);
+    let shown = rig.scan(CARD);
+    assert_eq!(shown.reason_word(), Some("ambiguous"), "an hour too early by its clock");
+    assert_eq!(shown.choices.len(), 3);
+    let chosen = rig.order(What::Choose(shown.choices[1].ticket)).expect("shown");
+    assert_eq!(chosen.verdict_word(), "admitted");
 }
 
 #[test]

@@ -59,6 +59,7 @@ impl Door {
             note: None,
             ticket: None,
             class: None,
+            fact: None,
             proof: Proof::Absent,
             holder: None,
             place: None,
@@ -106,7 +107,7 @@ impl Door {
             Ok((fact, letters)) => {
                 let proof = self.proof(&fact, letters, draft.at);
                 let (ticket, class) = (Some(fact.id), Some(fact.class));
-                let draft = Draft { ticket, class, proof, ..draft };
+                let draft = Draft { ticket, class, fact: Some(fact), proof, ..draft };
                 let id = fact.id;
                 self.turn = Turn::Looking(draft, Subject::Code(fact));
                 Effect::Look(Lookup::Ticket(id))
@@ -157,7 +158,6 @@ impl Door {
             return self.record(draft);
         }
         let check = self.check(&draft, Some((fact.id, fact.reissue)), None);
-        let check = Check { fact: Some(*fact), ..check };
         self.ask_or_record(draft, vec![known], check)
     }
 
@@ -187,9 +187,12 @@ impl Door {
             Found::Card { blocked: false, person, tickets, given, fresh } => {
                 let candidates: Vec<_> =
                     tickets.iter().filter_map(|known| candidate(post, known)).collect();
-                let (station, true_now) = (post.as_station(), self.true_time(draft.at));
-                let rule = |now| decide::decide_for_card(&candidates, &station, now);
-                let (verdict, at) = self.at_its_hour(draft.at, rule);
+                let station = post.as_station();
+                let rule = |now| {
+                    let (verdict, at) = decide::decide_for_card(&candidates, &station, now);
+                    (verdict, (at, now))
+                };
+                let (verdict, (at, hour)) = self.at_its_hour(draft.at, rule);
                 draft.verdict = self.where_there_is_room(verdict);
                 if let Some(at) = at {
                     let (ticket, history) = &candidates[at];
@@ -203,7 +206,10 @@ impl Door {
                     }
                 }
                 if draft.verdict == Verdict::Attention(Refusal::Ambiguous) {
-                    draft.choices = choices(post, &candidates, true_now);
+                    draft.choices = choices(post, &candidates, hour);
+                    // Whoever taps for them sees whose they are.
+                    let row = tickets.iter().find_map(|known| known.row.as_ref());
+                    draft.holder = row.map(|row| row.holder.clone());
                 }
                 if draft.verdict == Verdict::Refused(Refusal::NotBooked) {
                     let rule = |now| walk_in(post, &given, now);
@@ -236,7 +242,7 @@ impl Door {
         card: Option<Fingerprint>,
     ) -> Check {
         let (seq, medium, at) = (self.known.head.seq + 1, draft.medium, draft.at);
-        Check { seq, ticket, card, medium, proof: draft.proof, at, fact: None }
+        Check { seq, ticket, card, medium, proof: draft.proof, at, fact: draft.fact }
     }
 
     /// The server is asked unless it knows no better: of what was done at a door and not told yet.
@@ -264,8 +270,7 @@ impl Door {
         known: Vec<Known>,
         checked: Box<Checked>,
     ) -> Effect {
-        let is_signed = draft.medium == Medium::Code && draft.ticket.is_some();
-        if is_signed && checked.ticket.is_none() {
+        if draft.fact.is_some() && checked.ticket.is_none() {
             return self.weigh_unbooked(draft, &checked);
         }
         let own_walk_in = draft.deed.act == Act::WalkIn;
@@ -378,6 +383,9 @@ impl Door {
         let glance = draft
             .ticket
             .filter(|_| matches!(draft.verdict.reason(), Some(Reason::ShowId | Reason::StaleCode)));
+        if let (Some(fact), Some(_)) = (draft.fact, glance) {
+            self.looked_at = Some((fact, draft.at));
+        }
         let visit = draft.ticket.filter(|_| {
             matches!(kind, StationKind::Booth | StationKind::Desk) && draft.verdict.is_admitted()
         });

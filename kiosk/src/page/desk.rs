@@ -172,8 +172,16 @@ async fn search(
     }
     let (people, found) = match sought.ticket {
         Some(ticket) => {
-            let holder = page.desk.holder(ticket);
-            (holder.iter().cloned().collect(), usize::from(holder.is_some()))
+            // Whoever booked a moment ago is in no list yet, and there is none before it was fetched.
+            let unnamed = || PersonRow {
+                ticket,
+                name: String::new(),
+                booker: None,
+                phone4: None,
+                cards4: Vec::new(),
+                organisation: None,
+            };
+            (vec![page.desk.holder(ticket).unwrap_or_else(unnamed)], 1)
         }
         None => page.desk.find(&sought.text, ROWS),
     };
@@ -185,9 +193,12 @@ async fn search(
         Verdict::Admitted => String::new(),
         other => say::tell(other, lang, now, &zone).next,
     };
-    let row = |person: PersonRow| {
+    let row = |mut person: PersonRow| {
         let standing = standings.iter().find(|standing| standing.ticket == person.ticket)?;
-        let Standing { verdict, offer, undoable, .. } = standing.clone();
+        let Standing { verdict, holder, offer, undoable, .. } = standing.clone();
+        if person.name.is_empty() {
+            person.name = holder;
+        }
         let (zh, en) = (words(&verdict, Lang::Zh), words(&verdict, Lang::En));
         Some(Row { person, offer, verdict: verdict.word(), zh, en, undoable })
     };

@@ -13,7 +13,8 @@ const SAY = {
     ok: "确定", left: (n) => `还可用 ${n} 次`, too_late: "已经过时，请再刷一次卡。", search: "姓名、拼音、首字母、手机或卡尾号、单位", never_mind: "不了",
     hint: (n) => `可查 ${n} 张票。输一个字、拼音或首字母（wxm），或手机、京卡后四位，或单位。`,
     loading: "正在取名单，请稍候。没有网络时，用上次取到的。",
-    glance: "请对照证件：姓名一致，点「签到」放行。",
+    glance: "请对照证件：姓名一致，点「签到」放行。", gone: "已经过时，请再扫一次。",
+    unnamed: "本机名单里还没有", unnamed_hint: "票是真的，只是名单还没到本机。请对照票面上的姓名和证件，一致再点「签到」。", ticket: "这张票",
     none: "没有找到。换一个字，或试试手机后四位。", many: (m, n) => `找到 ${n} 张，先列出 ${m} 张，再多输一点。`,
     check_in: "签到", override: "特别放行", undo: "撤销", can: "可以放行", phone: "手机尾号", card: "京卡尾号", with: (b) => `与${b}同行`,
     over_title: "特别放行，为什么？", undo_title: "撤销刚才的放行，为什么？",
@@ -41,7 +42,8 @@ const SAY = {
     ok: "OK", left: (n) => `${n} left`, too_late: "Too late. Please swipe the card again.", search: "Name, pinyin, initials, last four of phone or card, firm", never_mind: "Never mind",
     hint: (n) => `${n} tickets. Type a character, pinyin or initials (wxm), the last four of a phone or card, or a firm.`,
     loading: "Fetching the list, one moment. Without a network the last one is used.",
-    glance: "Compare the ID: if the name is the same, check in.",
+    glance: "Compare the ID: if the name is the same, check in.", gone: "Too late. Please scan it again.",
+    unnamed: "Not on this kiosk's list yet", unnamed_hint: "The ticket is real; the list has yet to reach this kiosk. Compare the name on it with the ID, then check in.", ticket: "That ticket",
     none: "Nobody found. Try another character, or the last four of the phone.", many: (m, n) => `${n} found, ${m} shown. Type a little more.`,
     check_in: "Check in", override: "Let in anyway", undo: "Undo", can: "May pass", phone: "phone", card: "card", with: (b) => `with ${b}`,
     over_title: "Let in anyway: why?", undo_title: "Take it back: why?",
@@ -67,11 +69,13 @@ const at = (id) => document.getElementById(id);
 const lang = new URLSearchParams(location.search).get("lang") === "en" ? "en" : "zh";
 const words = SAY[lang];
 const SHUT_WITHIN_MS = 10_000; // The program shuts the desk by its own clock; so long its names may stand here then.
+const BACK_AFTER_MS = 60_000; // A desk that is shut, and that nobody touches, gives the screen back to the queue.
 // Scans that were ordered here are told by what was tapped.
 const ordered = new Set();
 // Whose ID is to be looked at.
 let glance = location.hash.slice(1);
 let pin = "", asked = 0, waiting = 0, saidTimer = 0;
+let idle = 0, known = 0;
 let supervised = false; // Whether a supervisor has a PIN of their own.
 
 document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
@@ -127,10 +131,12 @@ async function look() {
   if (data.open) {
     if (!at("search").value) at("hint").textContent = data.known ? words.hint(data.known) : words.loading;
     // Names that the program has wiped do not stay here.
-    if (at("rows").children.length && !data.known) find();
+    if (at("rows").children.length && !data.known && !glance) find();
     if (begins) at("search").focus();
-    if (glance && data.known) lookAt(glance);
-    if (!data.known) setTimeout(look, 1_000);
+    known = data.known;
+    if (glance) lookAt(glance);
+    clearTimeout(look.timer);
+    if (!known) look.timer = setTimeout(look, 1_000);
   } else {
     show("");
     forget();
@@ -237,6 +243,22 @@ at("close").addEventListener("click", async () => {
   look();
 });
 
+// A visitor who taps「工作人员」and walks away puts no door out of action: the camera is the other page's. (What a scanner
+// types keeps nobody here. A program that is just being started again has no page to go back to.)
+async function goBack() {
+  const there = document.body.dataset.state === "closed" && await fetch("/", { method: "HEAD" }).then(({ ok }) => ok, () => false);
+  if (there && document.body.dataset.state === "closed") location.replace("/");
+  else stay();
+}
+
+function stay() {
+  clearTimeout(idle);
+  idle = setTimeout(goBack, BACK_AFTER_MS);
+}
+
+for (const touch of ["pointerdown", "input"]) addEventListener(touch, stay, true);
+stay();
+
 // ---------------------------------------------------------------- finding
 
 async function find() {
@@ -251,29 +273,34 @@ async function find() {
   if (turn !== asked) return;
   if (status === 401) return look();
   if (!data) return;
-  // What has not changed stays where it is, under the thumb that is about to tap it.
-  const told = JSON.stringify(data.rows);
-  if (told !== at("rows").told || !at("rows").children.length) at("rows").replaceChildren(...data.rows.map(row));
-  at("rows").told = told;
+  fill(data.rows);
   at("hint").textContent = !data.rows.length ? words.none : data.found > data.rows.length ? words.many(data.rows.length, data.found) : "";
 }
 
-/** Shows the holder of a ticket that asks for an ID. */
+/** Shows the holder of a ticket that asks for an ID; again while there is no list yet, which names them in full. */
 async function lookAt(ticket) {
-  glance = "";
+  glance = known ? "" : ticket;
   const turn = ++asked;
-  const { data } = await call("/desk/search", { ticket });
-  if (turn !== asked || !data?.rows.length) return;
+  const { status, data } = await call("/desk/search", { ticket });
+  if (turn !== asked || at("search").value || !data) return;
+  if (status === 401) return look();
   document.body.toggleAttribute("data-searching", true);
-  at("rows").replaceChildren(...data.rows.map(row));
-  at("hint").textContent = words.glance;
+  fill(data.rows);
+  at("hint").textContent = !data.rows.length ? words.gone : data.rows[0].name ? words.glance : words.unnamed_hint;
+}
+
+/** What has not changed stays where it is, under the thumb that is about to tap it. */
+function fill(rows) {
+  const told = JSON.stringify(rows);
+  if (told !== at("rows").told || !at("rows").children.length) at("rows").replaceChildren(...rows.map(row));
+  at("rows").told = told;
 }
 
 function row(person) {
   const item = at("row").content.cloneNode(true).firstElementChild;
   item.dataset.verdict = person.verdict;
   item.dataset.ticket = person.ticket;
-  item.querySelector("strong").textContent = person.name;
+  item.querySelector("strong").textContent = person.name || words.unnamed;
   const facts = [person.booker && words.with(person.booker), person.organisation, person.offer, person.phone4 && `${words.phone} ${person.phone4}`, person.cards4?.length && `${words.card} ${person.cards4.join("、")}`];
   item.querySelector(".more").textContent = facts.filter(Boolean).join(" · ");
   item.querySelector(".state").textContent = person[lang] || words.can;
@@ -294,6 +321,8 @@ async function overrule(person, why, fault) {
 }
 
 async function tap(path, person, reason, done, pin) {
+  glance = "";
+  const name = person.name || words.ticket;
   const { status, data } = await call(path, { ticket: person.ticket, why: reason, pin });
   if (status === 401) return look();
   if (status === 403) return overrule(person, reason, why(status, data));
@@ -301,7 +330,7 @@ async function tap(path, person, reason, done, pin) {
   else if (status === 200) {
     const well = data.look === "admitted" || path === "/desk/undo";
     ordered.add(data.scan);
-    say(well ? done(person.name) : `${words.refused(person.name)}。${data[lang].next}`, well);
+    say(well ? done(name) : `${words.refused(name)}。${data[lang].next}`, well);
   }
   find();
 }

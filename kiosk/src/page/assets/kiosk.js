@@ -128,6 +128,10 @@ function renderChoices() {
     : glances(verdict) ? [[words.glance, ""]]
     : verdict.choices.map((choice) => [choice.offer, words.left(choice.left, choice.of), "/choice", { ticket: choice.ticket }]);
   at("choices").hidden = !asked.length;
+  // What has not changed stays where it is, under the finger that is about to tap it.
+  const told = JSON.stringify([verdict.scan, verdict.at_ms, asked]);
+  if (told === at("choices").told) return;
+  at("choices").told = told;
   at("choices").replaceChildren(...asked.map(([name, more, path, body]) => {
     const button = document.createElement("button");
     button.type = "button";
