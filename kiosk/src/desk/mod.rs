@@ -127,6 +127,16 @@ impl Desk {
         Ok(())
     }
 
+    /// Waits on for wrong PINs of before.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn remember_tries(&self) -> Result<(), StoreError> {
+        let tries = self.store.tries().await?;
+        let begun = tries.begun(self.clock.now());
+        if begun == tries { Ok(()) } else { self.store.keep_tries(begun).await }
+    }
+
     /// Takes what staff set for the screen, across restarts.
     ///
     /// # Errors

@@ -48,13 +48,24 @@ impl Tries {
         let since = if is_over || self.today == 0 { now } else { self.since.min(now) };
         let today = if is_over { 1 } else { self.today.saturating_add(1) };
         let in_a_row = self.in_a_row.saturating_add(1);
-        let more = usize::try_from(in_a_row.saturating_sub(FREE_IN_A_ROW)).unwrap_or(usize::MAX);
-        let wait = match more.checked_sub(1) {
-            _ if today > FREE_A_DAY => WAIT_MAX_MS,
+        Self { in_a_row, today, since, not_before: now }.waiting_from(now)
+    }
+
+    /// As the program finds them when it begins. A machine without a battery for its clock begins earlier than it ended: then
+    /// the whole wait begins anew, or pulling the plug would end it.
+    #[must_use]
+    pub fn begun(self, now: Millis) -> Self {
+        if self.not_before.since(now) > WAIT_MAX_MS { self.waiting_from(now) } else { self }
+    }
+
+    fn waiting_from(self, now: Millis) -> Self {
+        let more = usize::try_from(self.in_a_row.saturating_sub(FREE_IN_A_ROW));
+        let wait = match more.unwrap_or(usize::MAX).checked_sub(1) {
+            _ if self.today > FREE_A_DAY => WAIT_MAX_MS,
             None => 0,
             Some(at) => WAITS_MS[at.min(WAITS_MS.len() - 1)],
         };
-        Self { in_a_row, today, since, not_before: now.plus(wait) }
+        Self { not_before: now.plus(wait), ..self }
     }
 
     /// The last one was right. What was tried on that day stays tried.
@@ -120,6 +131,21 @@ mod tests {
         let (between, longest) = tried_in(DAY, 10 * MINUTE);
         assert!(between <= FREE_A_DAY + 1_440 + 144, "{between}");
         assert_eq!(longest, WAIT_MAX_MS);
+    }
+
+    #[test]
+    fn a_machine_that_begins_earlier_than_it_ended_waits_all_the_same() {
+        let mut tries = Tries::default();
+        for _ in 0..5 {
+            tries = tries.and_one(NOON);
+        }
+        assert_eq!(tries.begun(NOON.plus(2 * SECOND)).wait_ms(NOON.plus(2 * SECOND)), 8 * SECOND);
+        let earlier = NOON.plus(-20 * MINUTE);
+        assert_eq!(tries.begun(earlier).wait_ms(earlier), 10 * SECOND, "anew, and no longer");
+        assert_eq!(tries.begun(NOON.plus(MINUTE)).wait_ms(NOON.plus(MINUTE)), 0);
+        // After a right one there is no wait, whatever the clock does.
+        let right = tries.and_one(NOON).but_right();
+        assert_eq!(right.begun(earlier).wait_ms(earlier), 0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use admission::{Clock, Millis};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use futures_util::future::select_all;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use zeroize::Zeroizing;
@@ -183,10 +183,20 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     }
     let desk = Desk::new(&enrolment.kiosk, folder.clone(), store.clone(), clock.clone());
     desk.remember_settings().await?;
+    if let Err(error) = desk.remember_tries().await {
+        tracing::warn!(%error, "a clock that begins earlier may end the wait for wrong PINs");
+    }
     let desk = Arc::new(desk);
     if let Some(pin) = &options.pin {
-        let card_key = desk.open(pin).await.map_err(|shut| anyhow!("{}", in_words(&shut)))?;
-        door.take_card_key(card_key);
+        match desk.open(pin).await {
+            Ok(card_key) => door.take_card_key(card_key),
+            Err(shut @ (Shut::NoPin | Shut::WeakPin)) => bail!("{}", in_words(&shut)),
+            // It was changed at the kiosk since, say: no reason for a door to stay shut.
+            Err(shut) => tracing::error!(
+                "{}. Codes are read all the same; cards and the list once the desk is opened (二维码照常)",
+                in_words(&shut)
+            ),
+        }
     }
     let (stop, stopped) = watch::channel(false);
     let mut devices = Devices::new(clock.clone());
