@@ -82,8 +82,7 @@ pub fn revocation_text(kiosk: &str, request_signature: &str) -> Vec<u8> {
 /// One element of [`REVOCATION_HEADER`]'s value, by that key.
 #[must_use]
 pub fn sign_revocation(key: &IssuerKey, kiosk: &str, request_signature: &str) -> String {
-    let signature = key.sign(&revocation_text(kiosk, request_signature));
-    format!("{}:{}", key.id, BASE64.encode(&signature.to_bytes()))
+    element(key, &revocation_text(kiosk, request_signature))
 }
 
 /// Whether one of `keys` signed that the kiosk was revoked, in answer to this request.
@@ -94,7 +93,36 @@ pub fn revocation_is_signed(
     kiosk: &str,
     request_signature: &str,
 ) -> bool {
-    let text = revocation_text(kiosk, request_signature);
+    is_signed(keys, header, &revocation_text(kiosk, request_signature))
+}
+
+/// What the server signs of its keys, with each of them: who knows one knows the others then. (Somebody on the way may say
+/// that others are the server's, but signs with none that is known.)
+#[must_use]
+pub fn keys_text(keys: &[IssuerPublicKey]) -> Vec<u8> {
+    let lines = keys.iter().map(|key| format!("\n{}:{}", key.id, key.public_key));
+    format!("turnout keys 1{}", lines.collect::<String>()).into_bytes()
+}
+
+/// One element of [`Post::keys_signed`], by that key.
+#[must_use]
+pub fn sign_keys(key: &IssuerKey, keys: &[IssuerPublicKey]) -> String {
+    element(key, &keys_text(keys))
+}
+
+/// Whether one of those that are `known` signed `keys`.
+#[must_use]
+pub fn keys_are_signed(known: &[IssuerPublicKey], signed: &str, keys: &[IssuerPublicKey]) -> bool {
+    is_signed(known, signed, &keys_text(keys))
+}
+
+/// `KEY:SIGNATURE`.
+fn element(key: &IssuerKey, text: &[u8]) -> String {
+    format!("{}:{}", key.id, BASE64.encode(&key.sign(text).to_bytes()))
+}
+
+/// Whether one of the elements is one of the keys' signature of `text`.
+fn is_signed(keys: &[IssuerPublicKey], elements: &str, text: &[u8]) -> bool {
     let holds = |one: &str| -> Option<bool> {
         let (id, signature) = one.trim().split_once(':')?;
         let id: u8 = id.parse().ok()?;
@@ -102,9 +130,9 @@ pub fn revocation_is_signed(
         let signature = Signature::from_bytes(&signature);
         let mut of_id =
             keys.iter().filter(|key| key.id == id).filter_map(IssuerPublicKey::verifying);
-        Some(of_id.any(|key| key.verify_strict(&text, &signature).is_ok()))
+        Some(of_id.any(|key| key.verify_strict(text, &signature).is_ok()))
     };
-    header.split(',').any(|one| holds(one) == Some(true))
+    elements.split(',').any(|one| holds(one) == Some(true))
 }
 
 /// `POST /kiosks/enrolment`: a new kiosk shows its one-time code and its public key.
@@ -170,6 +198,9 @@ pub struct Post {
     pub event: EventInfo,
     /// Public keys that sign tickets.
     pub keys: Vec<IssuerPublicKey>,
+    /// Those, signed with each of them: `KEY:SIGNATURE` of [`keys_text`], with a comma between several.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub keys_signed: String,
     /// Issuer numbers of union cards; any other card is "not a union card".
     pub card_bins: Vec<String>,
     /// What the kiosk holds expires then, without further contact.
@@ -596,6 +627,26 @@ mod tests {
         assert_eq!(Corrected::of(&all, 3, skew), Some(Skew { ms: 59_995, error_ms: 2 }));
         assert_eq!(Corrected::of(&all, 4, None), Some(Skew { ms: 60_000, error_ms: 2 }));
         assert_eq!(Corrected::of(&all, 5, None), None);
+    }
+
+    #[test]
+    fn new_keys_are_the_servers_when_one_that_is_known_signed_them() {
+        let (old, new) = (IssuerKey::new(1, &[8; 32]), IssuerKey::new(2, &[7; 32]));
+        let public = |key: &IssuerKey| IssuerPublicKey {
+            id: key.id,
+            public_key: HEXLOWER_PERMISSIVE.encode(&key.public()),
+        };
+        let both = [public(&old), public(&new)];
+        let known = [public(&old)];
+        let signed = [&old, &new].map(|key| sign_keys(key, &both)).join(", ");
+        assert!(keys_are_signed(&known, &signed, &both));
+        assert!(!keys_are_signed(&known, &sign_keys(&new, &both), &both), "by itself alone");
+        assert!(!keys_are_signed(&known, &signed, &both[1..]), "other keys");
+        assert!(!keys_are_signed(&known, "", &both));
+        // What is signed of keys is no revocation, nor the other way round.
+        assert!(!revocation_is_signed(&known, &signed, "k1", "request"));
+        let revocation = sign_revocation(&old, "k1", "request");
+        assert!(!keys_are_signed(&known, &revocation, &both));
     }
 
     fn message() -> String {

@@ -10,7 +10,7 @@ use admission::{
     sync::{
         CallNumber, CardKeyAnswer, Check, Checked, Enrolled, Enrolment, Feed, IssuerPublicKey,
         KIOSK_HEADER, NumberWanted, People, REVOCATION_HEADER, Receipt, SIGNATURE_HEADER, Upload,
-        revocation_is_signed, sign_request,
+        keys_are_signed, revocation_is_signed, sign_request,
     },
 };
 use ed25519_dalek::SigningKey;
@@ -110,14 +110,29 @@ impl Api {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
-    /// Whether that is the server's own word. Over https nobody else answers (and older servers sign nothing); over http
-    /// anybody on the way may, so it must be signed with a key that this kiosk knows. One that knows none has nothing to lose.
+    /// Whether that is the server's own word. Over https nobody else answers (older servers sign nothing, and one whose keys
+    /// were changed since signs with others); over http anybody on the way may, so it must be signed with a key that this
+    /// kiosk knows. One that knows none has nothing to lose.
     fn is_its_word(&self, signed: &str, request_signature: &str) -> bool {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let is_safe = signed.is_empty() && self.server.starts_with("https://");
-        is_safe
+        self.is_safe()
             || keys.is_empty()
             || revocation_is_signed(&keys, signed, &self.kiosk, request_signature)
+    }
+
+    /// Whether these are the server's own keys. Over http somebody on the way may say that others are, and sign with those:
+    /// so one that is known must have signed them.
+    #[must_use]
+    pub fn are_its_keys(&self, keys: &[IssuerPublicKey], signed: &str) -> bool {
+        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        self.is_safe()
+            || known.is_empty()
+            || *known == keys
+            || keys_are_signed(&known, signed, keys)
+    }
+
+    fn is_safe(&self) -> bool {
+        self.server.starts_with("https://")
     }
 
     /// `GET /kiosk/feed`: the next page of what changed after `cursors`.
@@ -297,6 +312,38 @@ mod tests {
         let client = client(silence, time.clone()).expect("a client");
         let (server, kiosk) = (server.to_owned(), "k".to_owned());
         Api { client, server, kiosk, key, keys: Arc::default(), time }.people(0).await
+    }
+
+    #[test]
+    fn whoever_is_on_the_way_neither_revokes_nor_says_with_what_that_is_signed() {
+        use admission::{
+            sync::{sign_keys, sign_revocation},
+            ticket::IssuerKey,
+        };
+        let issuer = |id, secret| IssuerKey::new(id, &[secret; 32]);
+        let public = |key: &IssuerKey| IssuerPublicKey {
+            id: key.id,
+            public_key: data_encoding::HEXLOWER.encode(&key.public()),
+        };
+        let api = |server| Api::new(server, "k", SigningKey::from_bytes(&[7; 32])).expect("an api");
+        let (own, new, forger) = (issuer(1, 3), issuer(2, 4), issuer(2, 5));
+        let by = |key| sign_revocation(key, "k", "request");
+        for (server, is_https) in
+            [("http://turnout.example", false), ("https://turnout.example", true)]
+        {
+            let api = api(server);
+            assert!(api.are_its_keys(&[public(&own)], ""), "the first that it hears of");
+            api.trust(vec![public(&own)]);
+            assert!(api.is_its_word(&by(&own), "request"));
+            assert!(api.are_its_keys(&[public(&own)], ""), "an older server signs no keys");
+            // Its keys were all changed since, and this kiosk has not heard of it.
+            assert_eq!(api.is_its_word(&by(&new), "request"), is_https);
+            for keys in [vec![public(&forger)], vec![public(&own), public(&forger)]] {
+                assert_eq!(api.are_its_keys(&keys, &sign_keys(&forger, &keys)), is_https);
+            }
+            let both = [public(&own), public(&new)];
+            assert!(api.are_its_keys(&both, &sign_keys(&own, &both)));
+        }
     }
 
     #[tokio::test]

@@ -255,6 +255,7 @@ mod tests {
                 offers: Vec::new(),
             },
             keys: Vec::new(),
+            keys_signed: String::new(),
             card_bins: Vec::new(),
             lease_until: NOW.plus(24 * HOUR),
             allotments: Vec::new(),

@@ -54,6 +54,8 @@ pub(crate) enum Mood {
     Lost,
     /// Somebody on the way answers that the kiosk was revoked.
     Forged,
+    /// The same, who signs that with a key of their own.
+    SignedByAnother,
     /// Somebody on the way takes no request of more than some kilobytes.
     Narrow,
 }
@@ -84,6 +86,15 @@ pub(crate) struct FakeServer {
 
 pub(crate) fn issuer() -> IssuerKey {
     IssuerKey::new(1, &[3; 32])
+}
+
+/// Somebody on the way.
+pub(crate) fn forger() -> IssuerKey {
+    IssuerKey::new(1, &[4; 32])
+}
+
+pub(crate) fn public(key: &IssuerKey) -> IssuerPublicKey {
+    IssuerPublicKey { id: key.id, public_key: HEXLOWER.encode(&key.public()) }
 }
 
 pub(crate) fn fact(id: u8) -> TicketFact {
@@ -148,10 +159,8 @@ impl FakeServer {
                     cancelled: false,
                     offers: vec![OfferInfo::once(0, "男子单打".into())],
                 },
-                keys: vec![IssuerPublicKey {
-                    id: 1,
-                    public_key: HEXLOWER.encode(&issuer().public()),
-                }],
+                keys: vec![public(&issuer())],
+                keys_signed: String::new(),
                 card_bins: vec!["621030".into()],
                 lease_until: NOW.plus(DAY),
                 allotments: Vec::new(),
@@ -218,10 +227,11 @@ impl FakeServer {
         }
         match state.mood {
             Mood::Revoked if uri.path() == "/api/v1/kiosk/scans" => None,
-            Mood::Revoked | Mood::Lost | Mood::Forged => {
+            Mood::Revoked | Mood::Lost | Mood::Forged | Mood::SignedByAnother => {
                 // As signed as can be, for another request.
                 let of = if state.mood == Mood::Forged { "another" } else { signature };
-                let signed = sign_revocation(&issuer(), kiosk, of).parse().expect("plain text");
+                let by = if state.mood == Mood::SignedByAnother { forger() } else { issuer() };
+                let signed = sign_revocation(&by, kiosk, of).parse().expect("plain text");
                 let mut response = problem(StatusCode::UNAUTHORIZED, "kiosk_revoked")?;
                 response.headers_mut().insert(REVOCATION_HEADER, signed);
                 Some(response)

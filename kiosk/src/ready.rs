@@ -608,6 +608,7 @@ mod tests {
             station: "东门".into(),
             event,
             keys: vec![IssuerPublicKey { id: 1, public_key: String::new() }],
+            keys_signed: String::new(),
             card_bins: Vec::new(),
             lease_until: NOON.plus(DAY),
             allotments: Vec::new(),

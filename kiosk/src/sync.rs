@@ -9,7 +9,7 @@ use admission::{
     Clock, Millis,
     card::CardKey,
     scan::Skew,
-    sync::{Heard, Upload},
+    sync::{Heard, Post, Upload},
 };
 use data_encoding::HEXLOWER_PERMISSIVE;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -217,8 +217,7 @@ impl Sync {
                 self.store.drop_told_except(&believed).await?;
             }
             if memory.post.as_ref().map(|post| &post.keys) != Some(&feed.post.keys) {
-                self.store.keep_server_keys(&feed.post.keys).await?;
-                self.api.trust(feed.post.keys.clone());
+                self.take_keys(&feed.post).await?;
             }
             self.tell(News::Post(Box::new(feed.post))).await;
         }
@@ -243,6 +242,19 @@ impl Sync {
             self.tell(News::Synced { complete_at: sent, skew: self.skew }).await;
             self.fetch_people(feed.revision).await?;
         }
+        Ok(())
+    }
+
+    /// The server's own keys: they sign its word that this kiosk was revoked.
+    async fn take_keys(&self, post: &Post) -> Result<(), StoreError> {
+        if !self.api.are_its_keys(&post.keys, &post.keys_signed) {
+            tracing::warn!(
+                "somebody says that the server has other keys, and it has not signed them"
+            );
+            return Ok(());
+        }
+        self.store.keep_server_keys(&post.keys).await?;
+        self.api.trust(post.keys.clone());
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::{
 use admission::{
     card::CardKey,
     moving::EventKey,
-    sync,
+    sync::{self, IssuerPublicKey},
     ticket::{IssuerKey, TrustedKeys},
 };
 use anyhow::Context as _;
@@ -90,6 +90,17 @@ impl Keys {
     pub fn revocation(&self, kiosk: &str, request_signature: &str) -> String {
         let sign = |key| sync::sign_revocation(key, kiosk, request_signature);
         self.issuers.iter().map(sign).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The public keys that verify tickets as kiosks are told them, and that they are these, signed by each.
+    #[must_use]
+    pub fn told(&self) -> (Vec<IssuerPublicKey>, String) {
+        let tell =
+            |(id, key): (u8, [u8; 32])| IssuerPublicKey { id, public_key: HEXLOWER.encode(&key) };
+        let keys: Vec<IssuerPublicKey> = self.public().map(tell).collect();
+        let sign = |key| sync::sign_keys(key, &keys);
+        let signed = self.issuers.iter().map(sign).collect::<Vec<_>>().join(", ");
+        (keys, signed)
     }
 
     /// The public keys that verify tickets: id and 32 bytes.

@@ -77,6 +77,7 @@ fn post() -> Post {
             offers: vec![OfferInfo::once(0, "男子单打".into())],
         },
         keys: vec![IssuerPublicKey { id: 1, public_key: HEXLOWER.encode(&issuer().public()) }],
+        keys_signed: String::new(),
         card_bins: vec!["621030".into()],
         lease_until: NOON.plus(24 * HOUR),
         allotments: Vec::new(),

@@ -8,6 +8,7 @@ use std::{
 use admission::{
     decide::Reason,
     scan::Scan,
+    sync::sign_keys,
     time::{DAY, HOUR, MINUTE},
 };
 use axum::{
@@ -22,7 +23,7 @@ use crate::{
     devices::reading,
     door::Trigger,
     enroll,
-    fake_server::{CARD, FakeServer, KIOSK, Mood, NOW, code, fact, ticket},
+    fake_server::{CARD, FakeServer, KIOSK, Mood, NOW, code, fact, forger, public, ticket},
     shown::Shown,
     status::{Phase, Status},
 };
@@ -236,6 +237,18 @@ async fn nobody_but_the_server_has_a_kiosk_wipe_itself() {
     let running = begin(options(temp.path())).await;
     until(&running, |status| status.trouble == Some(Trouble::Refused)).await;
     assert_eq!(scan(&running, &code(2)).await.verdict_word(), "admitted", "also after a restart");
+    // Whoever says first that the server has another key, and then signs with that one.
+    let theirs = vec![public(&forger())];
+    server.state().post.keys_signed = sign_keys(&forger(), &theirs);
+    server.state().post.keys = theirs.clone();
+    server.state().mood = Mood::Well;
+    until(&running, |status| status.online && status.waiting == 0).await;
+    while running.store.memory().await.expect("readable").post.expect("a post").keys != theirs {
+        tokio::task::yield_now().await;
+    }
+    server.state().mood = Mood::SignedByAnother;
+    until(&running, |status| status.trouble == Some(Trouble::Refused)).await;
+    assert!(running.store.size().await.expect("readable").0 > 0, "nothing was wiped");
     // The server itself is believed.
     server.state().mood = Mood::Revoked;
     until(&running, |status| status.phase == Phase::Locked).await;

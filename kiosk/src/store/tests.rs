@@ -103,6 +103,7 @@ fn page(tickets: Vec<TicketRow>, cards: Vec<CardRow>) -> Feed {
                 offers: Vec::new(),
             },
             keys: Vec::new(),
+            keys_signed: String::new(),
             card_bins: Vec::new(),
             lease_until: Millis(9_000),
             allotments: Vec::new(),

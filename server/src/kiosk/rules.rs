@@ -7,8 +7,8 @@ use admission::{
     decide::{StationKind, TicketState, Use},
     name::masked,
     sync::{
-        CardRow, EventInfo, Feed, Heard, IssuerPublicKey, KIOSK_HEADER, OfferInfo, Peer, Post,
-        Room, SIGNATURE_HEADER, TicketRow, request_is_signed,
+        CardRow, EventInfo, Feed, Heard, KIOSK_HEADER, OfferInfo, Peer, Post, Room,
+        SIGNATURE_HEADER, TicketRow, request_is_signed,
     },
     time::{DAY, HOUR, MINUTE},
 };
@@ -202,6 +202,7 @@ async fn post(
 ) -> Result<Post> {
     let event = event::queries::event(tx, &kiosk.event_id).await?;
     let offers = event::queries::offers(tx, &event.id).await?;
+    let (keys, keys_signed) = app.keys.told();
     Ok(Post {
         name: kiosk.name.clone(),
         station_kind: StationKind::from_word(&kiosk.station_kind).unwrap_or(StationKind::Gate),
@@ -215,11 +216,8 @@ async fn post(
             .any(|offer| offer.moving_code)
             .then(|| app.keys.moving(&event.id)),
         event: event_info(event, &offers)?,
-        keys: app
-            .keys
-            .public()
-            .map(|(id, key)| IssuerPublicKey { id, public_key: HEXLOWER.encode(&key) })
-            .collect(),
+        keys,
+        keys_signed,
         card_bins: app.card_bins.to_vec(),
         peers: others.iter().filter_map(peer).collect(),
     })
