@@ -1,6 +1,7 @@
 //! The task that drives the door: takes scans one at a time, looks up, asks, writes and shows what the door says.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,7 +12,7 @@ use admission::{
     decide::{Proof, StationKind},
     say::Lang,
     scan::Skew,
-    sync::{CHECK_TIMEOUT_MS, NumberWanted, Post},
+    sync::{CHECK_TIMEOUT_MS, Corrected, NumberWanted, Post},
     ticket::{self, TicketId},
 };
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
@@ -22,6 +23,7 @@ use crate::{
     desk::Desk,
     devices::{Printer, Slip},
     door::{Cannot, Door, Effect, Found, Input, Line, Lookup, Order, Trigger, What},
+    doubts,
     identity::Folder,
     mesh::{Time, net::Line as MeshLine},
     shown::{Closed, Outcome, Shown, Unread, wait},
@@ -568,11 +570,11 @@ impl Doorkeeper {
         if !self.door.is_in_doubt() {
             return;
         }
-        let corrected = self.door.confirm(skew);
-        tracing::info!(by_ms = corrected.map(|c| c.by_ms), "the clock is confirmed");
-        if let Some(corrected) = corrected
-            && let Err(error) = self.store.correct(corrected, self.acknowledged).await
-        {
+        let mut corrected = self.of_runs_before(skew).await;
+        let of_this_run = self.door.confirm(skew);
+        tracing::info!(by_ms = of_this_run.map(|c| c.by_ms), "the clock is confirmed");
+        corrected.extend(of_this_run);
+        if let Err(error) = self.store.put_right(corrected).await {
             tracing::warn!(%error, "scans that were made in doubt of the clock keep their time");
         }
         if let (Some(complete_at), skew) = self.door.clock()
@@ -580,6 +582,22 @@ impl Doorkeeper {
         {
             tracing::warn!(%error, "that is not written down");
         }
+    }
+
+    /// What that says of scans that the program made in doubt when it ran before.
+    async fn of_runs_before(&self, skew: Skew) -> Vec<Corrected> {
+        let (Some(boot), Some(on_ms)) = (&self.boot, steady::on_ms()) else { return Vec::new() };
+        let on_at = doubts::switched_on(self.clock.now(), skew, on_ms);
+        let known = doubts::Known { boot, on_at, error_ms: skew.error_ms };
+        let stretches = self.store.doubts().await.unwrap_or_default();
+        let Some((this, before)) = stretches.split_last() else { return Vec::new() };
+        let mut times = HashMap::new();
+        for seq in doubts::ends(before, this.from) {
+            let entries = self.store.entries_after(&self.kiosk, seq.saturating_sub(1), 1).await;
+            let last = entries.ok().and_then(|(_, entries)| entries.first()?.scan().ok());
+            times.extend(last.filter(|scan| scan.seq == seq).map(|scan| (seq, scan.true_at())));
+        }
+        doubts::put_right(before, this.from, known, |seq| times.get(&seq).copied())
     }
 
     /// Writes down what time it is, now and then: after a power cut it was later than that.

@@ -3,7 +3,7 @@
 //! In reading order: [`door`] (the decision, a state machine without I/O), [`courier`] (the sync, likewise) and [`mesh`]
 //! (what kiosks on one network tell each other);
 //! [`shown`] and [`status`] (what the screen tells); [`store`], [`api`] and [`devices`] (the edges);
-//! [`desk`] (who holds the tickets, sealed under a PIN) and [`settings`] (what staff set for the screen); [`ready`] and [`drill`] (the evening before); [`doorkeeper`], `steady` and `sync` (the tasks that join core and edges, and their clock); [`run`], [`page`], [`enroll`],
+//! [`desk`] (who holds the tickets, sealed under a PIN) and [`settings`] (what staff set for the screen); [`ready`] and [`drill`] (the evening before); [`doorkeeper`], `steady`, `doubts` and `sync` (the tasks that join core and edges, and their clock); [`run`], [`page`], [`enroll`],
 //! [`journal`] and [`supervisor`] (what the program does).
 
 pub mod api;
@@ -15,6 +15,7 @@ pub mod desk;
 pub mod devices;
 pub mod door;
 pub mod doorkeeper;
+mod doubts;
 pub mod drill;
 pub mod enroll;
 #[cfg(test)]

@@ -152,8 +152,9 @@ impl Sync {
         let head_seq = self.store.head(&self.kiosk).await?.seq;
         let skew_ms = self.skew.map(|skew| skew.ms);
         let wrong_pins = self.store.tries().await?.today(self.clock.now());
-        let corrected = self.store.corrected().await?;
         let from_seq = after + 1;
+        let mut corrected = self.store.corrected().await?;
+        corrected.retain(|one| one.through >= from_seq);
         let upload = Upload {
             from_seq,
             before,

@@ -15,12 +15,13 @@ use crate::{
     devices::{Devices, Paper, Plug, Scanner},
     door::{Door, Knowledge},
     doorkeeper::{CLOCK_OFF_MS, Doorkeeper, Kiosk, Tools},
+    doubts::{self, Stretch},
     identity::{Enrolment, Folder},
     mesh::{Mesh, net},
     page,
     status::Trouble,
     steady,
-    store::{Memory, Store},
+    store::{Memory, Store, StoreError},
     supervisor::Supervisor,
     sync::{CardKeyNews, Sync},
 };
@@ -174,6 +175,11 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     let off = door.go_on_from(latest, clock.now());
     if options.boot.is_some() && !same.is_some_and(|alive| alive.sure) && door.post().is_some() {
         door.doubt(latest, clock.now());
+        if let Err(error) =
+            write_doubt(&store, &door, options.boot.as_deref(), (latest, clock.now())).await
+        {
+            tracing::warn!(%error, "scans that are made now keep their time when the program is started again");
+        }
     }
     let trouble = (off.saturating_abs() > CLOCK_OFF_MS).then_some(Trouble::ClockOff);
     if trouble.is_some() {
@@ -252,6 +258,25 @@ pub async fn start(options: Options, clock: Arc<dyn Clock>) -> anyhow::Result<Ru
     }
     tracing::info!(kiosk = %enrolment.name, journal = head.seq, "the kiosk's page is at http://{page}/");
     Ok(Running { page, kiosk, desk, mesh, stop, tasks, store })
+}
+
+/// Writes down that the door is in doubt, so that what it does now is put right also when it begins anew meanwhile.
+async fn write_doubt(
+    store: &Store,
+    door: &Door,
+    boot: Option<&str>,
+    (latest, now): (Millis, Millis),
+) -> Result<(), StoreError> {
+    let (Some(boot), Some(on_ms)) = (boot, steady::on_ms()) else { return Ok(()) };
+    let reckoned = door.true_time(now);
+    let stretch = Stretch {
+        boot: boot.to_owned(),
+        from: door.head().seq + 1,
+        on_at: reckoned.plus(-on_ms),
+        least_ms: latest.since(reckoned).min(0),
+    };
+    let stretches = doubts::with(store.doubts().await?, stretch);
+    store.keep_doubts(&stretches).await
 }
 
 /// What whoever sets a PIN that everybody tries first is told.

@@ -207,7 +207,15 @@ async fn a_clock_that_nobody_has_confirmed_since_the_power_came_back_is_told_and
     // Forty minutes later, by its clock one.
     server.state().now = NOW.plus(40 * MINUTE);
     let clock: Arc<dyn Clock> = Arc::new(HandClock(AtomicI64::new(NOW.plus(MINUTE).0)));
-    let running = start(on("two"), clock.clone()).await.expect("a kiosk");
+    // The power goes again soon, and later the program begins anew without that.
+    for (boot, id) in [("two", 4), ("three", 5)] {
+        let running = start(on(boot), clock.clone()).await.expect("a kiosk");
+        running.kiosk.started().await;
+        assert!(running.kiosk.status.borrow().clock_unsure);
+        assert_eq!(scan(&running, &code(id)).await.verdict_word(), "admitted");
+        cut(running);
+    }
+    let running = start(on("three"), clock.clone()).await.expect("a kiosk");
     running.kiosk.started().await;
     assert!(running.kiosk.status.borrow().clock_unsure);
     let opens = NOW.plus(35 * MINUTE);
@@ -218,10 +226,18 @@ async fn a_clock_that_nobody_has_confirmed_since_the_power_came_back_is_told_and
     until(&running, |status| !status.clock_unsure && status.waiting == 0).await;
     let corrected = server.state().corrected.clone();
     let scans = server.scans();
-    let skew = admission::sync::Corrected::of(&corrected, scans[1].seq, scans[1].skew);
-    let was = Scan { skew, ..scans[1].clone() }.true_at();
-    assert!(was.since(NOW.plus(40 * MINUTE)).abs() < MINUTE, "{was}");
-    assert!(scans[1].true_at().since(NOW) < 2 * MINUTE, "as it was written");
+    let skew_of = |at: usize| {
+        admission::sync::Corrected::of(&corrected, scans[at].seq, scans[at].skew).expect("told")
+    };
+    let was = |at: usize| Scan { skew: Some(skew_of(at)), ..scans[at].clone() }.true_at();
+    for at in [2, 3] {
+        assert!(was(at).since(NOW.plus(40 * MINUTE)).abs() < 5 * MINUTE, "{at}: {}", was(at));
+        assert!(skew_of(at).error_ms < MINUTE, "{at}");
+        assert!(scans[at].true_at().since(NOW) < 5 * MINUTE, "as it was written");
+    }
+    // How long it was off before that, nobody knows.
+    assert!(was(1).since(NOW) < 5 * MINUTE, "{}", was(1));
+    assert!(running.store.doubts().await.expect("readable").is_empty(), "none is left");
     running.stop().await;
 }
 

@@ -32,12 +32,15 @@ use sqlx::{
 #[cfg(test)]
 pub(crate) use self::copy::counts_for;
 pub use self::wipe::Wipe;
-use crate::{desk::Tries, door::Head, settings::Settings, steady::Alive};
+use crate::{desk::Tries, door::Head, doubts::Stretch, settings::Settings, steady::Alive};
 
 /// The first SQLite without the WAL-reset corruption bug.
 const SQLITE_MIN: [u32; 3] = [3, 51, 3];
 /// Rows of one `insert`: far below SQLite's limit of bound values, and one statement for all but the last.
 const ROWS_AT_ONCE: usize = 500;
+
+/// More than a kiosk loses its power in doubt of the time as long as it serves.
+const CORRECTED_MAX: usize = 200;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -243,7 +246,17 @@ impl Store {
         self.keep("alive", alive).await
     }
 
-    /// What is known by now of the clock under which entries were written that the server does not have yet.
+    /// What was written in doubt of the time and is not put right yet.
+    pub(crate) async fn doubts(&self) -> Result<Vec<Stretch>> {
+        Ok(self.fact("doubts").await?.unwrap_or_default())
+    }
+
+    /// Keeps what is being written in doubt of the time.
+    pub(crate) async fn keep_doubts(&self, stretches: &Vec<Stretch>) -> Result<()> {
+        self.keep("doubts", stretches).await
+    }
+
+    /// What is known by now of the clock under which entries were written.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -251,15 +264,18 @@ impl Store {
         Ok(self.fact("corrected").await?.unwrap_or_default())
     }
 
-    /// Keeps what is known by now of the clock under which entries were written; of those that the server has, it need not.
+    /// Keeps what is known at last of the clock under which entries were written: no doubt is left. Also of those that the
+    /// server has: one that is restored from a backup asks for them again.
     ///
     /// # Errors
-    /// When it could not be written.
-    pub async fn correct(&self, corrected: Corrected, acknowledged: u64) -> Result<()> {
+    /// When it could not be written; nothing is changed then.
+    pub async fn put_right(&self, corrected: Vec<Corrected>) -> Result<()> {
         let mut all = self.corrected().await?;
-        all.retain(|one| one.through > acknowledged);
-        all.push(corrected);
-        self.keep("corrected", &all).await
+        all.extend(corrected);
+        all.drain(..all.len().saturating_sub(CORRECTED_MAX));
+        let mut connection = self.writer.acquire().await?;
+        let written = put_right(&mut connection, &all).await;
+        settle(connection, written)
     }
 
     /// Tries whether the store can be written.
@@ -356,6 +372,13 @@ async fn keep<T: Serialize>(
     .execute(connection)
     .await
     .map(drop)
+}
+
+async fn put_right(connection: &mut SqliteConnection, all: &Vec<Corrected>) -> sqlx::Result<()> {
+    let mut tx = sqlx::Connection::begin_with(connection, "begin immediate").await?;
+    keep(&mut tx, "corrected", all).await?;
+    sqlx::query("delete from fact where name = 'doubts'").execute(&mut *tx).await?;
+    tx.commit().await
 }
 
 fn id_of(id: String) -> Result<TicketId> {
