@@ -124,36 +124,35 @@ async fn a_page_hears_of_what_was_changed_while_its_server_heard_nothing() {
     let request = twin.http.get(format!("{}/api/v1/events/{event}/rush/stream", twin.url));
     let mut rush = (request.send().await.expect("a stream"), String::new());
     until_heard(&mut rush, "\"left\":5").await;
-    until_both_listen(&app).await;
+    let listeners = two_listeners(&app).await;
     // Something changes, the news of it is lost, and the connections on which the servers hear of each other break.
     let mut tx = app.app.db.write().await.expect("write");
     execute!(tx, "update offer set taken = 1 where id = $1", &offer).expect("update");
     tx.commit().await.expect("commit");
     let mut tx = app.app.db.read().await.expect("read");
-    let cut: Vec<(bool,)> = fetch!(
-        &mut tx,
-        fetch_all,
-        "select pg_terminate_backend(pid) from pg_stat_activity
-         where datname = current_database() and pid <> pg_backend_pid() and query ilike 'listen%'",
-    )
-    .expect("statistics");
+    for (pid,) in listeners {
+        let (cut,): (bool,) =
+            fetch!(&mut tx, fetch_one, "select pg_terminate_backend($1)", pid).expect("cut");
+        assert!(cut, "it still listened");
+    }
     drop(tx);
-    assert_eq!(cut.len(), 2, "each listens on one");
     until_heard(&mut rush, "\"left\":4").await;
 }
 
-/// A server that has just started does not listen yet.
-async fn until_both_listen(app: &TestApp) {
+/// The connections on which both servers listen, each on one. A server that has just started does not listen yet.
+async fn two_listeners(app: &TestApp) -> Vec<(i32,)> {
     let mut tx = app.app.db.read().await.expect("read");
-    let mut listening = 0_i64;
-    while listening < 2 {
-        (listening,) = fetch!(
+    loop {
+        let listeners: Vec<(i32,)> = fetch!(
             &mut tx,
-            fetch_one,
-            "select count(*) from pg_stat_activity
+            fetch_all,
+            "select pid from pg_stat_activity
              where datname = current_database() and pid <> pg_backend_pid() and query ilike 'listen%'",
         )
         .expect("statistics");
+        if listeners.len() == 2 {
+            return listeners;
+        }
     }
 }
 
