@@ -11,6 +11,7 @@ use turnout_server::{execute, fetch, web::access::Role};
 
 use crate::{
     fair::{page, send},
+    moving::shown,
     support::{TestApp, kiosk::TestKiosk, on_both, people::Member},
 };
 
@@ -211,6 +212,28 @@ on_both! {
         let mine = page(&app, &format!("/events/{}/goods", hand_out.event), &member.token).await;
         assert!(mine.contains("已领 1 份"), "{mine}");
         sound(&app).await;
+    }
+
+    async fn a_picture_of_a_ticket_is_handed_out_on_after_a_look_at_an_id_and_by_no_scanners_enter(app) {
+        let hand_out = HandOut::new(&app).await;
+        let east = hand_out.point(&app, "东点", 10, None).await;
+        hand_out.deliver(&app, &east, 5).await;
+        let mut tx = app.app.db.write().await.expect("write");
+        execute!(tx, "update offer set moving_code = true where id = $1", &east.offer).expect("an offer");
+        tx.commit().await.expect("commit");
+        let booked = app.booked(&app.member("王小明").await, &east.offer).await;
+        let code = booked["tickets"][0]["code"].as_str().expect("a code");
+        let picture = shown(&app, &hand_out.event, code, app.now().plus(-10 * MINUTE));
+        let live = shown(&app, &hand_out.event, code, app.now());
+        let look = async |card: &str| hand_out.phone(&app, &east, &[("act", "look"), ("card", card)]).await.page(200);
+        let pressed = "value=\"give\" autofocus";
+        let found = look(&picture).await;
+        assert!(found.contains("截图无效") && found.contains("证件姓名一致"), "{found}");
+        assert!(!found.contains(pressed), "the next Enter hands out nothing: {found}");
+        for good in [live.as_str(), code] {
+            let found = look(good).await;
+            assert!(found.contains(pressed) && !found.contains("证件姓名一致"), "{found}");
+        }
     }
 
     async fn stock_is_what_was_brought_less_what_was_scanned_and_never_written_below_nothing(app) {

@@ -30,7 +30,7 @@ async fn moving_event(app: &TestApp) -> (String, String) {
 }
 
 /// What the page of a ticket with that plain code shows at a moment.
-fn shown(app: &TestApp, event: &str, code: &str, at: Millis) -> String {
+pub(crate) fn shown(app: &TestApp, event: &str, code: &str, at: Millis) -> String {
     let fact = ticket::verify(code, &app.app.keys.trusted()).expect("our own");
     let key = app.app.keys.moving(event).ticket(fact.id, fact.reissue);
     format!("{code}{}", key.proof(at))
