@@ -89,6 +89,20 @@ on_both! {
             assert!(ok, "{said}");
             let (ok, said) = program(&app, &target, &["restore", file]).await;
             assert!(!ok && said.contains("not empty"), "{said}");
+            // Without the keys that its tickets and cards were made with it is not served, and no others are made.
+            let elsewhere = app.folder.path().join("no-keys");
+            let serve = ["serve", "--database", &target, "--listen", "127.0.0.1:0", "--data"];
+            let refused = Command::new(bin("turnout-server")).args(serve).arg(&elsewhere).output().await.expect("runs");
+            let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(!refused.status.success() && said.contains("Put the keys back"), "{said}");
+            assert!(!elsewhere.join("keys").exists());
+        }
+        // Who names the wrong folder backs up nothing, and is told.
+        for wrong in [&["backup", "nothing.sqlite"][..], &["verify"]] {
+            let nowhere = format!("sqlite://{}", app.folder.path().join("nowhere.db").display());
+            let (ok, said) = program(&app, &nowhere, wrong).await;
+            assert!(!ok && said.contains("There is no database at"), "{said}");
+            assert!(!app.folder.path().join("nowhere.db").exists());
         }
         let moved = postgres::fresh_database(NO_SYNC).await;
         let (ok, said) = program(&app, &app.database, &["copy-to", &moved]).await;

@@ -315,6 +315,7 @@ on_both! {
         let organizer = app.staff(Role::Organizer).await;
         let request = app.http.get(format!("{}/api/v1/events/{event}/attendance/stream", app.url)).bearer_auth(&organizer);
         let mut stream = request.send().await.expect("stream");
+        assert_eq!(stream.headers()["x-accel-buffering"], "no", "a proxy passes news on at once");
         let mut heard = String::new();
         while !heard.contains("\"booked\":1,\"admitted\":0") {
             heard.push_str(&String::from_utf8_lossy(&stream.chunk().await.expect("open").expect("more")));

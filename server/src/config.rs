@@ -1,8 +1,11 @@
 //! Settings and their defaults. Each is a flag and an environment variable `TURNOUT_…`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf};
 
-use clap::Args;
+use anyhow::Context as _;
+use clap::{Args, builder::FalseyValueParser};
+
+use crate::db::{self, Db};
 
 /// Where the data is.
 #[derive(Args, Clone, Debug)]
@@ -23,6 +26,32 @@ impl Storage {
             .clone()
             .unwrap_or_else(|| format!("sqlite://{}", self.data.join("turnout.db").display()))
     }
+
+    /// Opens the database; makes folder and file when there are none.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the database cannot be opened.
+    pub async fn open(&self) -> anyhow::Result<Db> {
+        fs::create_dir_all(&self.data)
+            .with_context(|| format!("cannot make the folder {}", self.data.display()))?;
+        Db::open(&self.database_url()).await
+    }
+
+    /// Opens the database that is there already: whoever names the wrong folder is told so, and does not back up nothing.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be opened.
+    pub async fn open_existing(&self) -> anyhow::Result<Db> {
+        let url = self.database_url();
+        if let Some(file) = db::file_of(&url)? {
+            anyhow::ensure!(
+                file.exists(),
+                "这里没有数据库：{0}。请用 --data 或 --database 写明在哪里。 There is no database at {0}: say where it is with --data or --database",
+                file.display()
+            );
+        }
+        Db::open(&url).await
+    }
 }
 
 /// How the server runs.
@@ -38,7 +67,7 @@ pub struct Serve {
     #[arg(long, env = "TURNOUT_PUBLIC_URL")]
     pub public_url: Option<String>,
     /// A reverse proxy stands in front and sets X-Forwarded-For.
-    #[arg(long, env = "TURNOUT_BEHIND_PROXY")]
+    #[arg(long, env = "TURNOUT_BEHIND_PROXY", value_parser = FalseyValueParser::new())]
     pub behind_proxy: bool,
     /// How short messages leave.
     #[command(flatten)]

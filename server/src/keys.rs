@@ -20,6 +20,8 @@ use anyhow::Context as _;
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
+use crate::{db::Db, fetch};
+
 /// All secrets of this installation. Every server process of one installation needs the same files.
 #[derive(Clone, Debug)]
 pub struct Keys {
@@ -32,6 +34,38 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// Reads the keys of the installation whose database this is. Where they are missing they are made, but never beside
+    /// tickets and cards of others: those would all be strangers from then on.
+    ///
+    /// # Errors
+    /// When the database has tickets or cards and `folder` no key of theirs, when it cannot be read, or as [`Keys::open`].
+    pub async fn of(db: &Db, folder: &Path) -> anyhow::Result<Self> {
+        let mut tx = db.read().await?;
+        let (cards, tickets): (bool, bool) = fetch!(
+            tx,
+            fetch_one,
+            "select exists (select 1 from card), exists (select 1 from ticket)",
+        )?;
+        drop(tx);
+        let is_there = |prefix| {
+            let names = fs::read_dir(folder).into_iter().flatten().flatten();
+            names.filter_map(|file| file.file_name().into_string().ok()).any(|name: String| {
+                name.strip_prefix(prefix).is_some_and(|rest| rest.ends_with(".key"))
+            })
+        };
+        for (used, prefix, file) in
+            [(cards, "card", "card.key"), (tickets, "ticket-", "ticket-….key")]
+        {
+            anyhow::ensure!(
+                !used || is_there(prefix),
+                "数据库在用，{0} 里却没有它的密钥 {file}。请先把原来的密钥放回去：新的密钥认不出已有的票和卡。 \
+                 The database is in use, and {0} has no {file} of it. Put the keys back first: new ones would know none of its tickets and cards",
+                folder.display()
+            );
+        }
+        Self::open(folder)
+    }
+
     /// Reads the keys in `folder`, making those that are missing.
     ///
     /// # Errors

@@ -116,8 +116,8 @@ impl App {
     /// # Errors
     /// When the database or the keys cannot be opened.
     pub async fn open(config: &config::Serve, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&config.storage.data)?;
-        let db = db::Db::open(&config.storage.database_url()).await?;
+        let db = config.storage.open().await?;
+        let keys = keys::Keys::of(&db, &config.storage.data.join("keys")).await?;
         let ledger = ledger::Ledger::start(db.clone());
         let live = live::Live::start(&db);
         let app = Self(Arc::new(Parts {
@@ -128,7 +128,7 @@ impl App {
             voucher_prints: voucher::Prints::default(),
             ledger,
             live,
-            keys: keys::Keys::open(&config.storage.data.join("keys"))?,
+            keys,
             delivery: outbox::Delivery::of(&config.sms)?,
             outbox_wakes: Arc::new(Notify::new()),
             card_bins: config.card_bins.clone().into(),
@@ -289,6 +289,12 @@ fn guard(app: &App, response: &mut Response) {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // A proxy that gathers what it passes on (nginx, unless told otherwise) would hold live news back.
+    let kind = headers.get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
+        headers.insert(UNBUFFERED, HeaderValue::from_static("no"));
     }
     if app.is_https() {
         const TWO_YEARS: HeaderValue =

@@ -9,7 +9,6 @@ use turnout_server::{
     App, SystemClock,
     archive::{Backup, CopyTo, Finding, Restore, Verify},
     config::{Serve, Storage},
-    db::Db,
     demo::{self, Demo},
     draw::cli::DrawCommand,
     error::Error,
@@ -125,7 +124,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Draw(draw) => draw.run()?,
         Command::Verify(verify) => return Ok(told(&verify.run().await?)),
         Command::Kiosk(KioskCommand::Add { name, event, station, storage }) => {
-            let db = Db::open(&storage.database_url()).await?;
+            let db = storage.open_existing().await?;
             let mut tx = db.write().await?;
             let new = kiosk::rules::NewKiosk {
                 station: name.clone(),
@@ -143,7 +142,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("{code}");
         }
         Command::Staff(StaffCommand::Add { name, role, storage }) => {
-            let db = Db::open(&storage.database_url()).await?;
+            let db = storage.open().await?;
             let new = staff::add(&db, &name, role, SystemClock.now()).await?;
             println!("{}", new.password);
             eprintln!("{name} signs in at /staff/login with this password.");

@@ -66,7 +66,7 @@ impl Backup {
             "{} exists already; choose another name",
             self.file.display()
         );
-        let source = Db::open(&self.storage.database_url()).await?;
+        let source = self.storage.open_existing().await?;
         let written = write(&source, &self.file).await;
         source.close().await;
         if written.is_err() {
@@ -87,8 +87,7 @@ impl Restore {
         let backup =
             Db::open(&sqlite_url(&self.file)).await.context("this is not a backup of Turnout")?;
         verify::file(&backup).await.context("the backup is damaged")?;
-        std::fs::create_dir_all(&self.storage.data)?;
-        let target = Db::open(&self.storage.database_url()).await?;
+        let target = self.storage.open().await?;
         copy_into_empty(&backup, &target, Revisions::Ahead).await
     }
 }
@@ -99,7 +98,7 @@ impl CopyTo {
     /// # Errors
     /// When the target is not empty, or a database fails; then nothing was written.
     pub async fn run(&self) -> anyhow::Result<u64> {
-        let source = Db::open(&self.storage.database_url()).await?;
+        let source = self.storage.open_existing().await?;
         let target = Db::open(&self.target).await?;
         copy_into_empty(&source, &target, Revisions::Kept).await
     }
@@ -111,7 +110,7 @@ impl Verify {
     /// # Errors
     /// When the database cannot be read.
     pub async fn run(&self) -> anyhow::Result<Vec<Finding>> {
-        let db = Db::open(&self.storage.database_url()).await?;
+        let db = self.storage.open_existing().await?;
         verify(&db).await
     }
 }

@@ -14,7 +14,7 @@ use std::{
     fs,
     num::NonZero,
     os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -228,6 +228,17 @@ impl Db {
             Self::Postgres(_) => "postgres",
         }
     }
+}
+
+/// The file of the database at `url`; none when a server keeps it.
+///
+/// # Errors
+/// When the address of a file cannot be read.
+pub fn file_of(url: &str) -> anyhow::Result<Option<PathBuf>> {
+    if !url.starts_with("sqlite:") {
+        return Ok(None);
+    }
+    Ok(Some(SqliteConnectOptions::from_str(url)?.get_filename().to_owned()))
 }
 
 /// Makes the file, when there is none, readable by its owner only, as SQLite then makes those beside it: it holds names

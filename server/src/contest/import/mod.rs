@@ -23,7 +23,7 @@ use super::{
 use crate::{
     booking,
     config::Storage,
-    db::{Db, Tx, new_id},
+    db::{Tx, new_id},
     error::{Error, Result},
     event::{self, Event},
     execute, fetch,
@@ -42,8 +42,8 @@ pub async fn run(
     dry_run: bool,
     clock: &dyn Clock,
 ) -> anyhow::Result<ExitCode> {
-    let keys = Keys::open(&storage.data.join("keys"))?;
-    let db = Db::open(&storage.database_url()).await?;
+    let db = storage.open_existing().await?;
+    let keys = Keys::of(&db, &storage.data.join("keys")).await?;
     let mut tx = db.write().await?;
     let done = carry_out(&mut tx, &keys, event_id, bytes, clock.now()).await;
     let report = match done {

@@ -9,7 +9,7 @@ use admission::Clock;
 use anyhow::bail;
 
 use super::{Remark, Report, read};
-use crate::{config::Storage, db::Db, error::Error, people::import::sheet::Limits};
+use crate::{config::Storage, error::Error, people::import::sheet::Limits};
 
 /// Imports the file's bytes into an event; a dry run writes nothing.
 ///
@@ -23,7 +23,7 @@ pub(crate) async fn run(
     clock: &dyn Clock,
 ) -> anyhow::Result<ExitCode> {
     let lists = read(bytes, &Limits::default())?;
-    let db = Db::open(&storage.database_url()).await?;
+    let db = storage.open_existing().await?;
     let mut tx = db.write().await?;
     let report = match lists.write(&mut tx, event, clock.now()).await {
         Err(Error::NotFound) => bail!(

@@ -89,7 +89,8 @@ pub async fn run(import: &Import, clock: &dyn Clock) -> anyhow::Result<ExitCode>
             return contest::run(&bytes, event, &import.storage, import.dry_run, clock).await;
         }
     };
-    let keys = Keys::open(&import.storage.data.join("keys"))?;
+    let db = import.storage.open().await?;
+    let keys = Keys::of(&db, &import.storage.data.join("keys")).await?;
     let today = super::today(clock.now());
     let rules = Rules { card_key: &keys.card, bins: &import.card_bins, today, limits };
     let bar = ProgressBar::new_spinner().with_message("读取文件 reading");
@@ -98,7 +99,6 @@ pub async fn run(import: &Import, clock: &dyn Clock) -> anyhow::Result<ExitCode>
     drop(bytes);
     bar.finish_and_clear();
 
-    let db = Db::open(&import.storage.database_url()).await?;
     let accepted = Accepted::of(&import.accept);
     let report = if import.dry_run {
         batch.preview(&db, &accepted).await?
