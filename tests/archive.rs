@@ -24,7 +24,7 @@ async fn lived_in(app: &TestApp) -> String {
 }
 
 /// `turnout-server …` on this database; what it printed, and whether it succeeded.
-async fn program(app: &TestApp, database: &str, arguments: &[&str]) -> (bool, String) {
+pub(crate) async fn program(app: &TestApp, database: &str, arguments: &[&str]) -> (bool, String) {
     let done = Command::new(bin("turnout-server"))
         .args(arguments)
         .args(["--database", database, "--data"])
@@ -98,7 +98,7 @@ on_both! {
             assert!(!elsewhere.join("keys").exists());
         }
         // Who names the wrong folder backs up nothing, and is told.
-        for wrong in [&["backup", "nothing.sqlite"][..], &["verify"]] {
+        for wrong in [&["backup", "nothing.sqlite"][..], &["verify"], &["staff", "list"]] {
             let nowhere = format!("sqlite://{}", app.folder.path().join("nowhere.db").display());
             let (ok, said) = program(&app, &nowhere, wrong).await;
             assert!(!ok && said.contains("There is no database at"), "{said}");

@@ -3,7 +3,7 @@
 use serde_json::json;
 use turnout_server::{staff, web::access::Role};
 
-use crate::support::on_both;
+use crate::{archive::program, support::on_both};
 
 const MINUTE: i64 = 60_000;
 
@@ -90,6 +90,40 @@ on_both! {
         assert_eq!(login(&new.password).await.refused(429), "too_many_requests");
         let nobody = app.post("/api/v1/staff/login", "", json!({ "name": "没有此人", "password": "x" })).await;
         assert_eq!(nobody.refused(401), "wrong_password");
+    }
+
+    async fn a_password_is_renewed_and_an_account_ended_on_the_command_line(app) {
+        let login = |password: &str| app.post("/api/v1/staff/login", "", json!({ "name": "周组织", "password": password }));
+        let staff = async |arguments: &[&str]| {
+            let (ok, said) = program(&app, &app.database, &[&["staff"], arguments].concat()).await;
+            (ok, said.lines().next().unwrap_or_default().to_owned())
+        };
+        let (ok, first) = staff(&["add", "周组织", "--role", "admin"]).await;
+        assert!(ok, "{first}");
+        let session = login(&first).await.expect(200)["token"].as_str().expect("token").to_owned();
+        for _ in 0..10 {
+            login("忘了").await.refused(401);
+        }
+        login(&first).await.refused(429);
+
+        // The new one counts at once, and nobody goes on with the old one.
+        let (ok, second) = staff(&["password", "周组织"]).await;
+        assert!(ok && second != first, "{second}");
+        assert_eq!(login(&first).await.refused(401), "wrong_password");
+        let (event, _) = app.event(|_| {}).await;
+        let path = format!("/api/v1/events/{event}/attendance");
+        app.get(&path, &session).await.refused(401);
+        let session = login(&second).await.expect(200)["token"].as_str().expect("token").to_owned();
+        assert_eq!(staff(&["list"]).await, (true, "admin\t周组织".to_owned()));
+
+        let (ok, said) = staff(&["remove", "周组织"]).await;
+        assert!(ok, "{said}");
+        app.get(&path, &session).await.refused(401);
+        assert_eq!(login(&second).await.refused(401), "wrong_password");
+        for gone in [&["password", "周组织"][..], &["remove", "周组织"], &["password", "没有此人"]] {
+            let (ok, said) = staff(gone).await;
+            assert!(!ok && said.contains("staff list"), "{said}");
+        }
     }
 
     async fn staff_who_walk_away_are_signed_out(app) {

@@ -82,6 +82,28 @@ enum StaffCommand {
         #[command(flatten)]
         storage: Storage,
     },
+    /// Give somebody who forgot theirs a new password, print it, and sign them out everywhere.
+    Password {
+        /// The account's name.
+        name: String,
+        /// Where the data is.
+        #[command(flatten)]
+        storage: Storage,
+    },
+    /// End an account, and sign them out everywhere. What they did stays in the books, and their name with it.
+    Remove {
+        /// The account's name.
+        name: String,
+        /// Where the data is.
+        #[command(flatten)]
+        storage: Storage,
+    },
+    /// Print the accounts that sign in with a password: role and name, one a line.
+    List {
+        /// Where the data is.
+        #[command(flatten)]
+        storage: Storage,
+    },
 }
 
 #[tokio::main]
@@ -146,6 +168,24 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let new = staff::add(&db, &name, role, SystemClock.now()).await?;
             println!("{}", new.password);
             eprintln!("{name} signs in at /staff/login with this password.");
+        }
+        Command::Staff(StaffCommand::Password { name, storage }) => {
+            let db = storage.open_existing().await?;
+            println!("{}", staff::renew_password(&db, &name).await?);
+            eprintln!(
+                "{name} signs in at /staff/login with this password, and no more with the old one."
+            );
+        }
+        Command::Staff(StaffCommand::Remove { name, storage }) => {
+            let db = storage.open_existing().await?;
+            staff::end(&db, &name, SystemClock.now()).await?;
+            eprintln!("{name} cannot sign in any more.");
+        }
+        Command::Staff(StaffCommand::List { storage }) => {
+            let db = storage.open_existing().await?;
+            for (name, role) in staff::list(&db).await? {
+                println!("{role}\t{name}");
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

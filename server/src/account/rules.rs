@@ -32,7 +32,7 @@ const CODE_PER_HOUR: Limit = Limit { what: "code-hour", max: 6, window_ms: HOUR 
 const CODE_PER_ADDRESS: Limit = Limit { what: "code-address", max: 120, window_ms: HOUR };
 const LOGIN_PER_PHONE: Limit = Limit { what: "login", max: 15, window_ms: HOUR };
 const LOGIN_PER_ADDRESS: Limit = Limit { what: "login-address", max: 300, window_ms: HOUR };
-const STAFF_PER_NAME: Limit = Limit { what: "staff", max: 10, window_ms: 15 * MINUTE };
+pub(crate) const STAFF_PER_NAME: Limit = Limit { what: "staff", max: 10, window_ms: 15 * MINUTE };
 const STAFF_PER_ADDRESS: Limit = Limit { what: "staff-address", max: 60, window_ms: 15 * MINUTE };
 
 /// A mobile number in the form it is kept in: 11 digits.

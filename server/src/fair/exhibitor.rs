@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     event::{self, Event},
     execute, fetch,
+    staff::NO_PASSWORD,
     web::{
         Frame,
         access::{Role, Staff},
@@ -52,8 +53,7 @@ pub(crate) async fn make(
         &id,
         // Names of staff are unique; this one is never typed.
         format!("{} {} {}", employer.stand, employer.name, queries::random_code()),
-        // No password has this hash.
-        "!",
+        NO_PASSWORD,
         now.0,
     )?;
     execute!(

@@ -1,19 +1,21 @@
-//! Staff accounts.
+//! Staff accounts: made, given a new password and ended on the command line.
 
 use admission::Millis;
 use axum::http::StatusCode;
 
 use crate::{
-    account::rules::hash_password,
-    db::{Db, new_id},
+    account::rules::{STAFF_PER_NAME, hash_password},
+    db::{Db, Tx, new_id},
     error::{Error, Refused, Result},
-    execute,
-    web::{access::Role, session},
+    execute, fetch,
+    web::{access::Role, limits, session},
 };
 
 /// No letters or digits that are misread.
 const PASSWORD_ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz234567892";
 const PASSWORD_CHARS: usize = 14;
+/// In the place of a hash: of those who come by a personal link and a PIN. No password has this hash.
+pub(crate) const NO_PASSWORD: &str = "!";
 
 /// A new account's particulars, shown once.
 #[derive(Debug)]
@@ -60,6 +62,82 @@ pub async fn add(db: &Db, name: &str, role: Role, now: Millis) -> Result<NewStaf
             Ok(NewStaff { id, password })
         }
     }
+}
+
+/// Gives the account of that name a new random password, for who forgot theirs: whoever is signed in with the old one is
+/// signed out, and guesses that locked it are forgotten.
+///
+/// # Errors
+/// [`Error::Refused`] `no_such_account`, also for who comes by a personal link: they never had a password.
+pub async fn renew_password(db: &Db, name: &str) -> Result<String> {
+    let (name, password) = (name.trim(), random_password());
+    let hash = hash_password(&password)?;
+    let mut tx = db.write().await?;
+    let changed = execute!(
+        &mut tx,
+        "update staff set password_hash = $2
+         where name = $1 and disabled_ms is null and password_hash <> $3",
+        name,
+        hash,
+        NO_PASSWORD,
+    )?;
+    sign_out(&mut tx, name, changed).await?;
+    limits::forget(&mut tx, STAFF_PER_NAME, name).await?;
+    tx.commit().await?;
+    Ok(password)
+}
+
+/// Ends the account of that name. Its name stays taken, for what was done under it stands in the books.
+///
+/// # Errors
+/// [`Error::Refused`] `no_such_account`.
+pub async fn end(db: &Db, name: &str, now: Millis) -> Result<()> {
+    let name = name.trim();
+    let mut tx = db.write().await?;
+    let changed = execute!(
+        &mut tx,
+        "update staff set disabled_ms = $2
+         where name = $1 and disabled_ms is null and password_hash <> $3",
+        name,
+        now.0,
+        NO_PASSWORD,
+    )?;
+    sign_out(&mut tx, name, changed).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Everybody who signs in with a password: name and role.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(db: &Db) -> Result<Vec<(String, String)>> {
+    let mut tx = db.read().await?;
+    Ok(fetch!(
+        tx,
+        fetch_all,
+        "select name, role from staff where disabled_ms is null and password_hash <> $1
+         order by role, created_ms, id",
+        NO_PASSWORD,
+    )?)
+}
+
+async fn sign_out(tx: &mut Tx, name: &str, accounts: u64) -> Result<()> {
+    if accounts == 0 {
+        return Err(Refused::new(
+            StatusCode::NOT_FOUND,
+            "no_such_account",
+            "没有这个姓名的账号。用 turnout-server staff list 看有哪些。",
+            "There is no account of this name: turnout-server staff list shows them all.",
+        )
+        .into());
+    }
+    execute!(
+        tx,
+        "delete from session where staff_id in (select id from staff where name = $1)",
+        name,
+    )?;
+    Ok(())
 }
 
 /// Opens a session for an account without its password: for the demo only.

@@ -20,6 +20,7 @@ use crate::{
     db::{Tx, new_id},
     error::{Error, Result},
     execute, fetch,
+    staff::NO_PASSWORD,
     web::{
         Frame,
         access::{Role, Staff},
@@ -101,8 +102,7 @@ pub(crate) async fn make(
         &id,
         // Names of staff are unique; this one is never typed.
         format!("{} {} {}", venue.name, name.trim(), &id[id.len() - 6..]),
-        // No password has this hash.
-        "!",
+        NO_PASSWORD,
         now.0,
     )?;
     execute!(
