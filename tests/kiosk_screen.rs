@@ -165,6 +165,12 @@ async fn a_revoked_kiosk_and_one_with_a_full_disk_say_where_to_go() {
     assert!(revoked.expect("an answer").status().as_u16() < 400);
     screen.browser.until("document.body.dataset.state === 'locked'").await;
     screen.fits("locked").await;
+    // It has forgotten where it stood, and so what time it is there; what can be tapped stays where it was.
+    screen.browser.until("!document.getElementById('clock').textContent").await;
+    screen.browser.resize(1280, 800).await;
+    let edge =
+        "innerWidth - document.getElementById('language').getBoundingClientRect().right < 40";
+    screen.browser.until(edge).await;
     screen.picture("kiosk-locked").await;
     assert!(kiosk.stop().await.success());
 }

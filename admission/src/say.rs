@@ -150,7 +150,7 @@ fn next_step(refusal: &Refusal, lang: Lang, now: Millis, zone: &TimeZone) -> Str
         Refusal::TooEarly { opens_at } => {
             let (at, wait) = (at(*opens_at, lang, now, zone), lasting(opens_at.since(now), lang));
             match lang {
-                Lang::Zh => format!("{at} 起入场，还有{wait}，请稍候再来。"),
+                Lang::Zh => format!("{at} 起入场，还有{wait}，请到时再来。"),
                 Lang::En => format!("Admission begins {at}, in {wait}. Please come back then."),
             }
         }
@@ -414,7 +414,7 @@ mod tests {
         let verdict = Verdict::Refused(Refusal::TooEarly { opens_at: NOW.plus(35 * MINUTE) });
         assert_eq!(
             tell(&verdict, Lang::Zh, NOW, &beijing()).next,
-            "今天 14:00 起入场，还有 35 分钟，请稍候再来。"
+            "今天 14:00 起入场，还有 35 分钟，请到时再来。"
         );
         assert_eq!(
             tell(&verdict, Lang::En, NOW, &beijing()).next,

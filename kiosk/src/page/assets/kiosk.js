@@ -172,7 +172,8 @@ function renderState(words) {
 }
 
 function renderClock() {
-  say("clock", !status || lost ? "" : clock(Date.now() + clockOffset));
+  // Without a place nobody has said which zone's time it is: this machine's own may be any.
+  say("clock", !status?.place || lost ? "" : clock(Date.now() + clockOffset));
 }
 
 function clock(ms) {
