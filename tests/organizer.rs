@@ -252,7 +252,7 @@ on_both! {
         let code = made.split("--code ").nth(1).and_then(|rest| rest.split('<').next()).expect("a code");
         assert!(made.contains(&format!("turnout-kiosk enroll --server {} --code {code}", app.app.public_url)));
         let waiting = page(&app, &kiosks, &organizer).await;
-        assert!(waiting.contains("等待注册") && !waiting.contains(code), "the code is shown once");
+        assert!(waiting.contains("等待登记") && !waiting.contains(code), "the code is shown once");
 
         let kiosk = app.kiosk(&event, "西门").await;
         assert!(page(&app, &kiosks, &organizer).await.contains("在线"));

@@ -166,7 +166,7 @@ impl Error {
             Self::KioskUnknown => (
                 StatusCode::UNAUTHORIZED,
                 "kiosk_unknown",
-                "终端签名无效，请重新注册终端。",
+                "终端签名无效，请重新登记终端。",
                 "The kiosk's signature is not valid. Please enrol the kiosk again.",
             ),
             Self::KioskRevoked { .. } => (

@@ -61,8 +61,8 @@ impl Health {
     pub(crate) const fn name(self, frame: &Frame) -> &'static str {
         match self {
             Self::Online => frame.t("在线", "Online"),
-            Self::Waiting => frame.t("等待注册", "To enrol"),
-            Self::Expired => frame.t("注册码过期", "Code expired"),
+            Self::Waiting => frame.t("等待登记", "To enrol"),
+            Self::Expired => frame.t("登记码过期", "Code expired"),
             Self::Silent { .. } => frame.t("离线", "Offline"),
             Self::Quarantined => frame.t("已隔离", "Quarantined"),
             Self::Revoked => frame.t("已停用", "Revoked"),

@@ -114,7 +114,7 @@ pub async fn enrol(
         Refused::new(
             StatusCode::FORBIDDEN,
             "wrong_code",
-            "注册码不对、已用过或已过期，请在活动的「终端」页面重新生成。",
+            "登记码不对、已用过或已过期，请在活动的「终端」页面重新生成。",
             "The enrolment code is wrong, used or expired. Please make a new one on the event's kiosk page.",
         )
         .into()

@@ -192,7 +192,7 @@ pub(super) fn quarantined() -> Refused {
     Refused::new(
         StatusCode::CONFLICT,
         "kiosk_quarantined",
-        "此终端的记录前后矛盾，已隔离保存。请联系主办方核对，并重新注册终端。",
+        "此终端的记录前后矛盾，已隔离保存。请联系主办方核对，并重新登记终端。",
         "This kiosk's journal contradicts itself; its records are kept apart. Please ask the organizer and enrol again.",
     )
 }
