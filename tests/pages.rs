@@ -163,7 +163,7 @@ on_both! {
         let member = app.member("王小明").await;
         let booked = app.booked(&member, &offer).await;
         let path = format!("/bookings/{}/cancellation", booked["id"].as_str().expect("id"));
-        open(&app, &member.token, &path).await.says("1 张票会立即作废");
+        open(&app, &member.token, &path).await.says("这张票会立即作废");
         let done = submit(&app, &format!("turnout={}", member.token), &path, &[]).await;
         assert_eq!(done.status, 303);
         open(&app, &member.token, &done.location).await.says("这次报名已取消");

@@ -40,7 +40,7 @@ async fn show(State(app): State<App>, frame: Frame) -> Result<Response> {
     let messages: Vec<Message> = fetch!(
         tx,
         fetch_all,
-        "select phone, body from message order by created_ms desc, id desc limit 10"
+        "select phone, body from message order by created_ms desc, id desc limit 5"
     )?;
     page(&DemoPage { frame, notes, messages })
 }

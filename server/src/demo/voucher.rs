@@ -127,8 +127,8 @@ fn campaign(venues: &[String], begins: Millis, now: Millis) -> EventDraft {
                 // What was passed on most, as pictures: these are shown on their page.
                 moving_code: name.starts_with("温泉单人券"),
                 valid_from_ms: Some(begins.0),
-                valid_to_ms: Some(now.plus(120 * DAY).0),
-                cancel_until_ms: Some(now.plus(60 * DAY).0),
+                valid_to_ms: Some(at_hour(now, 120, 21).0),
+                cancel_until_ms: Some(at_hour(now, 60, 18).0),
                 batch: Some(BatchDraft {
                     venue: venue.clone(),
                     face_cents: face * 100,
@@ -140,7 +140,7 @@ fn campaign(venues: &[String], begins: Millis, now: Millis) -> EventDraft {
                         .collect(),
                     companions: *companions,
                 }),
-                ..offer(name, 60, begins, now.plus(90 * DAY), "members")
+                ..offer(name, 60, begins, at_hour(now, 90, 18), "members")
             }
         };
     EventDraft {
@@ -149,7 +149,7 @@ fn campaign(venues: &[String], begins: Millis, now: Millis) -> EventDraft {
         poster: "镇总工会送福利：四家场馆的券，每种每人一张。到场馆出示二维码，由工作人员核销。\n有效日期和可用的日子以券面为准。"
             .to_owned(),
         offers: PARTNERS.iter().zip(venues).map(batch).collect(),
-        ends_ms: now.plus(120 * DAY).0,
+        ends_ms: at_hour(now, 120, 21).0,
         ..draft("voucher", "职工福利券 · 山水温泉", begins, 1)
     }
 }

@@ -111,7 +111,7 @@ impl Card {
         } else if left > 0 {
             // Where nobody has to hurry, how many are left says nothing.
             let note = match at(Standing::Open).find(|offer| is_for_the_quick(offer)) {
-                Some(_) => frame.say(format!("还剩 {left} 个名额"), format!("{left} places left")),
+                Some(_) => frame.say(format!("还剩 {left} 个名额"), format!("{left} left")),
                 None => {
                     at(Standing::Open).next().map(|offer| given(frame, offer)).unwrap_or_default()
                 }

@@ -3,7 +3,7 @@
 use admission::{
     Millis,
     say::{self, Lang},
-    time::MINUTE,
+    time::{DAY, MINUTE},
 };
 use jiff::Zoned;
 
@@ -51,14 +51,17 @@ impl Frame {
         )
     }
 
-    /// 14:00–18:00; with both dates when they differ.
+    /// What stands beside the date block of a card: 14:00–18:00; over several days the last one, whatever the hour.
     #[must_use]
     pub fn hours(&self, from: &Millis, to: &Millis, time_zone: &str) -> String {
         let (first, last) = (self.zoned(from, time_zone), self.zoned(to, time_zone));
         if first.date() == last.date() {
             return format!("{}–{}", clock(&first), clock(&last));
         }
-        self.span(from, to, time_zone)
+        if to.since(*from) <= DAY {
+            return self.span(from, to, time_zone);
+        }
+        format!("{} {}", self.t("到", "until"), self.date(&last))
     }
 
     /// A moment with its date: 11月27日 周五 18:00.
@@ -142,7 +145,7 @@ fn clock(moment: &Zoned) -> String {
 
 #[cfg(test)]
 mod tests {
-    use admission::time::{DAY, HOUR};
+    use admission::time::HOUR;
 
     use super::*;
     use crate::web::access::Caller;
@@ -175,6 +178,15 @@ mod tests {
             frame(Lang::Zh).span(&from, &to.plus(DAY), BEIJING),
             "3月5日 周五 14:00 至 3月6日 周六 17:25"
         );
+    }
+
+    #[test]
+    fn a_card_of_many_days_names_the_last() {
+        let (from, night) = (NOW.plus(4 * HOUR), NOW.plus(14 * HOUR));
+        let frame = frame(Lang::Zh);
+        assert_eq!(frame.hours(&NOW, &from, BEIJING), "13:25–17:25");
+        assert_eq!(frame.hours(&from, &night, BEIJING), "3月5日 周五 17:25 至 3月6日 周六 3:25");
+        assert_eq!(frame.hours(&NOW, &NOW.plus(120 * DAY), BEIJING), "到 7月3日 周六");
     }
 
     #[test]
