@@ -24,8 +24,8 @@ needs:
 
 # Takes the pictures of the README and of docs/kiosk.md: tests leave them.
 pictures: needs
-	cargo build --locked --workspace
-	TURNOUT_PICTURES=docs/pictures cargo test --locked -p turnout-tests -- end_to_end::sqlite kiosk_screen camera desk::staff_find_and_admit_people_on_a_tablet
+	cargo build --locked --workspace --bins --test turnout
+	TURNOUT_PICTURES=docs/pictures cargo test --locked --workspace --test turnout -- end_to_end::sqlite kiosk_screen camera desk::staff_find_and_admit_people_on_a_tablet
 
 # Measures the programs, built for release, and writes the table in docs/performance.md. PARTS="decode server growth kiosk memory"
 # measures only some of it and writes nothing (with "sqlite" or "postgres": on one engine only); TURNOUT_BENCH_MINUTES bounds

@@ -69,12 +69,20 @@ async fn switch_on(screen: &Browser, code: &str, folder: &Path) {
     }
     screen.click("#pin-form .go").await;
     screen.until("document.body.dataset.state === 'open'").await;
+    screen.sees("#hint", "可查").await;
+    screen.resize(820, 760).await;
     screen.script("document.getElementById('machine').open = true").await;
     screen.sees("#camera", "关").await;
     screen.click("#camera").await;
     screen.sees("#camera", "开").await;
     screen.until("document.getElementById('video').videoWidth > 0").await;
     screen.picture("desk-machine", folder).await;
+    screen.script("document.getElementById('machine').open = false").await;
+    screen.script("document.getElementById('ready').open = true").await;
+    screen.sees("#findings", "摄像头 1 个").await;
+    screen.resize(820, 740).await;
+    screen.picture("desk-ready", folder).await;
+    screen.resize(1280, 800).await;
     screen.click("#back").await;
 }
 

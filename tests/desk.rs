@@ -29,15 +29,15 @@ const SOUGHT: [&str; 7] = ["刘", "诗龙", "liushilong", "lsl", "0001", "0015",
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn staff_find_and_admit_people_on_a_phone() {
-    at_the_desk(Browser::phone().await).await;
+    at_the_desk(Browser::phone().await, (390, 844)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn staff_find_and_admit_people_on_a_tablet() {
-    at_the_desk(Browser::tablet().await).await;
+    at_the_desk(Browser::tablet().await, (820, 1180)).await;
 }
 
-async fn at_the_desk(browser: Browser) {
+async fn at_the_desk(browser: Browser, (width, height): (u32, u32)) {
     let server = DemoServer::start(Engine::Sqlite).await;
     let folder = TempDir::new().expect("temporary folder");
     let code = server.notes["kiosk_code"].as_str().expect("a code");
@@ -65,6 +65,11 @@ async fn at_the_desk(browser: Browser) {
     for sought in SOUGHT {
         browser.fill("#search", sought).await;
         browser.sees("#rows", NAME).await;
+        if sought == "lsl" {
+            browser.resize(width, 640).await;
+            browser.picture("desk", folder.path()).await;
+            browser.resize(width, height).await;
+        }
     }
     browser.fill("#search", "没有这个人").await;
     browser.sees("#hint", "没有找到").await;
@@ -72,7 +77,6 @@ async fn at_the_desk(browser: Browser) {
     browser.until("document.querySelectorAll('#rows li').length === 1").await;
     browser.sees("#rows", NAME).await;
     fits(&browser, "who was found").await;
-    browser.picture("desk", folder.path()).await;
 
     // Checked in by hand: staff see the name, the people in the queue do not.
     tap(&browser, "#rows .in").await;
@@ -145,12 +149,15 @@ async fn at_the_desk(browser: Browser) {
             .await;
         browser.until(&format!("{preview}.body.hasAttribute('data-practice')")).await;
     }
+    browser.resize(width, height.min(1130)).await;
+    browser.script("document.getElementById('drill').scrollIntoView()").await;
     browser.picture("desk-drill", folder.path()).await;
+    browser.resize(width, height).await;
     assert_eq!(journal(folder.path()).await.len(), entries);
     browser.script("document.getElementById('drill').open = false").await;
     browser.script("document.getElementById('ready').open = true").await;
     browser.until("document.querySelectorAll('#findings li').length > 8").await;
-    browser.picture("desk-ready", folder.path()).await;
+    fits(&browser, "whether it is ready").await;
 
     // Locked, nobody is named; wrong PINs slow down, and the right one too.
     browser.click("#close").await;

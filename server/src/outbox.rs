@@ -1,7 +1,7 @@
 //! Short messages to phones: written in the transaction of their cause, sent afterwards by one task.
 //!
-//! Two ways out: the console, for a demo and for small offices (the message stays in the outbox and is shown to
-//! administrators), and an HTTP gateway. Phone numbers and codes never reach the log.
+//! Two ways out: the console, for a demo (the message stays in the outbox, and the demo's page shows it), and an HTTP
+//! gateway. Phone numbers and codes never reach the log.
 
 use std::time::Duration;
 

@@ -196,8 +196,11 @@ impl Browser {
         assert!(answer.status().is_success(), "{command}: {}", answer.text().await.expect("why"));
     }
 
-    /// A picture of what is to be seen; where it is kept.
+    /// A picture of what is to be seen once nothing moves any more; where it is kept.
     pub(crate) async fn picture(&self, name: &str, folder: &Path) -> PathBuf {
+        let still = "for (const moving of document.getAnimations())
+            if (Number.isFinite(moving.effect.getComputedTiming().endTime)) moving.finish()";
+        self.script(still).await;
         let png = self.client.screenshot().await.expect("screenshot");
         let file = folder.join(format!("{name}.png"));
         std::fs::write(&file, &png).expect("write");
