@@ -140,6 +140,8 @@ async fn at_the_desk(browser: Browser, (width, height): (u32, u32)) {
     browser.script("document.getElementById('drill').open = true").await;
     let preview = "document.getElementById('preview').contentDocument";
     browser.until(&format!("{preview}?.body?.dataset.state === 'ready'")).await;
+    // What is shown stays there until the next, however long this test takes to look at it.
+    browser.script("document.getElementById('preview').contentWindow.setTimeout = () => 0").await;
     for reason in Reason::ALL {
         browser.click(&format!("#reasons [data-what='{}']", reason.word())).await;
         let headline = admission::say::headline(reason, admission::say::Lang::Zh);
