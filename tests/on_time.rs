@@ -61,8 +61,8 @@ async fn is_green(browser: &Browser) -> bool {
 }
 
 /// The quickest counts, since on a machine that is busy with other tests any scan may wait for the processor; and where keys
-/// that ask for nothing take their time as well until they could be painted, scans may take three times as long as those that
-/// were typed between them.
+/// that ask for nothing take their time as well until they could be painted, scans may take eight times as long as those that
+/// were typed between them: the programs under test are not built for speed.
 fn in_time(how: &str, scans: &[f64], blank: &[f64]) {
     let sorted = |times: &[f64]| {
         let mut times = times.to_vec();
@@ -73,7 +73,7 @@ fn in_time(how: &str, scans: &[f64], blank: &[f64]) {
     let (scans, blank) = (sorted(scans), sorted(blank));
     let (scan, nothing) = (scans[scans.len() / 2], blank[blank.len() / 2]);
     assert!(
-        scans[0] <= AT_MOST_MS || scan <= 3.0 * nothing,
+        scans[0] <= AT_MOST_MS || scan <= 8.0 * nothing,
         "{how}: {} ms, mostly {scan} ms; nothing asked: mostly {nothing} ms",
         scans[0]
     );

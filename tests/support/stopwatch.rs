@@ -55,7 +55,7 @@ impl<'a> Stopwatch<'a> {
     /// Types a code as a scanner does; milliseconds until its verdict was painted.
     pub(crate) async fn typed(&self, code: &str) -> f64 {
         let before = self.times(0).await.len();
-        self.0.types(code).await;
+        self.0.types_key_by_key(code).await;
         self.times(before + 1).await[before]
     }
 
