@@ -143,7 +143,7 @@ on_both! {
         assert!(live().await);
         let mut tx = app.app.db.read().await.expect("read");
         let rows: Vec<(String,)> =
-            fetch!(tx, fetch_all, "select action from audit where subject = $1 order by id", &id).expect("audit");
+            fetch!(tx, fetch_all, "select action from audit where subject = $1 order by action", &id).expect("audit");
         assert_eq!(rows, [("stray.entered".to_owned(),), ("stray.error".to_owned(),)]);
         assert_eq!(turnout_server::archive::verify(&app.app.db).await.expect("readable"), []);
     }

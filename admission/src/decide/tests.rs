@@ -1,3 +1,5 @@
+//! The decision, rule by rule, and over whatever may come.
+
 use proptest::prelude::*;
 
 use super::*;
