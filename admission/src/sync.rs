@@ -354,6 +354,12 @@ pub struct IssuerPublicKey {
 }
 
 impl IssuerPublicKey {
+    /// The key of that id, as kiosks are told it.
+    #[must_use]
+    pub fn new(id: u8, public: &[u8; 32]) -> Self {
+        Self { id, public_key: HEXLOWER_PERMISSIVE.encode(public) }
+    }
+
     fn bytes(&self) -> Option<[u8; 32]> {
         HEXLOWER_PERMISSIVE.decode(self.public_key.as_bytes()).ok()?.try_into().ok()
     }
@@ -600,10 +606,7 @@ mod tests {
     #[test]
     fn a_revocation_is_the_servers_for_one_kiosk_and_one_request() {
         let (other, key) = (IssuerKey::new(1, &[8; 32]), IssuerKey::new(2, &[7; 32]));
-        let public = |key: &IssuerKey| IssuerPublicKey {
-            id: key.id,
-            public_key: HEXLOWER_PERMISSIVE.encode(&key.public()),
-        };
+        let public = |key: &IssuerKey| IssuerPublicKey::new(key.id, &key.public());
         let keys = [public(&other), public(&key)];
         let said = sign_revocation(&key, "k1", "request");
         let unknown = IssuerKey::new(9, &[8; 32]);
@@ -632,10 +635,7 @@ mod tests {
     #[test]
     fn new_keys_are_the_servers_when_one_that_is_known_signed_them() {
         let (old, new) = (IssuerKey::new(1, &[8; 32]), IssuerKey::new(2, &[7; 32]));
-        let public = |key: &IssuerKey| IssuerPublicKey {
-            id: key.id,
-            public_key: HEXLOWER_PERMISSIVE.encode(&key.public()),
-        };
+        let public = |key: &IssuerKey| IssuerPublicKey::new(key.id, &key.public());
         let both = [public(&old), public(&new)];
         let known = [public(&old)];
         let signed = [&old, &new].map(|key| sign_keys(key, &both)).join(", ");

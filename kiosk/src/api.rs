@@ -321,10 +321,7 @@ mod tests {
             ticket::IssuerKey,
         };
         let issuer = |id, secret| IssuerKey::new(id, &[secret; 32]);
-        let public = |key: &IssuerKey| IssuerPublicKey {
-            id: key.id,
-            public_key: data_encoding::HEXLOWER.encode(&key.public()),
-        };
+        let public = |key: &IssuerKey| IssuerPublicKey::new(key.id, &key.public());
         let api = |server| Api::new(server, "k", SigningKey::from_bytes(&[7; 32])).expect("an api");
         let (own, new, forger) = (issuer(1, 3), issuer(2, 4), issuer(2, 5));
         let by = |key| sign_revocation(key, "k", "request");

@@ -12,7 +12,6 @@ use admission::{
     ticket::{IssuerKey, TicketFact, TicketId},
     time::{HOUR, MINUTE},
 };
-use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -159,7 +158,7 @@ fn practice_post(post: &Post, key: &IssuerKey, now: Millis) -> Post {
     practice.event.offers = vec![offer(CLASS), offer(CLASS + 1)];
     practice.event.cancelled = false;
     practice.station_kind = StationKind::Gate;
-    practice.keys = vec![IssuerPublicKey { id: 1, public_key: HEXLOWER.encode(&key.public()) }];
+    practice.keys = vec![IssuerPublicKey::new(1, &key.public())];
     practice.card_bins = vec![BIN.to_owned()];
     practice.allotments = Vec::new();
     practice.room = None;

@@ -94,7 +94,7 @@ pub(crate) fn forger() -> IssuerKey {
 }
 
 pub(crate) fn public(key: &IssuerKey) -> IssuerPublicKey {
-    IssuerPublicKey { id: key.id, public_key: HEXLOWER.encode(&key.public()) }
+    IssuerPublicKey::new(key.id, &key.public())
 }
 
 pub(crate) fn fact(id: u8) -> TicketFact {

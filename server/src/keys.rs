@@ -129,9 +129,7 @@ impl Keys {
     /// The public keys that verify tickets as kiosks are told them, and that they are these, signed by each.
     #[must_use]
     pub fn told(&self) -> (Vec<IssuerPublicKey>, String) {
-        let tell =
-            |(id, key): (u8, [u8; 32])| IssuerPublicKey { id, public_key: HEXLOWER.encode(&key) };
-        let keys: Vec<IssuerPublicKey> = self.public().map(tell).collect();
+        let keys: Vec<_> = self.public().map(|(id, key)| IssuerPublicKey::new(id, &key)).collect();
         let sign = |key| sync::sign_keys(key, &keys);
         let signed = self.issuers.iter().map(sign).collect::<Vec<_>>().join(", ");
         (keys, signed)

@@ -3,10 +3,9 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use turnout_server::{fetch, web::access::Role};
 
-use super::{kiosk::Wire, moving_event};
+use super::{kiosk::enrolled, moving_event};
 use crate::{
     end_to_end::await_copy,
     kiosk_screen::MISFITS,
@@ -20,16 +19,10 @@ async fn whoever_booked_after_the_network_went_is_let_in_after_a_look_at_an_id()
     let (event, offer) = moving_event(&app).await;
     let first = app.booked(&app.member("王小明").await, &offer).await;
     let organizer = app.staff(Role::Organizer).await;
-    let new =
-        json!({ "name": "一号机", "event": event, "station": "gate", "station_name": "东门" });
-    let made = app.post("/api/v1/kiosks", &organizer, new).await.expect(201);
-    let code = made["code"].as_str().expect("a code");
-    let mut wire = Wire::to(&app.url).await;
-    let folder = TempDir::new().expect("a folder");
-    KioskProgram::enroll(&wire.url, code, folder.path()).await;
+    let (code, mut wire, folder) = enrolled(&app, &event).await;
     let mut kiosk = KioskProgram::run(folder.path()).await;
     await_copy(folder.path(), first["tickets"][0]["id"].as_str().expect("an id")).await;
-    let staff = kiosk.staff("246810", code).await;
+    let staff = kiosk.staff("246810", &code).await;
     loop {
         let found: Value =
             staff.post("search", json!({ "text": "王" })).await.json().await.expect("JSON");

@@ -15,7 +15,7 @@ use super::{MINUTE, moving_event, shown};
 use crate::{
     end_to_end::await_copy,
     support::{
-        on_both,
+        TestApp, on_both,
         programs::{KioskProgram, client},
     },
 };
@@ -26,6 +26,18 @@ pub(super) struct Wire {
     address: SocketAddr,
     server: String,
     carries: Option<JoinHandle<()>>,
+}
+
+/// The folder of a kiosk at the gate of an event that is enrolled over a line, and the code that it was enrolled by.
+pub(super) async fn enrolled(app: &TestApp, event: &str) -> (String, Wire, TempDir) {
+    let organizer = app.staff(Role::Organizer).await;
+    let new =
+        json!({ "name": "一号机", "event": event, "station": "gate", "station_name": "东门" });
+    let made = app.post("/api/v1/kiosks", &organizer, new).await.expect(201);
+    let code = made["code"].as_str().expect("a code").to_owned();
+    let (wire, folder) = (Wire::to(&app.url).await, TempDir::new().expect("a folder"));
+    KioskProgram::enroll(&wire.url, &code, folder.path()).await;
+    (code, wire, folder)
 }
 
 impl Wire {
@@ -77,18 +89,13 @@ on_both! {
         }
         let [page, forwarded, paper, last] = tickets.as_slice() else { unreachable!("four") };
         let organizer = app.staff(Role::Organizer).await;
-        let new = json!({ "name": "一号机", "event": event, "station": "gate", "station_name": "东门" });
-        let made = app.post("/api/v1/kiosks", &organizer, new).await.expect(201);
-        let code = made["code"].as_str().expect("a code");
-        let mut wire = Wire::to(&app.url).await;
-        let folder = TempDir::new().expect("a folder");
-        KioskProgram::enroll(&wire.url, code, folder.path()).await;
+        let (code, mut wire, folder) = enrolled(&app, &event).await;
         // Its own clock is months off the server's.
         let mut kiosk = KioskProgram::run(folder.path()).await;
         for (id, _) in &tickets {
             await_copy(folder.path(), id).await;
         }
-        let desk = Desk::open(&kiosk, code).await;
+        let desk = Desk::open(&kiosk, &code).await;
         wire.cut().await;
 
         let told = kiosk.scan(&shown(&app, &event, &page.1, app.now())).await;

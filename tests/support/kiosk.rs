@@ -6,8 +6,8 @@ use admission::{
     decide::{Proof, StationKind},
     scan::{Chain, Deed, Entry, Medium, Scan, Skew, Trust},
     sync::{
-        Check, Checked, Feed, IssuerPublicKey, KIOSK_HEADER, REVOCATION_HEADER, Receipt,
-        SIGNATURE_HEADER, Upload, revocation_is_signed, sign_request,
+        Check, Checked, Feed, KIOSK_HEADER, REVOCATION_HEADER, Receipt, SIGNATURE_HEADER, Upload,
+        revocation_is_signed, sign_request,
     },
     ticket::{TicketFact, TicketId},
 };
@@ -113,9 +113,7 @@ impl TestKiosk<'_> {
         let request = request.header(KIOSK_HEADER, &self.id).header(SIGNATURE_HEADER, &signature);
         let response = request.send().await.expect("the server answers");
         let header = response.headers().get(REVOCATION_HEADER).and_then(|text| text.to_str().ok());
-        let key =
-            |(id, key): (u8, [u8; 32])| IssuerPublicKey { id, public_key: HEXLOWER.encode(&key) };
-        let keys: Vec<IssuerPublicKey> = self.app.app.keys.public().map(key).collect();
+        let (keys, _) = self.app.app.keys.told();
         let signed =
             header.is_some_and(|header| revocation_is_signed(&keys, header, &self.id, &signature));
         (response.status().as_u16(), signed)

@@ -67,10 +67,10 @@ impl Names {
         if let Some(at) = self.firm_at.get(firm) {
             return *at;
         }
-        let sounds = self.sounds(firm);
+        let (at, sounds) = (self.firms.len(), self.sounds(firm));
         self.firms.push(sounds);
-        self.firm_at.insert(firm.to_owned(), self.firms.len() - 1);
-        self.firms.len() - 1
+        self.firm_at.insert(firm.to_owned(), at);
+        at
     }
 
     fn sounds(&mut self, text: &str) -> Sounds {
@@ -93,13 +93,13 @@ impl Names {
         }
         let firms: Vec<bool> =
             self.firms.iter().map(|firm| firm.place_of(&sought).is_some()).collect();
-        let fits = |person| Some((Person::fit(person, &sought, &firms)?, person));
-        let mut found: Vec<(Fit, &Person)> = self.people.values().filter_map(fits).collect();
+        let found = self.people.values();
+        let mut found: Vec<(Fit, &Person)> =
+            found.filter_map(|person| Some((person.fit(&sought, &firms)?, person))).collect();
         let count = found.len();
-        let order = |one: &(Fit, &Person), other: &(Fit, &Person)| {
-            let of = |found: &(Fit, &Person)| (found.0, found.1.row.ticket);
-            let names = one.1.row.name.cmp(&other.1.row.name);
-            one.0.cmp(&other.0).then(names).then(of(one).cmp(&of(other)))
+        let order = |(fit, one): &(Fit, &Person), (other_fit, other): &(Fit, &Person)| {
+            let names = || one.row.name.cmp(&other.row.name);
+            fit.cmp(other_fit).then_with(names).then_with(|| one.row.ticket.cmp(&other.row.ticket))
         };
         if count > limit {
             found.select_nth_unstable_by(limit, order);

@@ -10,7 +10,6 @@ use admission::{
     ticket::IssuerKey,
     time::HOUR,
 };
-use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
 use super::*;
@@ -76,7 +75,7 @@ fn post() -> Post {
             cancelled: false,
             offers: vec![OfferInfo::once(0, "男子单打".into())],
         },
-        keys: vec![IssuerPublicKey { id: 1, public_key: HEXLOWER.encode(&issuer().public()) }],
+        keys: vec![IssuerPublicKey::new(1, &issuer().public())],
         keys_signed: String::new(),
         card_bins: vec!["621030".into()],
         lease_until: NOON.plus(24 * HOUR),

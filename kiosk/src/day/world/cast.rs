@@ -87,7 +87,7 @@ pub(in crate::day) fn post(name: &str, station: &str) -> Post {
             cancelled: false,
             offers: offers(),
         },
-        keys: vec![IssuerPublicKey { id: 1, public_key: HEXLOWER.encode(&issuer().public()) }],
+        keys: vec![IssuerPublicKey::new(1, &issuer().public())],
         keys_signed: String::new(),
         card_bins: vec!["621030".into()],
         lease_until: MORNING.plus(10 * DAY),

@@ -23,7 +23,6 @@ use admission::{
     ticket::{IssuerKey, TicketFact, TicketId},
     time::{DAY, HOUR, MINUTE},
 };
-use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use self::cast::*;
