@@ -111,10 +111,13 @@ impl Memory {
         Some(refused)
     }
 
-    /// Looks at an offer that has just refused `attempts`, and remembers what can be said again.
-    pub(super) async fn learn(&self, refused: &[(&Attempt, &Refused)]) -> Result<()> {
-        let teaches = |(_, refused): &&(&Attempt, &Refused)| is_own(refused) || is_shut(refused);
-        let refused: Vec<_> = refused.iter().filter(teaches).collect();
+    /// Whether something that can be said again is to be learnt from such a refusal.
+    pub(super) fn learns_of(refused: &Refused) -> bool {
+        is_own(refused) || is_shut(refused)
+    }
+
+    /// Looks at an offer that has just refused those attempts, and remembers what can be said again.
+    pub(super) async fn learn(&self, refused: &[(Arc<Attempt>, Refused)]) -> Result<()> {
         let Some((last, _)) = refused.last() else { return Ok(()) };
         // Both taken before anything is read: what changes meanwhile is not kept for longer, or not kept at all.
         let (until, mark) = (Instant::now() + KEPT, lock(&self.known).news.mark());
@@ -133,13 +136,13 @@ impl Memory {
                 Some(Shut { standing, opens_ms: offer.opens_ms, people })
             }
         };
-        let own: Vec<_> = refused.into_iter().filter(|(_, refused)| is_own(refused)).collect();
+        let own: Vec<_> = refused.iter().filter(|(_, refused)| is_own(refused)).collect();
         let people = own.iter().map(|(attempt, _)| attempt.person.id.as_str()).collect();
         let mut keys = queries::keys_of(&mut tx, people).await?;
         let told = own.into_iter().map(|(attempt, refused)| {
             let id = attempt.person.id.clone();
             let keys = keys.remove(&id).unwrap_or_default();
-            (id, Told { refused: (*refused).clone(), places: attempt.places(), keys })
+            (id, Told { refused: refused.clone(), places: attempt.places(), keys })
         });
         let seen = Seen { event_id: event.id, until, shut, told: told.collect() };
         lock(&self.known).keep(offer.id, seen, mark);

@@ -40,18 +40,21 @@ pub(crate) struct Answered {
     pub(crate) answer: String,
 }
 
+/// Each is looked up for itself: of a list of pairs SQLite makes a list of people and one of keys, and goes through all that
+/// those people ever booked. A cross join is made in the order in which it stands.
+const ANSWERED: (&str, &str) = (
+    "select b.person_id, b.request_sha256, b.answer from (",
+    ") v cross join booking b where b.person_id = v.column1 and b.request_key = v.column2",
+);
+
 /// What each of those people was answered under their key, by person.
 pub(super) async fn answered(
     tx: &mut Tx,
     keys: Vec<(&str, &str)>,
 ) -> Result<HashMap<String, Answered>> {
-    let rows: Vec<Answered> = fetch_rows!(
-        tx,
-        "select person_id, request_sha256, answer from booking where (person_id, request_key) in (",
-        keys,
-        |(person_id, key)| [person_id, key],
-        ")",
-    )?;
+    let (select, of) = ANSWERED;
+    let rows: Vec<Answered> =
+        fetch_rows!(tx, select, keys, |(person_id, key)| [person_id, key], of)?;
     Ok(rows.into_iter().map(|row| (row.person_id.clone(), row)).collect())
 }
 
@@ -93,18 +96,16 @@ pub(super) async fn bookers(tx: &mut Tx, offer_id: &str) -> Result<HashSet<Strin
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// Greater than nothing: so the index gives the keys of the last day alone, and not all that those people ever booked.
+const KEYS_OF: &str =
+    "select person_id, request_key from booking where request_key > '' and person_id in (";
+
 /// The keys under which each of `people` was answered.
 pub(super) async fn keys_of(
     tx: &mut Tx,
     people: Vec<&str>,
 ) -> Result<HashMap<String, HashSet<String>>> {
-    let rows: Vec<(String, String)> = fetch_rows!(
-        tx,
-        "select person_id, request_key from booking where request_key is not null and person_id in (",
-        people,
-        |id| [id],
-        ")",
-    )?;
+    let rows: Vec<(String, String)> = fetch_rows!(tx, KEYS_OF, people, |id| [id], ")")?;
     let mut keys = HashMap::<String, HashSet<String>>::new();
     for (person_id, key) in rows {
         keys.entry(person_id).or_default().insert(key);
@@ -453,4 +454,35 @@ pub(crate) async fn changed_after(
         revision,
         limit,
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+
+    /// What people booked before costs those who book now nothing.
+    #[tokio::test]
+    async fn an_answer_is_found_by_person_and_key() {
+        let folder = std::env::temp_dir().join(crate::db::new_id(Millis(0)));
+        std::fs::create_dir_all(&folder).expect("temporary folder");
+        let url = format!("sqlite://{}", folder.join("answers.db").display());
+        let db = Db::open(&url).await.expect("a database");
+        let answered = format!(
+            "explain query plan {}select * from (values ('a', 'b'), ('c', 'd')) limit 2 + 0{}",
+            ANSWERED.0, ANSWERED.1
+        );
+        let keys = format!("explain query plan {KEYS_OF}values ('a'), ('b'))");
+        let Db::Sqlite { readers, .. } = &db else { panic!("SQLite") };
+        for (sql, by) in [
+            (answered, "USING INDEX booking_request (person_id=? AND request_key=?)"),
+            (keys, "USING COVERING INDEX booking_request (person_id=? AND request_key>?)"),
+        ] {
+            let sql = sqlx::AssertSqlSafe(sql);
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(sql).fetch_all(readers).await.expect("a plan");
+            assert!(plan.iter().any(|(.., step)| step.ends_with(by)), "{plan:?}");
+        }
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
 }

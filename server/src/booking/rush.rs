@@ -225,7 +225,7 @@ pub(super) async fn rush(
     let current = offers.iter().find(|current| current.offer.id == offer_id);
     let rush = RushJson::of(current.ok_or(Error::NotFound)?, now);
     let tap = tap(&app, &headers).await;
-    let ahead = app.bookings.queue.ahead(tap.as_ref());
+    let ahead = app.bookings.queue().ahead(tap.as_ref());
     // Asked again: the figures may have taken a while to read.
     Ok(Json(RushNowJson { rush, now_ms: app.clock.now().0, ahead }))
 }

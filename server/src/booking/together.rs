@@ -9,8 +9,7 @@ use std::{
 };
 
 use admission::Millis;
-use futures_util::future::join_all;
-use tokio::sync::{mpsc, oneshot};
+use futures_util::future::BoxFuture;
 
 use super::{
     Status, limits, line,
@@ -26,45 +25,32 @@ use crate::{
     draw,
     error::{Error, Refused, Result},
     event::{self, Event, Offer, rules::Standing},
-    ledger::Ledger,
+    ledger::{Decider, Door, Ledger},
     live::Live,
     no_show,
 };
 
-/// How many attempts wait at most.
-const QUEUE: usize = 4_096;
-/// How many are written together at most.
-const BATCH: usize = 256;
-
-type Waiting = (Arc<Attempt>, oneshot::Sender<Result<Decision>>);
-
 /// The way in. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bookings {
-    attempts: mpsc::Sender<Waiting>,
-    memory: Memory,
+    door: Door<Attempts>,
     pace: Pace,
     /// How the rush for each offer stands.
     pub(super) figures: Figures,
-    /// Who waits here.
-    pub(super) queue: Queue,
     /// What codes of tickets say.
     pub(super) stamps: Stamps,
 }
 
 impl Bookings {
-    /// Starts the task that hands attempts to the ledger. It ends when the last [`Bookings`] is dropped.
+    /// Opens the door to `ledger`.
     #[must_use]
     pub fn start(ledger: Ledger, db: Db, live: &Live) -> Self {
-        let (attempts, waiting) = mpsc::channel(QUEUE);
-        let (memory, queue) = (Memory::start(db.clone(), live), Queue::default());
-        tokio::spawn(keep(ledger, memory.clone(), live.clone(), queue.clone(), waiting));
+        let memory = Memory::start(db.clone(), live);
+        let attempts = Attempts { memory, live: live.clone(), queue: Queue::default() };
         Self {
-            attempts,
-            memory,
+            door: Door::open(ledger, attempts),
             pace: Pace::new(),
             figures: Figures::start(db, live),
-            queue,
             stamps: Stamps::default(),
         }
     }
@@ -77,18 +63,23 @@ impl Bookings {
     /// How many attempts were answered without the database.
     #[must_use]
     pub fn answered_from_memory(&self) -> u64 {
-        self.memory.answered()
+        self.door.decider().memory.answered()
     }
 
     /// Why the attempt gets no place, when that is known without asking the database.
     pub(super) fn refusal(&self, attempt: &Attempt) -> Option<Refused> {
-        self.memory.refusal(attempt)
+        self.door.decider().memory.refusal(attempt)
+    }
+
+    /// Who waits here.
+    pub(super) fn queue(&self) -> &Queue {
+        &self.door.decider().queue
     }
 
     /// How many attempts are waiting now.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        self.queue.ahead(None)
+        self.queue().ahead(None)
     }
 
     /// How often the figures of a rush were read from the database.
@@ -99,64 +90,68 @@ impl Bookings {
 
     /// Has `attempt` decided and committed.
     pub(super) async fn write(&self, attempt: Attempt) -> Result<Decision> {
-        let (reply, answer) = oneshot::channel();
-        let place = self.attempts.try_reserve().map_err(|_| Error::Busy)?;
-        self.queue.join(attempt.tap());
-        place.send((Arc::new(attempt), reply));
-        answer.await.map_err(|_| Error::Busy)?
+        let (tap, queue) = (attempt.tap(), self.queue());
+        queue.join(tap.clone());
+        // It leaves the queue when it is decided; one for which there is no room, at once.
+        self.door.ask(attempt).inspect_err(|_| queue.leave(&[tap]))?.await
     }
 }
 
-async fn keep(
-    ledger: Ledger,
+/// Decides attempts that wait.
+struct Attempts {
     memory: Memory,
     live: Live,
     queue: Queue,
-    mut waiting: mpsc::Receiver<Waiting>,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        // Work for the ledger is about one event.
-        let taps: Vec<_> = batch.iter().map(|(attempt, _)| attempt.tap()).collect();
-        let mut by_offer = HashMap::<String, Vec<Waiting>>::new();
-        for (attempt, reply) in batch.drain(..) {
-            // It may have become known while it waited.
-            match memory.refusal(&attempt) {
-                Some(refused) => drop(reply.send(Ok(Err(refused)))),
-                None => {
-                    let offer_id = attempt.offer_id.clone();
-                    by_offer.entry(offer_id).or_default().push((attempt, reply));
-                }
-            }
-        }
-        let writing = |waiting: Vec<Waiting>| write_and_answer(&ledger, &memory, &live, waiting);
-        join_all(by_offer.into_values().map(writing)).await;
-        queue.leave(&taps);
-    }
 }
 
-async fn write_and_answer(ledger: &Ledger, memory: &Memory, live: &Live, waiting: Vec<Waiting>) {
-    let (attempts, replies): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
-    let outcomes =
-        ledger.decide(attempts.clone(), |tx, attempts| Box::pin(decide(tx, attempts))).await;
-    let decided = || attempts.iter().zip(&outcomes);
-    let booked = |(_, outcome): (_, &Result<Decision>)| {
-        Some(outcome.as_ref().ok()?.as_ref().ok()?.1.clone())
-    };
-    if let Some(event_id) = decided().find_map(booked) {
-        live.changed(&event_id);
+impl Decider for Attempts {
+    type Question = Attempt;
+    type Answer = Decision;
+
+    fn group(attempt: &Attempt) -> &str {
+        &attempt.offer_id
     }
-    let refused: Vec<_> = decided()
-        .filter_map(|(attempt, outcome)| {
-            Some((attempt.as_ref(), outcome.as_ref().ok()?.as_ref().err()?))
-        })
-        .collect();
-    if let Err(error) = memory.learn(&refused).await {
-        tracing::warn!(cause = %error, "it is not remembered why people were refused");
+
+    fn decide<'t>(
+        tx: &'t mut Tx,
+        attempts: &'t [Arc<Attempt>],
+    ) -> BoxFuture<'t, Result<Vec<Decision>>> {
+        Box::pin(decide(tx, attempts))
     }
-    for (reply, outcome) in replies.into_iter().zip(outcomes) {
-        // The asker may have gone away; the booking stands all the same.
-        drop(reply.send(outcome));
+
+    fn known(&self, attempt: &Attempt) -> Option<Decision> {
+        let refused = self.memory.refusal(attempt)?;
+        self.queue.leave(&[attempt.tap()]);
+        Some(Err(refused))
+    }
+
+    fn decided(
+        &self,
+        attempts: &[Arc<Attempt>],
+        outcomes: &[Result<Decision>],
+    ) -> Option<BoxFuture<'static, ()>> {
+        let taps: Vec<_> = attempts.iter().map(|attempt| attempt.tap()).collect();
+        self.queue.leave(&taps);
+        let decisions = || outcomes.iter().map(|outcome| outcome.as_ref().ok());
+        if let Some((_, event_id)) = decisions().find_map(|decision| decision?.as_ref().ok()) {
+            self.live.changed(event_id);
+        }
+        let refused: Vec<_> = attempts
+            .iter()
+            .zip(decisions())
+            .filter_map(|(attempt, decision)| Some((attempt, decision?.as_ref().err()?)))
+            .filter(|(_, refused)| Memory::learns_of(refused))
+            .map(|(attempt, refused)| (Arc::clone(attempt), refused.clone()))
+            .collect();
+        if refused.is_empty() {
+            return None;
+        }
+        let memory = self.memory.clone();
+        Some(Box::pin(async move {
+            if let Err(error) = memory.learn(&refused).await {
+                tracing::warn!(cause = %error, "it is not remembered why people were refused");
+            }
+        }))
     }
 }
 

@@ -14,8 +14,7 @@ use admission::{
     sync::{Check, Checked},
     ticket::{TicketFact, TicketId},
 };
-use futures_util::future::join_all;
-use tokio::sync::{mpsc, oneshot};
+use futures_util::future::BoxFuture;
 
 use super::{
     attendance,
@@ -29,16 +28,11 @@ use crate::{
     event::{self, Event, Offer},
     execute_rows, goods,
     kiosk::{self, Kiosk},
-    ledger::Ledger,
+    ledger::{Decider, Door, Ledger},
     live::Live,
     no_show, voucher,
     web::access,
 };
-
-/// How many checks wait at most.
-const QUEUE: usize = 4_096;
-/// How many are decided together at most.
-const BATCH: usize = 256;
 
 /// A check, with everything that time contributes fixed, so that it may be decided again.
 #[derive(Debug)]
@@ -61,51 +55,47 @@ struct Answer {
     barred: Vec<u8>,
 }
 
-type Waiting = (Arc<Asked>, oneshot::Sender<Result<Answer>>);
-
 /// The way in. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Checks(mpsc::Sender<Waiting>);
+pub struct Checks(Door<Admissions>);
 
 impl Checks {
-    /// Starts the task that hands checks to the ledger. It ends when the last [`Checks`] is dropped.
+    /// Opens the door to `ledger`.
     #[must_use]
     pub fn start(ledger: Ledger, live: &Live) -> Self {
-        let (checks, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(keep(ledger, live.clone(), waiting));
-        Self(checks)
-    }
-
-    async fn decide(&self, asked: Asked) -> Result<Answer> {
-        let (reply, answer) = oneshot::channel();
-        self.0.try_send((Arc::new(asked), reply)).map_err(|_| Error::Busy)?;
-        answer.await.map_err(|_| Error::Busy)?
+        Self(Door::open(ledger, Admissions(live.clone())))
     }
 }
 
-async fn keep(ledger: Ledger, live: Live, mut waiting: mpsc::Receiver<Waiting>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        // Work for the ledger is about one event.
-        let mut by_event = HashMap::<String, Vec<Waiting>>::new();
-        for waiting in batch.drain(..) {
-            by_event.entry(waiting.0.event_id.clone()).or_default().push(waiting);
+/// Decides checks that wait.
+struct Admissions(Live);
+
+impl Decider for Admissions {
+    type Question = Asked;
+    type Answer = Answer;
+
+    fn group(asked: &Asked) -> &str {
+        &asked.event_id
+    }
+
+    fn decide<'t>(tx: &'t mut Tx, asked: &'t [Arc<Asked>]) -> BoxFuture<'t, Result<Vec<Answer>>> {
+        Box::pin(decide(tx, asked))
+    }
+
+    fn known(&self, _: &Asked) -> Option<Answer> {
+        None
+    }
+
+    fn decided(
+        &self,
+        asked: &[Arc<Asked>],
+        answers: &[Result<Answer>],
+    ) -> Option<BoxFuture<'static, ()>> {
+        let is_admitted = |answer: &Answer| answer.verdict.is_admitted();
+        if answers.iter().any(|answer| answer.as_ref().is_ok_and(is_admitted)) {
+            self.0.changed(&asked[0].event_id);
         }
-        let deciding = |waiting: Vec<Waiting>| decide_and_answer(&ledger, &live, waiting);
-        join_all(by_event.into_values().map(deciding)).await;
-    }
-}
-
-async fn decide_and_answer(ledger: &Ledger, live: &Live, waiting: Vec<Waiting>) {
-    let (asked, replies): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
-    let answers = ledger.decide(asked.clone(), |tx, asked| Box::pin(decide(tx, asked))).await;
-    let is_admitted = |answer: &Answer| answer.verdict.is_admitted();
-    if answers.iter().any(|answer| answer.as_ref().is_ok_and(is_admitted)) {
-        live.changed(&asked[0].event_id);
-    }
-    for (reply, answer) in replies.into_iter().zip(answers) {
-        // The asker may have gone away; its journal will tell.
-        drop(reply.send(answer));
+        None
     }
 }
 
@@ -116,7 +106,7 @@ pub(crate) async fn check(app: &App, caller: &access::Kiosk, check: Check) -> Re
         .map_err(|_| Error::invalid("seq", "记录编号过大。", "A number is too large."))?;
     let (kiosk_id, event_id) = (caller.id.clone(), caller.event_id.clone());
     let asked = Asked { kiosk_id, event_id, check, seq, now };
-    let Answer { verdict, ticket, uses, have_through, barred } = app.checks.decide(asked).await?;
+    let Answer { verdict, ticket, uses, have_through, barred } = app.checks.0.ask(asked)?.await?;
     // A kiosk learns nothing of other events.
     let ticket = ticket.filter(|ticket| ticket.event_id == caller.event_id);
     let ticket = ticket.as_ref().map(kiosk::rules::ticket_row).transpose()?;

@@ -6,8 +6,8 @@ use sqlx::SqlitePool;
 
 use super::Db;
 
-/// Pages in the log after which SQLite moves them in the middle of whatever goes on: with pages of 2 KiB, 320 MiB.
-pub(super) const PAGES_MOST: &str = "160000";
+/// Pages in the log after which SQLite moves them in the middle of whatever goes on: with pages of 2 KiB, 640 MiB.
+pub(super) const PAGES_MOST: &str = "320000";
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A log that grows by more pages between two looks is in a rush.
 const QUIET_PAGES: i64 = 400;

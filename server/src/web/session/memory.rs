@@ -1,8 +1,8 @@
-//! Sessions in memory: who is signed in is looked up once in a few seconds, and whoever waits for that is looked up
-//! together with the others who wait.
+//! Sessions in memory: who is signed in is looked up once a minute, and whoever waits for that is looked up together with
+//! the others who wait.
 //!
 //! A session that ends here is forgotten at once, one that ends on another server process when the news of it comes, or
-//! after [`KEPT`] when it is lost.
+//! after [`Row::kept`] when there is none.
 
 use std::{
     collections::HashMap,
@@ -27,12 +27,14 @@ use crate::{
     live::{Change, Live, News},
 };
 
-/// How long a session is believed without looking again.
-const KEPT: Duration = Duration::from_secs(5);
+/// How long a member's session is believed without looking again: they open the page before a rush, and tap in it.
+const MEMBER_KEPT: Duration = Duration::from_secs(60);
+/// The same for staff, whose account may be taken from them on the command line.
+const STAFF_KEPT: Duration = Duration::from_secs(5);
 /// "Last seen" is written together for all, and before a session is looked up again.
 const WRITE_SEEN_EVERY: Duration = Duration::from_secs(2);
 /// How many sessions are remembered at most.
-const SESSIONS: usize = 20_000;
+const SESSIONS: usize = 25_000;
 /// How many look-ups wait at most.
 const QUEUE: usize = 8_192;
 /// How many are looked up together at most.
@@ -50,6 +52,12 @@ pub(super) struct Row {
     pub(super) staff_id: Option<String>,
     pub(super) staff_name: Option<String>,
     pub(super) staff_role: Option<String>,
+}
+
+impl Row {
+    const fn kept(&self) -> Duration {
+        if self.staff_id.is_some() { STAFF_KEPT } else { MEMBER_KEPT }
+    }
 }
 
 /// What is said when the session of that hash is over.
@@ -147,7 +155,7 @@ impl Known {
     }
 
     /// Keeps rows that were read since `mark`, apart from those of which there is news.
-    fn keep(&mut self, rows: &[Arc<Row>], until: Instant, mark: u64) {
+    fn keep(&mut self, rows: &[Arc<Row>], read: Instant, mark: u64) {
         if self.sessions.len() + rows.len() > SESSIONS {
             let now = Instant::now();
             self.sessions.retain(|_, (_, until)| now < *until);
@@ -158,6 +166,7 @@ impl Known {
         let quiet = self.news.mark() == mark;
         for row in rows {
             if quiet || !self.news.since(mark, &topic(&row.token_hash)) {
+                let until = read + row.kept();
                 self.sessions.insert(row.token_hash.clone(), (Arc::clone(row), until));
             }
         }
@@ -174,7 +183,7 @@ async fn look_up(
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         count.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        let (until, mark) = (Instant::now() + KEPT, lock(&known).news.mark());
+        let (now, mark) = (Instant::now(), lock(&known).news.mark());
         let rows = match read(&db, &batch).await {
             Ok(rows) => rows,
             Err(error) => {
@@ -187,7 +196,7 @@ async fn look_up(
             }
         };
         let rows: Vec<_> = rows.into_iter().map(Arc::new).collect();
-        lock(&known).keep(&rows, until, mark);
+        lock(&known).keep(&rows, now, mark);
         let rows: HashMap<&[u8], &Arc<Row>> =
             rows.iter().map(|row| (row.token_hash.as_slice(), row)).collect();
         for (hash, reply) in batch.drain(..) {

@@ -3,7 +3,8 @@
 //! A booking of a scarce offer or a scan is work for the ledger. One task takes what is waiting, up to `BATCH`,
 //! runs it in one transaction, commits, and only then answers each. So an answer is always durable, and a thousand
 //! bookings cost a few commits. The queue is bounded: when it is full, the caller is told at once. The task has a thread of
-//! its own: in a rush it would wait after each statement behind hundreds of requests, and all who wait with it.
+//! its own: in a rush it would wait after each statement behind hundreds of requests, and all who wait with it. What comes
+//! by the thousand waits at a [`Door`], where the ledger finds whatever has come by the time it is ready.
 //!
 //! Work must write nothing when it refuses, and it may be run again: if anything in a batch fails, the batch is rolled
 //! back and each piece runs in a transaction of its own, so that one poisoned request cannot take others with it. Work
@@ -14,12 +15,12 @@
 //! counters in the order of the events' ids, so they never wait for each other in a circle: work that comes out of
 //! turn runs in the next transaction.
 
+mod door;
+
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
-use futures_util::{
-    FutureExt as _,
-    future::{BoxFuture, join_all},
-};
+pub(crate) use door::{Decider, Door};
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -35,7 +36,7 @@ const BATCH: usize = 256;
 /// The way in. Cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
-    queue: mpsc::Sender<Box<dyn Work>>,
+    queue: mpsc::Sender<Call>,
 }
 
 impl fmt::Debug for Ledger {
@@ -69,49 +70,8 @@ impl Ledger {
     {
         let (reply, answer) = oneshot::channel();
         let work = Box::new(Waiting { work, outcome: None, reply });
-        self.queue.try_send(work).map_err(|_| Error::Busy)?;
+        self.queue.try_send(Call::Work(work)).map_err(|_| Error::Busy)?;
         answer.await.map_err(|_| Error::Busy)?
-    }
-
-    /// Has questions about one event decided in one piece of work; gives the outcomes in their order. What spoils that may
-    /// be the fault of one: then each is decided alone.
-    pub(crate) async fn decide<Q, A>(
-        &self,
-        questions: Vec<Arc<Q>>,
-        decide: Decide<Q, A>,
-    ) -> Vec<Result<A>>
-    where
-        Q: Send + Sync + 'static,
-        A: Send + 'static,
-    {
-        let count = questions.len();
-        match self.decide_together(questions.clone(), decide).await {
-            Ok(answers) => answers.into_iter().map(Ok).collect(),
-            Err(Error::Busy) => (0..count).map(|_| Err(Error::Busy)).collect(),
-            Err(error) if error.is_away() => (0..count).map(|_| Err(Error::Away)).collect(),
-            Err(_) => {
-                let alone = |question| async {
-                    self.decide_together(vec![question], decide).await?.pop().ok_or(Error::Busy)
-                };
-                join_all(questions.into_iter().map(alone)).await
-            }
-        }
-    }
-
-    async fn decide_together<Q, A>(
-        &self,
-        questions: Vec<Arc<Q>>,
-        decide: Decide<Q, A>,
-    ) -> Result<Vec<A>>
-    where
-        Q: Send + Sync + 'static,
-        A: Send + 'static,
-    {
-        self.write(move |tx| {
-            let questions = questions.clone();
-            Box::pin(async move { decide(tx, &questions).await })
-        })
-        .await
     }
 
     /// How many pieces of work are waiting now.
@@ -121,9 +81,12 @@ impl Ledger {
     }
 }
 
-/// Decides questions about one event; gives as many answers, in their order.
-pub(crate) type Decide<Q, A> =
-    for<'t> fn(&'t mut Tx, &'t [Arc<Q>]) -> BoxFuture<'t, Result<Vec<A>>>;
+/// What the ledger is called for.
+enum Call {
+    Work(Box<dyn Work>),
+    /// Somebody waits there.
+    Door(Arc<dyn door::Gathers>),
+}
 
 trait Work: Send {
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<()>>;
@@ -143,10 +106,7 @@ where
 {
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Result<()>> {
         Box::pin(async move {
-            let work = AssertUnwindSafe(async { (self.work)(tx).await });
-            let outcome = work.catch_unwind().await;
-            self.outcome =
-                Some(outcome.map_err(|_| anyhow::anyhow!("work for the ledger panicked"))??);
+            self.outcome = Some(caught(async { (self.work)(tx).await }).await?);
             Ok(())
         })
     }
@@ -158,9 +118,35 @@ where
     }
 }
 
-async fn keep(db: Db, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+/// What `work` gives; one that panics fails.
+async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.map_err(|_| anyhow::anyhow!("work for the ledger panicked"))?
+}
+
+async fn keep(db: Db, mut queue: mpsc::Receiver<Call>) {
+    let (mut calls, mut batch) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+    loop {
+        if calls.is_empty() {
+            if queue.recv_many(&mut calls, BATCH).await == 0 {
+                return;
+            }
+        } else {
+            // Others wait on at a door: nobody has to call for them again.
+            calls.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(BATCH));
+        }
+        for call in std::mem::take(&mut calls) {
+            match call {
+                Call::Work(work) => batch.push(work),
+                Call::Door(door) => {
+                    let (mut works, wait_on) = Arc::clone(&door).take(BATCH);
+                    batch.append(&mut works);
+                    if wait_on {
+                        calls.push(Call::Door(door));
+                    }
+                }
+            }
+        }
         while !batch.is_empty() {
             batch = together(&db, batch).await;
         }
