@@ -4,7 +4,7 @@
 //! runs it in one transaction, commits, and only then answers each. So an answer is always durable, and a thousand
 //! bookings cost a few commits. The queue is bounded: when it is full, the caller is told at once. The task has a thread of
 //! its own: in a rush it would wait after each statement behind hundreds of requests, and all who wait with it. What comes
-//! by the thousand waits at a [`Door`], where the ledger finds whatever has come by the time it is ready.
+//! by the thousand waits at a `Door`, where the ledger finds whatever has come by the time it is ready.
 //!
 //! Work must write nothing when it refuses, and it may be run again: if anything in a batch fails, the batch is rolled
 //! back and each piece runs in a transaction of its own, so that one poisoned request cannot take others with it. Work
