@@ -6,10 +6,14 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all},
+};
 use tokio::sync::oneshot;
 
 use super::{Call, Ledger, QUEUE, Work, caught};
@@ -38,7 +42,8 @@ pub(crate) trait Decider: Send + Sync + Sized + 'static {
     /// [`decided`](Self::decided) any more.
     fn known(&self, question: &Self::Question) -> Option<Self::Answer>;
 
-    /// Is told what became of the questions of a group before those who asked are; they wait for the future, if one is given.
+    /// Is told what became of the questions of a group before those who asked are. They wait for the future, if one is given,
+    /// and so do those who stand at the door: it may make their answers [`known`](Self::known).
     fn decided(
         &self,
         questions: &[Arc<Self::Question>],
@@ -62,6 +67,8 @@ struct Waiting<D: Decider> {
     asked: VecDeque<Asked<D>>,
     /// The ledger knows that somebody waits here.
     called: bool,
+    /// So many futures of [`Decider::decided`] are not at their end: nobody is let in meanwhile.
+    closed: usize,
 }
 
 impl<D: Decider> Clone for Door<D> {
@@ -79,7 +86,7 @@ impl<D: Decider> fmt::Debug for Door<D> {
 impl<D: Decider> Door<D> {
     /// Opens a door to `ledger`.
     pub(crate) fn open(ledger: Ledger, decider: D) -> Self {
-        let waiting = Mutex::new(Waiting { asked: VecDeque::new(), called: false });
+        let waiting = Mutex::new(Waiting { asked: VecDeque::new(), called: false, closed: 0 });
         Self(Arc::new(Inner { decider, ledger, waiting }))
     }
 
@@ -101,7 +108,7 @@ impl<D: Decider> Door<D> {
         if waiting.asked.len() >= QUEUE {
             return Err(Error::Busy);
         }
-        if !waiting.called {
+        if !waiting.called && waiting.closed == 0 {
             let this = Arc::clone(&self.0);
             self.0.ledger.queue.try_send(Call::Door(this)).map_err(|_| Error::Busy)?;
             waiting.called = true;
@@ -122,9 +129,9 @@ impl<D: Decider> Gathers for Inner<D> {
     fn take(self: Arc<Self>, most: usize) -> (Vec<Box<dyn Work>>, bool) {
         let (asked, wait_on) = {
             let mut waiting = self.lock();
-            let now = most.min(waiting.asked.len());
+            let now = if waiting.closed > 0 { 0 } else { most.min(waiting.asked.len()) };
             let asked: Vec<_> = waiting.asked.drain(..now).collect();
-            waiting.called = !waiting.asked.is_empty();
+            waiting.called = waiting.closed == 0 && !waiting.asked.is_empty();
             (asked, waiting.called)
         };
         let (mut groups, mut places) = (Vec::<Together<D>>::new(), HashMap::new());
@@ -166,7 +173,7 @@ impl<D: Decider> Inner<D> {
     }
 
     fn answer(
-        &self,
+        self: &Arc<Self>,
         questions: &[Arc<D::Question>],
         replies: Vec<Reply<D>>,
         outcomes: Vec<Result<D::Answer>>,
@@ -178,12 +185,29 @@ impl<D: Decider> Inner<D> {
                 drop(reply.send(outcome));
             }
         };
-        match first {
-            None => answer(),
-            Some(first) => drop(tokio::spawn(async move {
-                first.await;
-                answer();
-            })),
+        let Some(first) = first else { return answer() };
+        self.lock().closed += 1;
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            // Whatever becomes of it, the door opens again.
+            drop(AssertUnwindSafe(first).catch_unwind().await);
+            answer();
+            this.open_again().await;
+        });
+    }
+
+    async fn open_again(self: Arc<Self>) {
+        let calls = {
+            let mut waiting = self.lock();
+            waiting.closed -= 1;
+            let calls = waiting.closed == 0 && !waiting.called && !waiting.asked.is_empty();
+            waiting.called |= calls;
+            calls
+        };
+        if calls {
+            let queue = self.ledger.queue.clone();
+            // It fails only when the ledger is gone.
+            drop(queue.send(Call::Door(self)).await);
         }
     }
 }
