@@ -17,8 +17,8 @@ pub(crate) mod stopwatch;
 pub(crate) use app::{Engine, TestApp};
 pub(crate) use people::data;
 
-/// Durability is tested elsewhere; in most tests the disk would only cost time.
-pub(crate) const NO_SYNC: &[&str] = &["fsync=off"];
+/// Durability is tested elsewhere; in most tests the disk would only cost time, and room.
+pub(crate) const NO_SYNC: &[&str] = &["fsync=off", "full_page_writes=off", "max_wal_size=192MB"];
 
 /// Makes one test per engine of each `async fn name(app: TestApp)`.
 macro_rules! on_both {

@@ -5,6 +5,11 @@ use std::{fs, process::Command};
 use super::postgres::{Cluster, as_postgres, tools};
 
 impl Cluster {
+    /// The address of a fresh, empty database of its own.
+    pub(crate) async fn fresh_database(&self) -> String {
+        self.url(&self.make_database().await)
+    }
+
     /// Pulls the plug: nothing is written any more, no connection is said good-bye to.
     pub(crate) fn stop(&self) {
         let stopped = as_postgres(&tools().join("pg_ctl"))

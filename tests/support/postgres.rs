@@ -1,13 +1,16 @@
 //! A real PostgreSQL for the length of the test run: a cluster in a folder of its own, on a port of its own. It dies
-//! with the test process. Each test gets a database of its own.
+//! with the test process, and its folder goes with it. Each test gets databases of its own, dropped soon after it has
+//! ended: those of all tests together would fill several gigabytes.
 
 use std::{
-    fs,
+    cell::RefCell,
+    fs::{self, File},
+    mem,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
         mpsc,
     },
@@ -19,18 +22,33 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 static SHARED: OnceLock<Cluster> = OnceLock::new();
 static NEXT: AtomicU32 = AtomicU32::new(1);
+/// Databases of the shared cluster whose tests have ended.
+static LEFT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static MINE: RefCell<Mine> = const { RefCell::new(Mine(Vec::new())) };
+}
+
+/// The databases that a test has in the shared cluster: each test is a thread, and they are left when it ends.
+struct Mine(Vec<String>);
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        LEFT.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.0);
+    }
+}
 
 /// The address of a fresh, empty database. The first call starts the cluster, with its `settings`.
 pub(crate) async fn fresh_database(settings: &'static [&'static str]) -> String {
-    tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Cluster::start(settings)))
+    let cluster = tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Cluster::start(settings)))
         .await
-        .expect("cluster starts")
-        .fresh_database()
-        .await
-}
-
-fn url(port: u16, database: &str) -> String {
-    format!("postgres://postgres@127.0.0.1:{port}/{database}")
+        .expect("cluster starts");
+    let left = mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
+    cluster.drop_databases(&left).await;
+    let name = cluster.make_database().await;
+    let address = cluster.url(&name);
+    MINE.with_borrow_mut(|mine| mine.0.push(name));
+    address
 }
 
 /// A PostgreSQL of one's own, to be stopped and started.
@@ -67,12 +85,24 @@ impl Cluster {
             .expect("a free port")
             .port();
         let cluster = Self { folder, port, settings };
+        cluster.take_away_at_the_end();
         cluster.start_again();
         cluster
     }
 
+    /// Leaves somebody behind who removes the folder once this process has ended, however it ends: its end closes the
+    /// pipe that they read.
+    fn take_away_at_the_end(&self) {
+        let remove = "cat; until rm -rf \"$0\"; do sleep 1; done";
+        let mut keeper = Command::new("sh");
+        keeper.args(["-c", remove]).arg(&self.folder).current_dir("/");
+        keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        mem::forget(keeper.spawn().expect("a shell runs"));
+    }
+
     /// Starts it where it was stopped; returns when it is ready.
     pub(crate) fn start_again(&self) {
+        let log = File::options().create(true).append(true).open(self.log()).expect("its log");
         let mut server = as_postgres(&tools().join("postgres"));
         server
             .arg("-D")
@@ -83,7 +113,7 @@ impl Cluster {
             .args(["-c", "log_min_messages=fatal"])
             .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(log);
         // The parent-death signal follows the thread that spawned the server, so this thread ends with it only.
         let (started, wait) = mpsc::channel();
         thread::spawn(move || {
@@ -98,17 +128,45 @@ impl Cluster {
         }
     }
 
-    /// The address of a fresh, empty database.
-    pub(crate) async fn fresh_database(&self) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Makes an empty database of a fresh name.
+    pub(crate) async fn make_database(&self) -> String {
         let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut admin =
-            PgConnection::connect(&url(self.port, "postgres")).await.expect("the cluster answers");
-        sqlx::query(AssertSqlSafe(format!("create database {name}")))
-            .execute(&mut admin)
-            .await
-            .expect("create database");
-        admin.close().await.expect("close");
-        url(self.port, &name)
+        self.execute(&[format!("create database {name}")]).await;
+        name
+    }
+
+    /// Drops them, whoever is still connected.
+    async fn drop_databases(&self, names: &[String]) {
+        let drops: Vec<String> =
+            names.iter().map(|name| format!("drop database {name} with (force)")).collect();
+        self.execute(&drops).await;
+    }
+
+    async fn execute(&self, statements: &[String]) {
+        let done = async {
+            let mut admin = PgConnection::connect(&self.url("postgres")).await?;
+            for statement in statements {
+                sqlx::query(AssertSqlSafe(statement.as_str())).execute(&mut admin).await?;
+            }
+            admin.close().await
+        };
+        if let Err(error) = done.await {
+            let log = fs::read_to_string(self.log()).unwrap_or_default();
+            let last = log.lines().skip(log.lines().count().saturating_sub(20));
+            panic!(
+                "{statements:?}: {error}; the cluster says:\n{}",
+                last.collect::<Vec<_>>().join("\n")
+            );
+        }
+    }
+
+    /// Where the cluster says why it can't go on.
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
     }
 }
 
