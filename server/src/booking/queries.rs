@@ -464,10 +464,7 @@ mod tests {
     /// What people booked before costs those who book now nothing.
     #[tokio::test]
     async fn an_answer_is_found_by_person_and_key() {
-        let folder = std::env::temp_dir().join(crate::db::new_id(Millis(0)));
-        std::fs::create_dir_all(&folder).expect("temporary folder");
-        let url = format!("sqlite://{}", folder.join("answers.db").display());
-        let db = Db::open(&url).await.expect("a database");
+        let (_folder, db) = Db::of_a_test().await;
         let answered = format!(
             "explain query plan {}select * from (values ('a', 'b'), ('c', 'd')) limit 2 + 0{}",
             ANSWERED.0, ANSWERED.1

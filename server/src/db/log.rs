@@ -52,10 +52,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_log_is_moved_when_it_does_not_grow() {
-        let folder = std::env::temp_dir().join(crate::db::new_id(admission::Millis(0)));
-        std::fs::create_dir_all(&folder).expect("temporary folder");
-        let url = format!("sqlite://{}", folder.join("log.db").display());
-        let db = Db::open(&url).await.expect("a database");
+        let (_folder, db) = Db::of_a_test().await;
         let Db::Sqlite { writer, readers } = &db else { panic!("SQLite") };
         db.fold_log().await.expect("begins empty");
         sqlx::raw_sql("create table long (text text)").execute(writer).await.expect("made");
@@ -69,6 +66,5 @@ mod tests {
         assert!(all == pages && pages > PAGES_LEAST && folded == 0, "it grows: {all}, {folded}");
         assert_eq!(look(readers, pages).await.expect("looked at"), pages);
         assert_eq!(left().await.expect("looked at"), (0, pages, pages), "it was quiet");
-        std::fs::remove_dir_all(folder).expect("removed");
     }
 }

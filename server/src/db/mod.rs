@@ -75,6 +75,14 @@ pub enum Db {
 }
 
 impl Db {
+    /// An empty SQLite database, and the folder that it goes with.
+    #[cfg(test)]
+    pub(crate) async fn of_a_test() -> (tempfile::TempDir, Self) {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("turnout.db").display());
+        (folder, Self::open(&url).await.expect("a database"))
+    }
+
     /// Opens the database at `url` (`sqlite://turnout.db` or `postgres://…`) and brings its tables up to date.
     ///
     /// # Errors

@@ -243,10 +243,8 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_panics_fails_alone() {
-        let folder = std::env::temp_dir().join(crate::db::new_id(admission::Millis(0)));
-        std::fs::create_dir_all(&folder).expect("temporary folder");
-        let url = format!("sqlite://{}", folder.join("ledger.db").display());
-        let ledger = Ledger::start(Db::open(&url).await.expect("a database"));
+        let (_folder, db) = Db::of_a_test().await;
+        let ledger = Ledger::start(db);
         let good = |ledger: Ledger| async move { ledger.write(|tx| Box::pin(one(tx))).await };
         let bad = ledger
             .write(|_| -> BoxFuture<'_, Result<i64>> { Box::pin(async { panic!("on purpose") }) });
@@ -254,6 +252,5 @@ mod tests {
         assert!(matches!(bad, Err(Error::Internal(_))), "{bad:?}");
         assert_eq!((before.expect("works"), after.expect("works")), (1, 1));
         assert_eq!(good(ledger).await.expect("the ledger goes on"), 1);
-        std::fs::remove_dir_all(folder).expect("remove");
     }
 }

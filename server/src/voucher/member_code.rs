@@ -84,8 +84,8 @@ mod tests {
 
     #[test]
     fn a_code_is_good_for_a_minute_says_nothing_and_cannot_be_made_up() {
-        let folder = std::env::temp_dir().join(crate::db::new_id(NOW));
-        let keys = Keys::open(&folder).expect("keys");
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let keys = Keys::open(folder.path()).expect("keys");
         let person = crate::db::new_id(NOW);
         let code = seal(&keys, &person, NOW).expect("a code");
         assert!(looks_like_one(&code) && code.bytes().all(|byte| byte.is_ascii_alphanumeric()));
@@ -103,6 +103,5 @@ mod tests {
             let other = String::from_utf8(other).expect("ASCII");
             assert_eq!(open(&keys, &other, NOW), Read::Forged, "character {at}");
         }
-        std::fs::remove_dir_all(folder).expect("removed");
     }
 }
