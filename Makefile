@@ -29,7 +29,7 @@ pictures: needs
 
 # Measures the programs, built for release, and writes the table in docs/performance.md. PARTS="decode server growth kiosk memory"
 # measures only some of it and writes nothing (with "sqlite" or "postgres": on one engine only); TURNOUT_BENCH_MINUTES bounds
-# the making of up to ten million bookings on each engine (3).
+# the making of up to ten million bookings on each engine (10).
 bench:
 	scripts/needs bench
 	cargo build --release --locked --workspace --bins --bench performance
