@@ -480,6 +480,5 @@ mod tests {
                 sqlx::query_as(sql).fetch_all(readers).await.expect("a plan");
             assert!(plan.iter().any(|(.., step)| step.ends_with(by)), "{plan:?}");
         }
-        std::fs::remove_dir_all(folder).expect("removed");
     }
 }
