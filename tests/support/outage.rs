@@ -7,7 +7,7 @@ use super::postgres::{Cluster, as_postgres, tools};
 impl Cluster {
     /// The address of a fresh, empty database of its own.
     pub(crate) async fn fresh_database(&self) -> String {
-        self.url(&self.make_database().await)
+        self.url(&self.make_database(&[]).await)
     }
 
     /// Pulls the plug: nothing is written any more, no connection is said good-bye to.

@@ -44,8 +44,7 @@ pub(crate) async fn fresh_database(settings: &'static [&'static str]) -> String 
         .await
         .expect("cluster starts");
     let left = mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
-    cluster.drop_databases(&left).await;
-    let name = cluster.make_database().await;
+    let name = cluster.make_database(&left).await;
     let address = cluster.url(&name);
     MINE.with_borrow_mut(|mine| mine.0.push(name));
     address
@@ -132,18 +131,13 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Makes an empty database of a fresh name.
-    pub(crate) async fn make_database(&self) -> String {
+    /// Makes an empty database of a fresh name; drops those `left`, whoever is still connected to them.
+    pub(crate) async fn make_database(&self, left: &[String]) -> String {
         let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.execute(&[format!("create database {name}")]).await;
+        let drops = left.iter().map(|left| format!("drop database {left} with (force)"));
+        let statements: Vec<_> = drops.chain([format!("create database {name}")]).collect();
+        self.execute(&statements).await;
         name
-    }
-
-    /// Drops them, whoever is still connected.
-    async fn drop_databases(&self, names: &[String]) {
-        let drops: Vec<String> =
-            names.iter().map(|name| format!("drop database {name} with (force)")).collect();
-        self.execute(&drops).await;
     }
 
     async fn execute(&self, statements: &[String]) {
