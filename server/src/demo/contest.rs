@@ -244,13 +244,21 @@ async fn play(app: &App, event_id: &str, now: Millis) -> anyhow::Result<(String,
     };
     let mut at = begun;
     while at < now {
-        if at.plus(STEP_MS) >= now {
+        let is_last = at.plus(STEP_MS) >= now;
+        if is_last {
             day.hurry(2, at);
         }
-        day.end(at).await?;
-        day.name_line_ups(event_id, at).await?;
-        call::fill(day.tx, &day.by, event_id, at).await?;
-        day.see_calls(event_id, at).await?;
+        loop {
+            day.end(at).await?;
+            day.name_line_ups(event_id, at).await?;
+            call::fill(day.tx, &day.by, event_id, at).await?;
+            day.see_calls(event_id, at).await?;
+            // Who meets whom is drawn anew for each world. In some, nobody is ready for the courts that became free.
+            if !is_last || day.has_just_called(event_id, at).await? || day.on.is_empty() {
+                break;
+            }
+            day.hurry(1, at);
+        }
         at = at.plus(STEP_MS);
     }
     day.hurry(1, now);
@@ -305,6 +313,15 @@ impl Day<'_> {
             self.on.push(AtCourt { id: found.id, until: at.plus(minutes * MINUTE) });
         }
         Ok(())
+    }
+
+    /// Whether a match was called now whose players are about to come.
+    async fn has_just_called(&mut self, event_id: &str, at: Millis) -> anyhow::Result<bool> {
+        let open = open_matches(self.tx, event_id).await?;
+        Ok(open.iter().any(|found| {
+            let is_missed = self.missed.as_ref() == Some(&found.id);
+            found.state == MatchState::Called && found.called_ms == Some(at.0) && !is_missed
+        }))
     }
 
     /// Captains name who plays, before their ties are called; for the last round they have not yet.
