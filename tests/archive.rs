@@ -150,7 +150,6 @@ on_both! {
         assert_eq!(verify(&app.app.db).await.expect("readable"), []);
         for (damage, expected) in [
             ("update offer set taken = taken + 1", "places taken of an offer"),
-            ("update offer_holder set places = places + 1", "places a person holds"),
             ("update ticket set used_ms = null", "first admission"),
             ("update scan set entry = 'x'", "journal"),
             ("update ticket set state = 'cancelled'", "living ticket for each place"),

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 0 | version, 1 |
 //! | 1 | id of the key that signed |
-//! | 2..14 | ticket id, random |
+//! | 2..14 | ticket id |
 //! | 14..18 | event number, big-endian |
 //! | 18 | offer class |
 //! | 19..23, 23..27 | valid from, valid to: seconds since 1970, big-endian |
@@ -39,10 +39,39 @@ const PAYLOAD_BYTES: usize = 28;
 const CODE_BYTES: usize = PAYLOAD_BYTES + 64;
 const VERSION: u8 = 1;
 
-/// Names one ticket: 96 random bits, written as 20 Base32 characters. Knowing it gives no right.
+/// Names one ticket, written as 20 Base32 characters: 40 bits for when it was made and 56 random ones, or (when a kiosk
+/// made it, or an older server) 96 random bits. Knowing it gives no right.
+///
+/// An index of ids grows at its end, however many there were before. Those of one moment stand in no order: nobody who
+/// has one can guess the next.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TicketId(pub [u8; 12]);
+
+/// Characters at the front of an id that tell when it was made.
+const WHEN_CHARS: usize = 8;
+/// Ids of so many milliseconds stand in no order. Five bytes count them for five hundred years.
+const MOMENT: i64 = 16;
+
+impl TicketId {
+    /// The id of a ticket that is made `now`.
+    #[must_use]
+    pub fn new(now: Millis, random: [u8; 7]) -> Self {
+        let when = (now.0 / MOMENT).to_be_bytes();
+        let mut id = [0; 12];
+        id[..5].copy_from_slice(&when[3..]);
+        id[5..].copy_from_slice(&random);
+        Self(id)
+    }
+}
+
+/// A ticket's number, as people read, say and type it: the characters of its id, the random ones first. The first ten hold
+/// 50 random bits.
+#[must_use]
+pub fn number(id: &str) -> String {
+    let (when, random) = id.split_at_checked(WHEN_CHARS).unwrap_or(("", id));
+    format!("{random}{when}")
+}
 
 impl fmt::Display for TicketId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -326,6 +355,15 @@ mod tests {
                 valid_to: Millis::from_seconds(to),
                 reissue,
             })
+    }
+
+    #[test]
+    fn an_id_begins_with_its_time_and_a_number_does_not() {
+        let id = |now, random| TicketId::new(Millis(now), [random; 7]).to_string();
+        let (one, later) = (id(1_800_000_000_000, 0xff), id(1_800_000_000_016, 0));
+        assert!(one < later && one[..7] == later[..7], "{one} {later}");
+        assert_eq!(number(&one), format!("77777777777Q{}", &one[..8]));
+        assert_eq!(number("x"), "x");
     }
 
     proptest! {

@@ -55,7 +55,8 @@ on_both! {
             for n in 0..20 + random.below(60) {
                 let (member, ticket, code) = &visitors[random.index(VISITORS)];
                 let outcome = ["talked", "talked", "cv", "interview", "intention"][random.index(5)];
-                let card = if random.below(2) == 0 { code.as_str() } else { &ticket[..8] };
+                let number = admission::ticket::number(ticket);
+                let card = if random.below(2) == 0 { code.as_str() } else { &number[..8] };
                 facts.push(json!({ "id": format!("fact-{n:04}"), "card": card, "outcome": outcome, "at_ms": app.now().0 - 1_000 * random.below(600) as i64 }));
                 talked.insert(ticket.as_str());
                 if outcome == "intention" {

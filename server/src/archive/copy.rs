@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::db::{Conn, Db, Tx};
 
 /// Every table, those that are referred to first.
-pub const TABLES: [&str; 79] = [
+pub const TABLES: [&str; 78] = [
     "organisation",
     "person",
     "roster",
@@ -30,7 +30,6 @@ pub const TABLES: [&str; 79] = [
     "booking",
     "booking_change",
     "payment",
-    "offer_holder",
     "ticket",
     "no_show",
     "no_show_tally",

@@ -181,7 +181,6 @@ pub(super) async fn end(
     if booking.status == Status::Waiting {
         line::leave(tx, &booking.offer_id).await?;
     }
-    queries::release_hold(tx, &booking.offer_id, &booking.person_id, booking.places).await?;
     tickets::set_state(tx, booking, "cancelled").await?;
     log(tx, booking, status, cause, now).await?;
     let offer = event::queries::offer(tx, &booking.offer_id).await?;

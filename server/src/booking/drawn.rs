@@ -48,15 +48,6 @@ pub(crate) async fn settle(
             "update booking set status = 'drawn_out' where offer_id = $1 and status = 'entered'",
             &offer.id,
         )?;
-        execute!(
-            tx,
-            "update offer_holder set places = places -
-                 (select coalesce(sum(b.places), 0) from booking b where b.offer_id = offer_holder.offer_id
-                  and b.person_id = offer_holder.person_id and b.status = 'drawn_out')
-             where offer_id = $1 and person_id in
-                 (select person_id from booking where offer_id = $1 and status = 'drawn_out')",
-            &offer.id,
-        )?;
     }
     execute!(
         tx,

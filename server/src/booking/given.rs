@@ -45,8 +45,8 @@ pub(crate) async fn give_one_more(
     person_id: &str,
     now: Millis,
 ) -> Result<Booking> {
-    let held = queries::hold(tx, offer, vec![(person_id, 1)]).await?;
-    if held.is_empty() || !queries::take_for_line(tx, &offer.id, 1).await? {
+    let within = queries::within_limit(tx, offer, vec![(person_id, 1)]).await?;
+    if within.is_empty() || !queries::take_for_line(tx, &offer.id, 1).await? {
         return Err(Error::Refused(Refused::new(
             axum::http::StatusCode::CONFLICT,
             "sold_out",

@@ -102,7 +102,8 @@ async fn held(
             "select b.person_id, cast(sum(b.places) as bigint) from (",
             attempts,
             |attempt| [&attempt.person.id, &event.id],
-            ") v join booking b on b.person_id = v.column1 and b.event_id = v.column2
+            ") v join offer o on o.event_id = v.column2
+             join booking b on b.offer_id = o.id and b.person_id = v.column1
              where b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested')
                and not exists (select 1 from goods_batch g where g.booking_id = b.id) group by b.person_id",
         )?
@@ -112,8 +113,9 @@ async fn held(
             "select b.person_id, cast(sum(b.places) as bigint) from (",
             attempts,
             |attempt| [&attempt.person.id, &event.kind, limit.from.0, limit.to.0],
-            ") v join booking b on b.person_id = v.column1 join event e on e.id = b.event_id
-             where e.kind = v.column2 and e.starts_ms >= v.column3 and e.starts_ms < v.column4
+            ") v join event e on e.kind = v.column2 join offer o on o.event_id = e.id
+             join booking b on b.offer_id = o.id and b.person_id = v.column1
+             where e.starts_ms >= v.column3 and e.starts_ms < v.column4
                and e.status <> 'cancelled'
                and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested')
                and not exists (select 1 from goods_batch g where g.booking_id = b.id) group by b.person_id",

@@ -119,7 +119,6 @@ pub(crate) async fn put_out(
     if booking.status == Status::Waiting {
         leave(tx, &offer.id).await?;
     }
-    queries::release_hold(tx, &offer.id, person, booking.places).await?;
     change::log(tx, booking, Status::Cancelled, Cause::of(cause), now).await?;
     outbox::tell(tx, person, &body, now).await?;
     Ok(true)

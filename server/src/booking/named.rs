@@ -83,17 +83,15 @@ impl Naming {
         if let Some(refused) = refusal(tx, (&event, &offer), attempt).await? {
             return Ok(Err(refused.into()));
         }
+        if queries::within_limit(tx, &offer, vec![(person_id, 1)]).await?.is_empty() {
+            return Ok(Err(rules::limit_reached(&offer).into()));
+        }
         if !allocation::queries::take(tx, &offer.id, union_id).await? {
             return Ok(Err(union_full().into()));
         }
         if !queries::take_for_line(tx, &offer.id, 1).await? {
             allocation::queries::give_back(tx, &offer.id, union_id).await?;
             return Ok(Err(rules::sold_out().into()));
-        }
-        if queries::hold(tx, &offer, vec![(person_id, 1)]).await?.is_empty() {
-            allocation::queries::give_back(tx, &offer.id, union_id).await?;
-            queries::release(tx, &offer.id, 1).await?;
-            return Ok(Err(rules::limit_reached(&offer).into()));
         }
         self.write(tx, app, (&event, &offer), attempt, &union_name).await?;
         Ok(Ok(Some(event.id)))

@@ -1,18 +1,20 @@
 //! A person's pages: book, see what they hold, show a ticket, cancel.
 
 use admission::{
+    Millis,
     decide::{StationKind, Use},
     moving,
-    time::MINUTE,
+    time::{DAY, MINUTE},
 };
 use askama::Template;
 use axum::{
     Form, Router,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderValue, header},
     response::{IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
+use serde::Deserialize;
 
 use super::{
     Booking, Status, Ticket, calendar, change, held, line, picture, queries, refund,
@@ -30,6 +32,8 @@ use crate::{
 
 /// For this long after booking, the booking's page says that it worked.
 const FRESH_MS: i64 = 5 * MINUTE;
+/// What ended longer ago is shown to those who ask for it.
+const SHELF_MS: i64 = 2 * 365 * DAY;
 /// Characters in a group of a code, for reading aloud and typing.
 const GROUP: usize = 5;
 
@@ -85,6 +89,8 @@ struct MinePage {
     name: String,
     ahead: Vec<Shelved>,
     past: Vec<Shelved>,
+    /// There were events so long ago that they are not shown.
+    more: bool,
     no_shows: Vec<NoShow>,
     /// Names the people of a union.
     officer: bool,
@@ -92,10 +98,22 @@ struct MinePage {
     barred: Option<(String, String)>,
 }
 
-/// `GET /me`: everything the reader has booked.
-async fn mine(State(app): State<App>, person: Person, frame: Frame) -> Result<Response> {
+#[derive(Deserialize)]
+struct MineAsk {
+    /// Also what was booked long ago.
+    all: Option<String>,
+}
+
+/// `GET /me`: what the reader has booked of late; with `?all`, everything.
+async fn mine(
+    State(app): State<App>,
+    person: Person,
+    frame: Frame,
+    Query(ask): Query<MineAsk>,
+) -> Result<Response> {
     let mut tx = app.db.read().await?;
-    let all = shelf::of(&mut tx, &person.id).await?;
+    let since = if ask.all.is_some() { Millis(i64::MIN) } else { frame.now.plus(-SHELF_MS) };
+    let all = shelf::of(&mut tx, &person.id, since).await?;
     let (ahead, mut past): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|booking| booking.is_ahead(frame.now));
     past.reverse();
@@ -107,6 +125,7 @@ async fn mine(State(app): State<App>, person: Person, frame: Frame) -> Result<Re
         frame,
         ahead,
         past,
+        more: shelf::goes_on_before(&mut tx, since).await?,
         officer: !allocation::queries::offices(&mut tx, &person.id).await?.is_empty(),
         no_shows,
         barred,
@@ -158,11 +177,11 @@ impl Held {
     }
 
     /// Its places are held, and until when.
-    fn held_until(&self, now: &admission::Millis) -> Option<admission::Millis> {
+    fn held_until(&self, now: &Millis) -> Option<Millis> {
         let held = self.booking.status == Status::Held
             && !self.event.is_cancelled()
             && !held::is_over(&self.booking, *now);
-        self.booking.held_until_ms.filter(|_| held).map(admission::Millis)
+        self.booking.held_until_ms.filter(|_| held).map(Millis)
     }
 
     /// What is to be paid at the counter, in yuan; none when nothing is.
@@ -333,10 +352,8 @@ impl TicketPage {
 
     /// When it was used, for its reader.
     fn used(&self) -> String {
-        let at = self
-            .ticket
-            .used_ms
-            .map(|at| self.frame.at(&admission::Millis(at), &self.held.event.time_zone));
+        let at =
+            self.ticket.used_ms.map(|at| self.frame.at(&Millis(at), &self.held.event.time_zone));
         [at, self.ticket.used_station.clone()].into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
 }

@@ -152,7 +152,7 @@ impl Attempt {
             key: key.to_owned(),
             request_sha256: hash.finalize().to_vec(),
             booking_id: new_id(now),
-            ticket_ids: (0..=guests.len()).map(|_| tickets::random_id()).collect(),
+            ticket_ids: (0..=guests.len()).map(|_| tickets::new_ticket_id(now)).collect(),
             guests,
             keys: app.keys.clone(),
             stamps: app.bookings.stamps.clone(),

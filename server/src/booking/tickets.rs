@@ -22,11 +22,11 @@ use crate::{
     keys::Keys,
 };
 
-/// A ticket's id: 96 random bits, so that nobody guesses one.
-pub(super) fn random_id() -> TicketId {
-    let mut bytes = [0; 12];
-    getrandom::fill(&mut bytes).expect("the system has randomness");
-    TicketId(bytes)
+/// The id of a ticket that is made now.
+pub(super) fn new_ticket_id(now: Millis) -> TicketId {
+    let mut random = [0; 7];
+    getrandom::fill(&mut random).expect("the system has randomness");
+    TicketId::new(now, random)
 }
 
 /// What the codes of an offer's tickets said last, so that those of the next attempts are signed before they come to the
@@ -70,7 +70,7 @@ pub(super) async fn issue(
     let tickets: Vec<NewTicket<'_>> = holders
         .zip(first..)
         .map(|(holder, revision)| NewTicket {
-            id: random_id(),
+            id: new_ticket_id(now),
             booking_id: &booking.id,
             person_id: (revision == first).then_some(booking.person_id.as_str()),
             holder,

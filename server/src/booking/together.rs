@@ -189,10 +189,11 @@ async fn decide_round<'a>(
         }
         Err(error) => return Err(error),
     };
+    let later = Given::later(&offer);
     // Where nothing can be written, nobody has to wait: before it opens, and when it is sold out.
-    if (offer.left() > 0 || offer.waiting_list)
-        && attempts.iter().any(|attempt| offer.opens_ms <= attempt.now)
-    {
+    let may_write = (offer.left() > 0 || offer.waiting_list || later.is_some())
+        && attempts.iter().any(|attempt| offer.opens_ms <= attempt.now);
+    if may_write {
         event::queries::hold(tx, &offer.event_id).await?;
     }
     let event = event::queries::event(tx, &offer.event_id).await?;
@@ -223,11 +224,13 @@ async fn decide_round<'a>(
     let attempts = refuse(attempts, decided, |attempt| over.get(&attempt.person.id).cloned());
     let wish = |attempt: &&'a Attempt| (attempt.person.id.as_str(), attempt.places());
     let wishes = attempts.iter().map(wish).collect();
-    let holders = queries::hold(tx, &offer, wishes).await?;
+    let within = queries::within_limit(tx, &offer, wishes).await?;
     let attempts = refuse(attempts, decided, |attempt| {
-        (!holders.contains(&attempt.person.id)).then(|| rules::limit_reached(&offer))
+        (!within.contains(&attempt.person.id)).then(|| rules::limit_reached(&offer))
     });
-    if let Some(given) = Given::later(&offer) {
+    // A place that became free this moment is for the next: only who holds the counter knows what people have.
+    let attempts = refuse(attempts, decided, |_| (!may_write).then(rules::sold_out));
+    if let Some(given) = later {
         return write_bookings(tx, &event, &offer, &attempts, given, decided).await;
     }
     let (won, lost) = match offer.is_reserved(now) {
@@ -240,10 +243,7 @@ async fn decide_round<'a>(
         let given = Given::line(tx, &offer, lost.len()).await?;
         return write_bookings(tx, &event, &offer, &lost, given, decided).await;
     }
-    for attempt in lost {
-        queries::release_hold(tx, &offer.id, &attempt.person.id, attempt.places()).await?;
-        decided.insert(&attempt.booking_id, Err(rules::sold_out()));
-    }
+    refuse(lost, decided, |_| Some(rules::sold_out()));
     Ok(())
 }
 

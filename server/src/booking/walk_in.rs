@@ -53,13 +53,6 @@ pub(crate) async fn book(
         booking.status,
         now.0,
     )?;
-    execute!(
-        tx,
-        "insert into offer_holder (offer_id, person_id, places) values ($1, $2, 1)
-         on conflict (offer_id, person_id) do update set places = offer_holder.places + 1",
-        &offer.id,
-        person_id,
-    )?;
     let revision = event::queries::next_revisions(tx, &offer.event_id, 1).await?;
     let ticket = NewTicket {
         id: ticket,
@@ -111,8 +104,8 @@ pub(crate) async fn ticket_of(
     let row: Option<(String,)> = fetch!(
         tx,
         fetch_optional,
-        "select t.id from booking b join ticket t on t.booking_id = b.id
-         where b.person_id = $1 and b.event_id = $2 and t.person_id = $1 and t.state <> 'cancelled'
+        "select t.id from offer o join booking b on b.offer_id = o.id join ticket t on t.booking_id = b.id
+         where b.person_id = $1 and o.event_id = $2 and t.person_id = $1 and t.state <> 'cancelled'
          order by case when t.used_ms is null then 1 else 0 end, t.id limit 1",
         person_id,
         event_id,

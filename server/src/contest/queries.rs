@@ -24,8 +24,8 @@ macro_rules! player_select {
     ($rest:literal) => {
         concat!(
             "select l.entry_id, l.person_id, p.name, p.sex, l.position, l.accepted_ms,
-                    (select min(t.used_ms) from booking b join ticket t on t.booking_id = b.id
-                     where b.person_id = l.person_id and b.event_id = l.event_id and t.person_id = l.person_id
+                    (select min(t.used_ms) from offer o join booking b on b.offer_id = o.id join ticket t on t.booking_id = b.id
+                     where o.event_id = l.event_id and b.person_id = l.person_id and t.person_id = l.person_id
                        and t.state <> 'cancelled') as admitted_ms
              from entry_player l join person p on p.id = l.person_id ",
             $rest

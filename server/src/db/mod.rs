@@ -52,8 +52,12 @@ const STATEMENT: &str = "10s";
 /// Each foreign key of each row is checked by a query, and under `force_custom_plan` each of those would be planned again:
 /// two thirds of what PostgreSQL did for a booking. In a transaction that writes, plans are kept; that one made while a
 /// table was small must not read all of it when it is large is seen to by taking an index wherever there is one.
+///
+/// Each statement sees what was committed before it, whatever the cluster is set to: who waited for an event's counter
+/// must see what the one before wrote.
 const POSTGRES_BEGIN: &str =
-    "begin; set local plan_cache_mode = auto; set local enable_seqscan = off";
+    "begin isolation level read committed; set local plan_cache_mode = auto;
+                              set local enable_seqscan = off";
 
 /// So many statements stay prepared on each connection.
 const STATEMENTS_KEPT: usize = 400;
@@ -81,6 +85,16 @@ impl Db {
         let folder = tempfile::tempdir().expect("temporary folder");
         let url = format!("sqlite://{}", folder.path().join("turnout.db").display());
         (folder, Self::open(&url).await.expect("a database"))
+    }
+
+    /// The steps by which SQLite would do `sql`.
+    #[cfg(test)]
+    pub(crate) async fn plan(&self, sql: &str) -> Vec<String> {
+        let Self::Sqlite { readers, .. } = self else { panic!("not SQLite") };
+        let sql = sqlx::AssertSqlSafe(format!("explain query plan {sql}"));
+        let steps: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sql).fetch_all(readers).await.expect("a plan");
+        steps.into_iter().map(|(.., step)| step).collect()
     }
 
     /// Opens the database at `url` (`sqlite://turnout.db` or `postgres://…`) and brings its tables up to date.

@@ -52,7 +52,7 @@ struct Card {
 async fn home(State(app): State<App>, frame: Frame) -> Result<Response> {
     let mut tx = app.db.read().await?;
     let mut ahead = match &frame.caller {
-        Caller::Person(person) => booking::shelf::of(&mut tx, &person.id).await?,
+        Caller::Person(person) => booking::shelf::of(&mut tx, &person.id, frame.now).await?,
         _ => Vec::new(),
     };
     ahead.retain(|booking| booking.is_ahead(frame.now));

@@ -217,8 +217,9 @@ pub(super) async fn had_already(
     Ok(fetch!(
         tx,
         fetch_optional,
-        "select s.true_ms, s.station from booking b join ticket t on t.booking_id = b.id join scan s on s.ticket_id = t.id
-         where b.person_id = $1 and t.person_id = $1 and t.event_id = $2 and t.id <> $3 and s.station_kind = 'counter'
+        "select s.true_ms, s.station from offer o join booking b on b.offer_id = o.id
+         join ticket t on t.booking_id = b.id join scan s on s.ticket_id = t.id
+         where o.event_id = $2 and b.person_id = $1 and t.person_id = $1 and t.id <> $3 and s.station_kind = 'counter'
            and s.verdict = 'admitted' and s.undone_ms is null
            and not exists (select 1 from goods_batch g where g.booking_id = t.booking_id)
          order by s.true_ms limit 1",

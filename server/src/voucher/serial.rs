@@ -17,9 +17,10 @@ const CHARS: usize = 10;
 
 /// The serial of a ticket: `ABCDE-23456`.
 pub(crate) fn of(ticket_id: &str) -> String {
-    match (ticket_id.get(..CHARS / 2), ticket_id.get(CHARS / 2..CHARS)) {
+    let number = ticket::number(ticket_id);
+    match (number.get(..CHARS / 2), number.get(CHARS / 2..CHARS)) {
         (Some(first), Some(second)) => format!("{first}-{second}"),
-        _ => ticket_id.to_owned(),
+        _ => number,
     }
 }
 
@@ -51,10 +52,11 @@ pub(crate) async fn read(app: &App, tx: &mut Tx, said: &str) -> Result<(Ticket, 
         tx,
         fetch_all,
         "select t.id from batch b join ticket t on t.event_id = b.event_id and t.offer_id = b.offer_id
-         where substr(t.id, 1, 10) = $1",
+         where substr(t.id, 9, 10) = $1",
         start,
     )?;
-    let mut fits = ids.into_iter().map(|(id,)| id).filter(|id| id.starts_with(&plain));
+    let mut fits =
+        ids.into_iter().map(|(id,)| id).filter(|id| ticket::number(id).starts_with(&plain));
     match (fits.next(), fits.next()) {
         (Some(id), None) => Ok((booking::queries::ticket(tx, &id).await?, None)),
         _ => Err(Error::NotFound),
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_serial_is_ten_characters_in_two_groups_however_it_is_typed() {
-        assert_eq!(of("ABCDE23456FGHIJ72345"), "ABCDE-23456");
+        assert_eq!(of("TIMETIMEABCDE23456FG"), "ABCDE-23456");
         assert_eq!(plain(" abcde－２３４５６ "), "ABCDE23456");
     }
 }

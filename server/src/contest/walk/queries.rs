@@ -142,11 +142,11 @@ async fn write_on_tickets(tx: &mut Tx, discipline_id: &str) -> Result<()> {
     let tickets: Vec<(String, String, String)> = fetch!(
         tx,
         fetch_all,
-        "select t.id, t.event_id, min(e.bib) from entry e
-         join entry_player l on l.entry_id = e.id and l.left_ms is null
-         join booking b on b.person_id = l.person_id and b.event_id = e.event_id
-         join ticket t on t.booking_id = b.id and t.person_id = l.person_id and t.state <> 'cancelled'
-         where e.discipline_id = $1 and e.bib is not null and e.status <> 'withdrawn' and coalesce(t.place, '') <> e.bib
+        "select t.id, t.event_id, min(e.bib)
+         from entry e cross join entry_player l cross join offer o cross join booking b cross join ticket t
+         where l.entry_id = e.id and l.left_ms is null and o.event_id = e.event_id and b.offer_id = o.id
+           and b.person_id = l.person_id and t.booking_id = b.id and t.person_id = l.person_id and t.state <> 'cancelled'
+           and e.discipline_id = $1 and e.bib is not null and e.status <> 'withdrawn' and coalesce(t.place, '') <> e.bib
          group by t.id, t.event_id order by t.id",
         discipline_id
     )?;
