@@ -45,27 +45,35 @@ pub fn sign_request(
     BASE64.encode(&key.sign(&request_text(kiosk, method, path_and_query, body)).to_bytes())
 }
 
-/// Whether `signature` (Base64) is `public`'s for this request.
-#[must_use]
-pub fn request_is_signed(
-    public: &[u8; 32],
-    signature: &str,
-    kiosk: &str,
-    method: &str,
-    path_and_query: &str,
-    body: &[u8],
-) -> bool {
-    let Ok(key) = VerifyingKey::from_bytes(public) else { return false };
-    let Some(signature) =
-        BASE64.decode(signature.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok())
-    else {
-        return false;
-    };
-    key.verify_strict(
-        &request_text(kiosk, method, path_and_query, body),
-        &Signature::from_bytes(&signature),
-    )
-    .is_ok()
+/// The key by which a kiosk's requests are known, read once for many of them.
+#[derive(Clone, Debug)]
+pub struct RequestKey(VerifyingKey);
+
+impl RequestKey {
+    /// The key of those 32 public bytes. None when they are no key.
+    #[must_use]
+    pub fn read(public: &[u8]) -> Option<Self> {
+        VerifyingKey::from_bytes(public.try_into().ok()?).ok().map(Self)
+    }
+
+    /// Whether `signature` (Base64) is this key's for this request.
+    #[must_use]
+    pub fn has_signed(
+        &self,
+        signature: &str,
+        kiosk: &str,
+        method: &str,
+        path_and_query: &str,
+        body: &[u8],
+    ) -> bool {
+        let Some(signature) =
+            BASE64.decode(signature.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok())
+        else {
+            return false;
+        };
+        let text = request_text(kiosk, method, path_and_query, body);
+        self.0.verify_strict(&text, &Signature::from_bytes(&signature)).is_ok()
+    }
 }
 
 /// Header of the answer to a revoked kiosk: `KEY:SIGNATURE`, the id of a key that signs tickets and a Base64 signature of
@@ -590,17 +598,18 @@ mod tests {
     #[test]
     fn a_signed_request_holds_for_that_request_alone() {
         let key = SigningKey::from_bytes(&[5; 32]);
-        let public = key.verifying_key().to_bytes();
+        let public = RequestKey::read(key.verifying_key().as_bytes()).expect("a key");
         let signature = sign_request(&key, "k1", "POST", "/api/v1/kiosk/scans", b"{}");
         let holds = |kiosk: &str, method: &str, path: &str, body: &[u8]| {
-            request_is_signed(&public, &signature, kiosk, method, path, body)
+            public.has_signed(&signature, kiosk, method, path, body)
         };
         assert!(holds("k1", "POST", "/api/v1/kiosk/scans", b"{}"));
         assert!(!holds("k2", "POST", "/api/v1/kiosk/scans", b"{}"));
         assert!(!holds("k1", "GET", "/api/v1/kiosk/scans", b"{}"));
         assert!(!holds("k1", "POST", "/api/v1/kiosk/check", b"{}"));
         assert!(!holds("k1", "POST", "/api/v1/kiosk/scans", b"[]"));
-        assert!(!request_is_signed(&public, "nonsense", "k1", "POST", "/", b""));
+        assert!(!public.has_signed("nonsense", "k1", "POST", "/", b""));
+        assert!(RequestKey::read(&[5; 31]).is_none());
     }
 
     #[test]
@@ -677,7 +686,8 @@ mod tests {
                 drop(serde_json::from_str::<Check>(&text));
                 drop(serde_json::from_str::<Checked>(&text));
                 drop(serde_json::from_str::<People>(&text));
-                prop_assert!(!request_is_signed(&[7; 32], &text, "k", "POST", "/", text.as_bytes()));
+                let key = RequestKey::read(SigningKey::from_bytes(&[7; 32]).verifying_key().as_bytes());
+                prop_assert!(!key.expect("a key").has_signed(&text, "k", "POST", "/", text.as_bytes()));
                 let entry = Entry(text);
                 if let Ok(scan) = entry.scan() {
                     let ours = Entry::of(&scan);

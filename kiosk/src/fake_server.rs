@@ -14,7 +14,7 @@ use admission::{
     sync::{
         CardKeyAnswer, CardRow, Check, Checked, Corrected, Enrolled, Enrolment, EventInfo, Feed,
         IssuerPublicKey, KIOSK_HEADER, OfferInfo, People, PersonRow, Post, REVOCATION_HEADER,
-        Receipt, SIGNATURE_HEADER, TicketRow, Upload, request_is_signed, sign_revocation,
+        Receipt, RequestKey, SIGNATURE_HEADER, TicketRow, Upload, sign_revocation,
     },
     ticket::{IssuerKey, TicketFact, TicketId},
     time::{DAY, HOUR},
@@ -222,7 +222,8 @@ impl FakeServer {
         if state.mood == Mood::Narrow && body.len() > 20_000 {
             return Some((StatusCode::PAYLOAD_TOO_LARGE, "<html>too large</html>").into_response());
         }
-        if !request_is_signed(&state.public, signature, kiosk, method.as_str(), path, body) {
+        let key = RequestKey::read(&state.public);
+        if !key.is_some_and(|key| key.has_signed(signature, kiosk, method.as_str(), path, body)) {
             return problem(StatusCode::UNAUTHORIZED, "not_signed");
         }
         match state.mood {

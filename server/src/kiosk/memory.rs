@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use admission::sync::RequestKey;
 use tokio::time::Instant;
 
 use super::{Kiosk, queries};
@@ -19,13 +20,20 @@ const KEPT: Duration = Duration::from_secs(1);
 /// How many are remembered at most.
 const KIOSKS: usize = 1_000;
 
+/// A kiosk, and the key that signs its requests, if it has one.
+#[derive(Debug)]
+pub(super) struct Signer {
+    pub(super) kiosk: Kiosk,
+    pub(super) key: Option<RequestKey>,
+}
+
 /// The memory. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Known(Arc<Mutex<Remembered>>);
 
 #[derive(Debug, Default)]
 struct Remembered {
-    kiosks: HashMap<String, (Arc<Kiosk>, Instant)>,
+    kiosks: HashMap<String, (Arc<Signer>, Instant)>,
     /// Counts what was forgotten: what was read before is not kept after it.
     forgotten: u64,
 }
@@ -35,14 +43,16 @@ impl Known {
     ///
     /// # Errors
     /// [`crate::Error::NotFound`] when there is none.
-    pub(super) async fn kiosk(&self, db: &Db, id: &str) -> Result<Arc<Kiosk>> {
+    pub(super) async fn kiosk(&self, db: &Db, id: &str) -> Result<Arc<Signer>> {
         if let Some((kiosk, until)) = self.lock().kiosks.get(id)
             && Instant::now() < *until
         {
             return Ok(Arc::clone(kiosk));
         }
         let (until, mark) = (Instant::now() + KEPT, self.lock().forgotten);
-        let kiosk = Arc::new(queries::kiosk(&mut db.read().await?, id).await?);
+        let kiosk = queries::kiosk(&mut db.read().await?, id).await?;
+        let key = kiosk.public_key.as_deref().and_then(RequestKey::read);
+        let kiosk = Arc::new(Signer { kiosk, key });
         let mut remembered = self.lock();
         if remembered.forgotten == mark {
             if remembered.kiosks.len() >= KIOSKS {

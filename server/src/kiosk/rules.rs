@@ -8,7 +8,7 @@ use admission::{
     name::masked,
     sync::{
         CardRow, EventInfo, Feed, Heard, KIOSK_HEADER, OfferInfo, Peer, Post, Room,
-        SIGNATURE_HEADER, TicketRow, request_is_signed,
+        SIGNATURE_HEADER, TicketRow,
     },
     time::{DAY, HOUR, MINUTE},
 };
@@ -136,14 +136,13 @@ pub(crate) async fn signed_by(
         head.headers.get(name).and_then(|value| value.to_str().ok()).ok_or(Error::KioskUnknown)
     };
     let (id, signature) = (header(KIOSK_HEADER)?, header(SIGNATURE_HEADER)?);
-    let kiosk = match app.kiosks.kiosk(&app.db, id).await {
+    let signer = match app.kiosks.kiosk(&app.db, id).await {
         Err(Error::NotFound) => return Err(Error::KioskUnknown),
-        kiosk => kiosk?,
+        signer => signer?,
     };
-    let key = kiosk.public_key.as_deref().and_then(|key| <[u8; 32]>::try_from(key).ok());
-    let key = key.ok_or(Error::KioskUnknown)?;
+    let (kiosk, key) = (&signer.kiosk, signer.key.as_ref().ok_or(Error::KioskUnknown)?);
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    if !request_is_signed(&key, signature, id, head.method.as_str(), path, body) {
+    if !key.has_signed(signature, id, head.method.as_str(), path, body) {
         return Err(Error::KioskUnknown);
     }
     if kiosk.revoked_ms.is_some() && (kiosk.lost || access != Access::Journal) {
