@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     moving::{Letters, PROOF_CHARS},
-    time::Millis,
+    time::{DAY, Millis},
 };
 
 /// Signed before the payload, so that a signature made for something else is never a ticket.
@@ -63,6 +63,19 @@ impl TicketId {
         id[5..].copy_from_slice(&random);
         Self(id)
     }
+}
+
+/// Whether who holds that ticket, made at `made`, would type `typed`: at least the beginning of its number. Before ids told
+/// their time they were their tickets' numbers, and stand so on what was printed.
+#[must_use]
+pub fn is_typed(id: &str, made: Millis, typed: &str) -> bool {
+    let tells_time = || {
+        let when = id
+            .parse::<TicketId>()
+            .map(|id| id.0[..5].iter().fold(0, |n, byte| n << 8 | i64::from(*byte)));
+        when.is_ok_and(|when| made.since(Millis(when * MOMENT)).abs() < DAY)
+    };
+    number(id).starts_with(typed) || (id.starts_with(typed) && !tells_time())
 }
 
 /// A ticket's number, as people read, say and type it: the characters of its id, the random ones first. The first ten hold
@@ -364,6 +377,18 @@ mod tests {
         assert!(one < later && one[..7] == later[..7], "{one} {later}");
         assert_eq!(number(&one), format!("77777777777Q{}", &one[..8]));
         assert_eq!(number("x"), "x");
+        let made = Millis(1_800_000_000_000 + DAY / 2);
+        assert!(
+            is_typed(&one, made, "7777777777") && !is_typed(&one, made, &one[..10]),
+            "nobody guesses a moment"
+        );
+        // An older one: all of it is by chance.
+        let old = "ABCDE23456FGHIJ72345";
+        assert!(
+            is_typed(old, made, "ABCDE23456")
+                && is_typed(old, made, "56FGHIJ723")
+                && !is_typed(old, made, "BCDE")
+        );
     }
 
     proptest! {

@@ -147,6 +147,8 @@ on_both! {
         let short = format!("{} {}", &number[..4], &number[4..8]);
         assert!(people(&shown).contains(&short) && people(&shown).contains("达成意向</span>"), "{shown}");
         assert!(!shown.contains("王小明") && !shown.contains(&member.phone), "{shown}");
+        let form = one.get(&app, &format!("/stand?card={}", short.replace(' ', "%20"))).await;
+        assert!(form.contains(&format!("value=\"{short}\"")), "a tap on a visitor fills the form: {form}");
         assert!(!other.get(&app, "/stand").await.contains(&short), "another employer's visitor");
         assert_eq!(one.export(&app).await[0].1.iter().filter(|row| row[0] == short).count(), 0);
 

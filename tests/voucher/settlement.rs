@@ -146,10 +146,15 @@ on_both! {
         assert_eq!(row(&report, "总表", "福利券")[..5], ["福利券", "1", "1", "1", "60"]);
 
         // Somebody changes a line in the database: it shows.
-        let mut tx = app.app.db.write().await.expect("write");
-        execute!(tx, "update settlement_entry set amount_cents = 99999 where line = 1").expect("a change");
-        tx.commit().await.expect("commit");
-        assert!(organizers(&app, &path).await.contains("内容和校验值不符"));
+        for (change, back) in [("serial = 'AAAAA-22222'", format!("serial = '{}'", sheet[1][1])), ("amount_cents = 99999", "amount_cents = 6000".to_owned())] {
+            for (change, told) in [(change, true), (&back, false)] {
+                let mut tx = app.app.db.write().await.expect("write");
+                let sql = sqlx::AssertSqlSafe(format!("update settlement_entry set {change} where line = 1"));
+                execute!(tx, sql).expect("a change");
+                tx.commit().await.expect("commit");
+                assert_eq!(organizers(&app, &path).await.contains("内容和校验值不符"), told, "{change}");
+            }
+        }
     }
 
     async fn a_redemption_after_expiry_or_over_the_limit_is_not_paid(app) {

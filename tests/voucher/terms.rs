@@ -2,7 +2,7 @@
 
 use admission::{Reason, Refusal, Verdict};
 use serde_json::json;
-use turnout_server::web::access::Role;
+use turnout_server::{execute, web::access::Role};
 
 use super::{DAY, agent, campaign, organizers, serial, venue, voucher};
 use crate::{
@@ -89,6 +89,15 @@ on_both! {
             beginnings.insert(serial(&ticket)[..4].to_owned());
         }
         assert!(beginnings.len() > 6, "{beginnings:?}");
+
+        // Ids of older tickets did not tell when they were made, and their serials were how they began.
+        let (ticket, _) = voucher(&app, &app.member("王小明").await, &offer).await;
+        let agent = agent(&app, &springs).await;
+        assert_eq!(agent.redeem(&app, "by-its-time", &ticket[..10]).await["verdict"], "refused");
+        let mut tx = app.app.db.write().await.expect("write");
+        execute!(tx, "update ticket set created_ms = 0 where id = $1", &ticket).expect("an older ticket");
+        tx.commit().await.expect("commit");
+        assert_eq!(agent.redeem(&app, "as-printed", &ticket[..10]).await["verdict"], "admitted");
     }
 
     async fn a_voucher_of_another_venue_is_sent_there(app) {

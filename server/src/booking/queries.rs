@@ -95,7 +95,7 @@ pub(super) async fn bookers(tx: &mut Tx, offer_id: &str) -> Result<HashSet<Strin
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Greater than nothing: so the index gives the keys of the last day alone, and not all that those people ever booked.
+/// Greater than nothing: so the index gives the keys of the last two days alone, and not all that those people ever booked.
 const KEYS_OF: &str =
     "select person_id, request_key from booking where request_key > '' and person_id in (";
 

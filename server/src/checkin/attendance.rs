@@ -156,7 +156,7 @@ pub(crate) async fn of_event(tx: &mut Tx, event_id: &str) -> Result<Attendance> 
         tx,
         fetch_all,
         "select o.id, o.name, o.quota, count(t.id) as booked, count(t.used_ms) as admitted
-         from offer o left join ticket t on t.offer_id = o.id and t.state <> 'cancelled'
+         from offer o left join ticket t on t.event_id = o.event_id and t.offer_id = o.id and t.state <> 'cancelled'
          where o.event_id = $1 group by o.id, o.name, o.quota, o.class order by o.class",
         event_id,
     )?;

@@ -22,7 +22,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use sqlx::{
-    PgPool, Postgres, Sqlite, SqlitePool,
+    ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -167,12 +167,16 @@ impl Db {
                 // would compile the statement to machine code first, for hundreds of milliseconds, each time.
                 ("jit", "off"),
             ]);
+        // An index of millions of rows takes its time, and another process waits until it is there.
+        let patient = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let mut conn = patient.connect().await?;
+        MIGRATIONS.run(&mut conn).await?;
+        conn.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options)
             .await?;
-        MIGRATIONS.run(&pool).await?;
         Ok(Self::Postgres(pool))
     }
 

@@ -1,6 +1,6 @@
 //! The visiting card: a ticket's code, or the first characters of its number, typed. Neither says who somebody is.
 
-use admission::ticket;
+use admission::{Millis, ticket};
 
 use crate::{
     App,
@@ -38,17 +38,18 @@ pub(crate) async fn read(app: &App, tx: &mut Tx, event_id: &str, said: &str) -> 
         fact.id.to_string()
     } else {
         let start = plain.get(..SHORT).ok_or(Error::NotFound)?;
-        let ids: Vec<(String,)> = fetch!(
+        let ids: Vec<(String, i64)> = fetch!(
             tx,
             fetch_all,
-            "select id from ticket where event_id = $1 and substr(id, 9, 8) = $2",
+            "select id, created_ms from ticket
+             where event_id = $1 and (substr(id, 9, 8) = $2 or substr(id, 1, 8) = $2)",
             event_id,
             start,
         )?;
         let mut fits =
-            ids.into_iter().map(|(id,)| id).filter(|id| ticket::number(id).starts_with(&plain));
+            ids.into_iter().filter(|(id, made)| ticket::is_typed(id, Millis(*made), &plain));
         match (fits.next(), fits.next()) {
-            (Some(id), None) => id,
+            (Some((id, _)), None) => id,
             _ => return Err(Error::NotFound),
         }
     };

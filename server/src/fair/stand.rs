@@ -121,10 +121,8 @@ async fn show(
     let mut shown =
         StandPage::read(&app, frame, &staff, Typed::of([("outcome", "talked".to_owned())])).await?;
     shown.done = asked.done == "kept";
-    let plain = asked.card.replace(' ', "");
-    if let Some(met) =
-        shown.met.iter().find(|met| !plain.is_empty() && met.ticket_id.starts_with(&plain))
-    {
+    let asked_for = |met: &&Met| met.short() == asked.card;
+    if let Some(met) = shown.met.iter().find(asked_for) {
         shown.form = Typed::of([
             ("card", met.short()),
             ("outcome", met.outcome.map_or("talked", Outcome::word).to_owned()),

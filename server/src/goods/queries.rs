@@ -77,7 +77,8 @@ pub(crate) async fn stocks(tx: &mut Tx, event_id: &str, but: But<'_>) -> Result<
                 coalesce((select cast(sum(e.units) as bigint) from goods_entry e where e.point_id = p.id), 0) as brought,
                 cast(0 as bigint) as handed,
                 o.taken
-                - (select count(*) from ticket t where t.offer_id = p.offer_id and t.state <> 'cancelled'
+                - (select count(*) from ticket t
+                   where t.event_id = p.event_id and t.offer_id = p.offer_id and t.state <> 'cancelled'
                      and exists (select 1 from scan s where s.ticket_id = t.id and s.station_kind = 'counter'
                                    and s.verdict = 'admitted' and s.undone_ms is null))
                 + coalesce((select cast(sum(g.units) as bigint) from goods_batch g join booking b on b.id = g.booking_id

@@ -1,7 +1,7 @@
 //! A voucher's serial: the first ten characters of its ticket's number, 50 random bits. It is printed below the code,
 //! typed where a code does not scan, and stands on statements. It is computed, not kept.
 
-use admission::{moving::Letters, ticket};
+use admission::{Millis, moving::Letters, ticket};
 
 use crate::{
     App,
@@ -48,17 +48,17 @@ pub(crate) async fn read(app: &App, tx: &mut Tx, said: &str) -> Result<(Ticket, 
     // What looks alike is one letter: a number has no 0, 1 or 8.
     let plain = plain.replace('0', "O").replace('1', "I").replace('8', "B");
     let start = plain.get(..CHARS).ok_or(Error::NotFound)?;
-    let ids: Vec<(String,)> = fetch!(
+    let ids: Vec<(String, i64)> = fetch!(
         tx,
         fetch_all,
-        "select t.id from batch b join ticket t on t.event_id = b.event_id and t.offer_id = b.offer_id
-         where substr(t.id, 9, 10) = $1",
+        "select t.id, t.created_ms from batch b cross join ticket t
+         where t.event_id = b.event_id and t.offer_id = b.offer_id
+           and (substr(t.id, 9, 10) = $1 or substr(t.id, 1, 10) = $1)",
         start,
     )?;
-    let mut fits =
-        ids.into_iter().map(|(id,)| id).filter(|id| ticket::number(id).starts_with(&plain));
+    let mut fits = ids.into_iter().filter(|(id, made)| ticket::is_typed(id, Millis(*made), &plain));
     match (fits.next(), fits.next()) {
-        (Some(id), None) => Ok((booking::queries::ticket(tx, &id).await?, None)),
+        (Some((id, _)), None) => Ok((booking::queries::ticket(tx, &id).await?, None)),
         _ => Err(Error::NotFound),
     }
 }

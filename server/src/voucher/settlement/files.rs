@@ -6,7 +6,7 @@ use super::{Entry, Kind, Mark, Statement};
 use crate::{
     checkin::sheet::{Cell, Sheet},
     pdf::{Align, Column, Pdf},
-    voucher::{serial, venue::Venue},
+    voucher::venue::Venue,
     web::{Frame, form::yuan, frame::zone},
 };
 
@@ -72,7 +72,7 @@ pub(super) fn pdf(frame: &Frame, venue: &Venue, statement: &Statement) -> Vec<u8
         .map(|(line, entry)| {
             vec![
                 line.to_string(),
-                serial::of(&entry.ticket_id),
+                entry.serial.clone(),
                 entry.batch.clone(),
                 moment(entry).strftime("%m-%d %H:%M").to_string(),
                 kind(frame, entry).to_owned(),
@@ -115,7 +115,7 @@ pub(super) fn xlsx(
     for (line, entry) in (1_i64..).zip(&statement.entries) {
         sheet.row(&[
             line.into(),
-            serial::of(&entry.ticket_id).as_str().into(),
+            entry.serial.as_str().into(),
             entry.batch.as_str().into(),
             Cell::Moment(moment(entry).datetime()),
             kind(frame, entry).into(),

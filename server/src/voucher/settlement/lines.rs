@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use admission::{Millis, decide::TOLERANCE_MS};
 
+use crate::voucher::serial;
+
 /// A redemption, as its scan, voucher and batch say it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(super) struct Redeemed {
@@ -78,6 +80,7 @@ pub(in crate::voucher) struct Entry {
     pub(in crate::voucher) kind: Kind,
     pub(in crate::voucher) event_id: String,
     pub(in crate::voucher) ticket_id: String,
+    pub(in crate::voucher) serial: String,
     pub(in crate::voucher) batch: String,
     #[sqlx(try_from = "i64")]
     pub(in crate::voucher) at_ms: Millis,
@@ -150,6 +153,7 @@ pub(super) fn open(redeemed: &[Redeemed], frozen: &[Frozen], until: Millis) -> V
             kind,
             event_id: scan.event_id.clone(),
             ticket_id: scan.ticket_id.clone(),
+            serial: serial::of(&scan.ticket_id),
             batch: scan.batch.clone(),
             at_ms,
             received_ms: scan.received_ms,

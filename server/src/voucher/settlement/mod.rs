@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use lines::Frozen;
 pub(super) use lines::{Entry, Kind, Mark};
 
-use super::{serial, venue::Venue};
+use super::venue::Venue;
 use crate::{
     App, audit,
     db::Tx,
@@ -243,11 +243,10 @@ pub(super) async fn close(app: &App, staff: &Staff, venue_id: &str, month: Month
 fn hash(number: &str, venue_id: &str, month: Month, entries: &[Entry]) -> String {
     let mut text = format!("turnout settlement 1\n{number}\n{venue_id}\n{month}\n");
     for entry in entries {
-        let Entry { scan_id, kind, ticket_id, at_ms, amount_cents, mark, late, .. } = entry;
+        let Entry { scan_id, kind, serial, at_ms, amount_cents, mark, late, .. } = entry;
         text.push_str(&format!(
-            "{scan_id}\t{}\t{}\t{}\t{amount_cents}\t{}\t{late}\n",
+            "{scan_id}\t{}\t{serial}\t{}\t{amount_cents}\t{}\t{late}\n",
             kind.word(),
-            serial::of(ticket_id),
             at_ms.0,
             mark.word()
         ));

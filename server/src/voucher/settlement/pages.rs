@@ -13,7 +13,7 @@ use crate::{
     App, audit,
     error::{Error, Result},
     voucher::{
-        benefit, serial,
+        benefit,
         staff::{self, Person},
         venue::{self, Venue},
     },
@@ -90,10 +90,6 @@ struct StatementPage {
 }
 
 impl StatementPage {
-    fn serial(&self, entry: &Entry) -> String {
-        serial::of(&entry.ticket_id)
-    }
-
     fn kind(&self, entry: &Entry) -> &'static str {
         files::kind(&self.frame, entry)
     }

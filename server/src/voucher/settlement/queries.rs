@@ -53,7 +53,7 @@ pub(super) async fn frozen_entries(tx: &mut Tx, settlement_id: &str) -> Result<V
     Ok(fetch!(
         tx,
         fetch_all,
-        "select scan_id, kind, event_id, ticket_id, batch, at_ms, received_ms, amount_cents, mark, late
+        "select scan_id, kind, event_id, ticket_id, serial, batch, at_ms, received_ms, amount_cents, mark, late
          from settlement_entry where settlement_id = $1 order by line",
         settlement_id,
     )?)
@@ -64,7 +64,7 @@ pub(super) async fn all_frozen_entries(tx: &mut Tx, venue_id: &str) -> Result<Ve
     Ok(fetch!(
         tx,
         fetch_all,
-        "select scan_id, kind, event_id, ticket_id, batch, at_ms, received_ms, amount_cents, mark, late
+        "select scan_id, kind, event_id, ticket_id, serial, batch, at_ms, received_ms, amount_cents, mark, late
          from settlement_entry where venue_id = $1",
         venue_id,
     )?)
@@ -113,7 +113,7 @@ pub(super) async fn freeze(
     for (chunk, first) in entries.chunks(500).zip((1_i64..).step_by(500)) {
         execute_rows!(
             tx,
-            "insert into settlement_entry (scan_id, kind, settlement_id, venue_id, event_id, line, ticket_id, batch, at_ms,
+            "insert into settlement_entry (scan_id, kind, settlement_id, venue_id, event_id, line, ticket_id, serial, batch, at_ms,
                                            received_ms, amount_cents, mark, late) ",
             chunk.iter().zip(first..),
             |(entry, line)| [
@@ -124,6 +124,7 @@ pub(super) async fn freeze(
                 &entry.event_id,
                 line,
                 &entry.ticket_id,
+                &entry.serial,
                 &entry.batch,
                 entry.at_ms.0,
                 entry.received_ms.0,
