@@ -1,8 +1,7 @@
 //! How the cost of a booking grows with the bookings there are already: from ten thousand to ten million.
 //!
-//! They are made in the database, ten thousand to an offer, each with its ticket, belong to
-//! those who book (with ten million, everybody has five hundred), and were made in the ten years before: at every step
-//! evenly over all of them.
+//! They are made in the database, ten thousand to an offer, each with its ticket, belong to those who book (with
+//! ten million, everybody has five hundred), and were made in the ten years before: at every step evenly over all of them.
 
 use std::{
     path::Path,

@@ -148,8 +148,7 @@ pub(super) fn event_cancelled() -> Refused {
 }
 
 /// Ends an open booking as `status`, if it still is what `booking` says and nobody went in on it: its places go to the
-/// first in line, its tickets no longer admit. False when it was too late. The
-/// transaction holds the event's counter.
+/// first in line, its tickets no longer admit. False when it was too late. The transaction holds the event's counter.
 pub(super) async fn end(
     tx: &mut Tx,
     app: &App,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use admission::{
     Millis,
-    ticket::{TicketFact, TicketId},
+    ticket::{self, TicketFact, TicketId},
 };
 
 use super::{
@@ -355,6 +355,23 @@ pub(crate) async fn tickets_of(tx: &mut Tx, booking_id: &str) -> Result<Vec<Tick
 pub(crate) async fn ticket(tx: &mut Tx, id: &str) -> Result<Ticket> {
     let row: Option<Ticket> = fetch!(tx, fetch_optional, ticket_select!("where t.id = $1"), id)?;
     row.ok_or(Error::NotFound)
+}
+
+/// The one of `candidates`, ids with when they were made, whose number begins as was `typed`.
+///
+/// # Errors
+/// [`Error::NotFound`] when none does, or several.
+pub(crate) async fn typed(
+    tx: &mut Tx,
+    candidates: Vec<(String, i64)>,
+    typed: &str,
+) -> Result<Ticket> {
+    let is_typed = |(id, made): &(String, i64)| ticket::is_typed(id, Millis(*made), typed);
+    let mut fits = candidates.into_iter().filter(is_typed);
+    match (fits.next(), fits.next()) {
+        (Some((id, _)), None) => self::ticket(tx, &id).await,
+        _ => Err(Error::NotFound),
+    }
 }
 
 /// Those tickets that exist, by id.

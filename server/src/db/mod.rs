@@ -55,9 +55,8 @@ const STATEMENT: &str = "10s";
 ///
 /// Each statement sees what was committed before it, whatever the cluster is set to: who waited for an event's counter
 /// must see what the one before wrote.
-const POSTGRES_BEGIN: &str =
-    "begin isolation level read committed; set local plan_cache_mode = auto;
-                              set local enable_seqscan = off";
+const POSTGRES_BEGIN: &str = "begin isolation level read committed; \
+                              set local plan_cache_mode = auto; set local enable_seqscan = off";
 
 /// So many statements stay prepared on each connection.
 const STATEMENTS_KEPT: usize = 400;

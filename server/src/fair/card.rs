@@ -1,6 +1,6 @@
 //! The visiting card: a ticket's code, or the first characters of its number, typed. Neither says who somebody is.
 
-use admission::{Millis, ticket};
+use admission::ticket;
 
 use crate::{
     App,
@@ -33,9 +33,9 @@ pub(crate) async fn read(app: &App, tx: &mut Tx, event_id: &str, said: &str) -> 
         .filter(char::is_ascii_alphanumeric)
         .map(|c| c.to_ascii_uppercase())
         .collect();
-    let id = if ticket::looks_like_code(&plain) {
+    let ticket = if ticket::looks_like_code(&plain) {
         let fact = ticket::verify(&plain, &app.keys.trusted()).map_err(|_| Error::NotFound)?;
-        fact.id.to_string()
+        booking::queries::ticket(tx, &fact.id.to_string()).await?
     } else {
         let start = plain.get(..SHORT).ok_or(Error::NotFound)?;
         let ids: Vec<(String, i64)> = fetch!(
@@ -46,14 +46,8 @@ pub(crate) async fn read(app: &App, tx: &mut Tx, event_id: &str, said: &str) -> 
             event_id,
             start,
         )?;
-        let mut fits =
-            ids.into_iter().filter(|(id, made)| ticket::is_typed(id, Millis(*made), &plain));
-        match (fits.next(), fits.next()) {
-            (Some((id, _)), None) => id,
-            _ => return Err(Error::NotFound),
-        }
+        booking::queries::typed(tx, ids, &plain).await?
     };
-    let ticket = booking::queries::ticket(tx, &id).await?;
     if ticket.event_id == event_id && ticket.state != "cancelled" {
         Ok(ticket)
     } else {

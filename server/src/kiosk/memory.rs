@@ -44,23 +44,23 @@ impl Known {
     /// # Errors
     /// [`crate::Error::NotFound`] when there is none.
     pub(super) async fn kiosk(&self, db: &Db, id: &str) -> Result<Arc<Signer>> {
-        if let Some((kiosk, until)) = self.lock().kiosks.get(id)
+        if let Some((signer, until)) = self.lock().kiosks.get(id)
             && Instant::now() < *until
         {
-            return Ok(Arc::clone(kiosk));
+            return Ok(Arc::clone(signer));
         }
         let (until, mark) = (Instant::now() + KEPT, self.lock().forgotten);
         let kiosk = queries::kiosk(&mut db.read().await?, id).await?;
         let key = kiosk.public_key.as_deref().and_then(RequestKey::read);
-        let kiosk = Arc::new(Signer { kiosk, key });
+        let signer = Arc::new(Signer { kiosk, key });
         let mut remembered = self.lock();
         if remembered.forgotten == mark {
             if remembered.kiosks.len() >= KIOSKS {
                 remembered.kiosks.clear();
             }
-            remembered.kiosks.insert(id.to_owned(), (Arc::clone(&kiosk), until));
+            remembered.kiosks.insert(id.to_owned(), (Arc::clone(&signer), until));
         }
-        Ok(kiosk)
+        Ok(signer)
     }
 
     /// The kiosk of that id has changed.

@@ -1,7 +1,8 @@
 //! A voucher's serial: the first ten characters of its ticket's number, 50 random bits. It is printed below the code,
-//! typed where a code does not scan, and stands on statements. It is computed, not kept.
+//! typed where a code does not scan, and stands on statements. It is computed; a closed statement keeps those that it
+//! was closed with.
 
-use admission::{Millis, moving::Letters, ticket};
+use admission::{moving::Letters, ticket};
 
 use crate::{
     App,
@@ -56,11 +57,7 @@ pub(crate) async fn read(app: &App, tx: &mut Tx, said: &str) -> Result<(Ticket, 
            and (substr(t.id, 9, 10) = $1 or substr(t.id, 1, 10) = $1)",
         start,
     )?;
-    let mut fits = ids.into_iter().filter(|(id, made)| ticket::is_typed(id, Millis(*made), &plain));
-    match (fits.next(), fits.next()) {
-        (Some((id, _)), None) => Ok((booking::queries::ticket(tx, &id).await?, None)),
-        _ => Err(Error::NotFound),
-    }
+    Ok((booking::queries::typed(tx, ids, &plain).await?, None))
 }
 
 /// Letters and digits, as they stand in codes.
