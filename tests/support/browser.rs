@@ -10,6 +10,7 @@ use std::{
 use fantoccini::{
     Client, ClientBuilder, Locator,
     actions::{InputSource as _, KeyAction, KeyActions},
+    elements::Element,
     error::CmdError,
     key::Key,
 };
@@ -112,10 +113,11 @@ impl Browser {
 
     /// Types into the field that `css` finds.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
-        let field =
-            self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.expect(css);
-        field.clear().await.expect("clear");
-        field.send_keys(text).await.expect("type");
+        self.on(css, async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await;
     }
 
     /// Chooses a file in the field that `css` finds, which need not be seen.
@@ -141,21 +143,24 @@ impl Browser {
 
     /// Clicks what `css` finds.
     pub(crate) async fn click(&self, css: &str) {
+        self.on(css, async |thing| {
+            let element = serde_json::to_value(&thing).expect("element");
+            let scroll = "arguments[0].scrollIntoView({block: 'center'})";
+            self.client.execute(scroll, vec![element]).await?;
+            thing.click().await
+        })
+        .await;
+    }
+
+    /// Does something with what `css` finds; once more if the page has put another in its place meanwhile.
+    async fn on(&self, css: &str, act: impl AsyncFn(Element) -> Result<(), CmdError>) {
         loop {
-            match self.try_click(css).await {
-                // A page that is live may put another in its place meanwhile.
-                Err(error) if error.is_stale_element_reference() => {}
+            let thing = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
+            match act(thing.expect(css)).await {
+                Err(error) if was_replaced(&error) => {}
                 done => return done.expect(css),
             }
         }
-    }
-
-    async fn try_click(&self, css: &str) -> Result<(), CmdError> {
-        let thing = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await?;
-        let element = serde_json::to_value(&thing).expect("element");
-        let scroll = "arguments[0].scrollIntoView({block: 'center'})";
-        self.client.execute(scroll, vec![element]).await?;
-        thing.click().await
     }
 
     /// Waits until `css` finds something that shows `text`.
@@ -230,6 +235,12 @@ impl Browser {
     pub(crate) async fn close(self) {
         self.client.clone().close().await.expect("the browser closes");
     }
+}
+
+/// Whether a thing is no longer in the page. Chromedriver has an error of its own for that, and sometimes (156) hands on Chromium's.
+fn was_replaced(error: &CmdError) -> bool {
+    error.is_stale_element_reference()
+        || matches!(error, CmdError::Standard(told) if told.message.contains("does not belong to the document"))
 }
 
 impl Drop for Browser {

@@ -39,8 +39,9 @@ impl Network {
         // 10.64.0.0/10 is cut in pieces by process and number, so that two runs at once do not meet.
         let piece = (std::process::id() * 4 + u32::from(number)) % (64 * 256);
         let prefix = format!("10.{}.{}", 64 + piece / 256, piece % 256);
-        ip(&["link", "add", &name, "type", "bridge"]);
         let network = Self { name, prefix, machines: 1 };
+        let card = network.here().card();
+        ip(&["link", "add", &network.name, "address", &card, "type", "bridge"]);
         ip(&["addr", "add", &format!("{}/24", network.here().address), "dev", &network.name]);
         ip(&["link", "set", &network.name, "up"]);
         Some(network)
@@ -62,6 +63,7 @@ impl Network {
         ip(&["link", "set", &inside, "netns", &namespace]);
         ip(&["link", "set", &out, "master", &self.name, "up"]);
         let machine = Machine { namespace: Some(namespace), address };
+        machine.run("ip", &["link", "set", &inside, "address", &machine.card()]);
         machine.run("ip", &["link", "set", "lo", "up"]);
         machine.run("ip", &["addr", "add", &format!("{}/24", machine.address), "dev", &inside]);
         machine.run("ip", &["link", "set", &inside, "up"]);
@@ -108,9 +110,16 @@ impl Machine {
         self.rule(&format!("iifname != lo numgen random mod 100 < {of_hundred} drop"));
     }
 
-    /// Hears nothing from `other`.
+    /// Hears nothing from `other`, whichever of its addresses that speaks from (each has one of IPv6 too, which it gave itself).
     pub(crate) fn deaf_to(&self, other: &Self) {
-        self.rule(&format!("ip saddr {} drop", other.address));
+        self.rule(&format!("ether saddr {} drop", other.card()));
+    }
+
+    /// The address of its network card.
+    fn card(&self) -> String {
+        let address: std::net::Ipv4Addr = self.address.parse().expect("an address");
+        let [a, b, c, d] = address.octets();
+        format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
     }
 
     /// Has no address left but the one that its link gave itself.
