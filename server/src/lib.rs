@@ -86,6 +86,8 @@ pub struct Parts {
     pub checks: checkin::Checks,
     /// Whose keys sign requests.
     pub kiosks: kiosk::Known,
+    /// Looks whether they did.
+    pub signatures: kiosk::Signatures,
     /// Tells open pages what changed.
     pub live: live::Live,
     /// Who is signed in.
@@ -123,6 +125,7 @@ impl App {
         let app = Self(Arc::new(Parts {
             bookings: booking::Bookings::start(ledger.clone(), db.clone(), &live),
             kiosks: kiosk::Known::default(),
+            signatures: kiosk::Signatures::default(),
             checks: checkin::Checks::start(ledger.clone(), &live),
             sessions: web::session::Sessions::start(db.clone(), &live),
             voucher_prints: voucher::Prints::default(),

@@ -24,7 +24,7 @@ const SECONDS: u32 = 4;
 /// Each is measured so often, beside a no-op route that is measured right before; the median round is told.
 const ROUNDS: usize = 3;
 /// Each member books each offer once; so many that nobody books twice within a round.
-const OFFERS: usize = 3;
+const OFFERS: usize = 6;
 const KIOSKS: u8 = 4;
 /// So many that no ticket is asked about twice within a round.
 const CHECKS: usize = 120_000;

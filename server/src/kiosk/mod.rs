@@ -8,6 +8,7 @@ mod pages;
 mod people;
 pub(crate) mod queries;
 pub mod rules;
+mod signatures;
 mod upload;
 
 pub(crate) use api::receive;
@@ -15,6 +16,7 @@ pub(crate) use health::Health;
 pub use memory::Known;
 pub(crate) use pages::routes as desk;
 pub(crate) use rules::signed_by;
+pub use signatures::Signatures;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::App;

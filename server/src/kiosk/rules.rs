@@ -142,7 +142,8 @@ pub(crate) async fn signed_by(
     };
     let (kiosk, key) = (&signer.kiosk, signer.key.as_ref().ok_or(Error::KioskUnknown)?);
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    if !key.has_signed(signature, id, head.method.as_str(), path, body) {
+    let claim = key.claim(signature, id, head.method.as_str(), path, body);
+    if !app.signatures.holds(claim.ok_or(Error::KioskUnknown)?).await? {
         return Err(Error::KioskUnknown);
     }
     if kiosk.revoked_ms.is_some() && (kiosk.lost || access != Access::Journal) {
