@@ -1,6 +1,9 @@
 //! The kiosk's screen in every state, upright and level, large and small: nothing sticks out or lies over another thing,
 //! and what is tapped is large enough. Leaves the pictures of docs/kiosk.md where `make pictures` wants them.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,6 +14,7 @@ use crate::{
         Engine,
         browser::Browser,
         programs::{DemoServer, KioskProgram, client},
+        screen::Screen,
     },
 };
 
@@ -123,6 +127,36 @@ async fn every_state_fits_every_screen() {
     browser.until("document.body.dataset.state === 'lost'").await;
     screen.fits("lost").await;
     browser.script("window.said.length = 0").await;
+}
+
+/// While one scan is told, the next one changes what the kiosk says of itself. Once each stood in the other's way, and the kiosk stood
+/// still with both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scans_that_come_at_once_are_all_told() {
+    const AT_ONCE: usize = 4;
+    const EACH: usize = 100;
+    // The more are told, the more often one is told just as the next one comes.
+    const SCREENS: usize = 30;
+    let server = DemoServer::start(Engine::Sqlite).await;
+    let folder = TempDir::new().expect("temporary folder");
+    let code = server.notes["kiosk_code"].as_str().expect("a code");
+    KioskProgram::enroll(&server.url, code, folder.path()).await;
+    let kiosk = KioskProgram::run(folder.path()).await;
+    let ticket = book(&server.url, &server.notes["members"][0], &server.notes["events"][0]).await;
+    let mut screens = Vec::new();
+    for _ in 0..SCREENS {
+        screens.push(Screen::open(&kiosk.page).await);
+    }
+    let scan = || async {
+        let client = client();
+        for _ in 0..EACH {
+            let sent = client.post(format!("{}/scan", kiosk.page)).body(ticket.clone());
+            let answer = sent.timeout(Duration::from_secs(60)).send().await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::OK);
+        }
+    };
+    join_all((0..AT_ONCE).map(|_| scan())).await;
+    assert!(kiosk.stop().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use admission::{Clock as _, Millis};
 use futures_util::{StreamExt as _, future::join, stream};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{net::TcpStream, sync::Notify, time::timeout};
 use turnout_server::{
     SystemClock,
     archive::verify,
@@ -49,6 +49,22 @@ const PATIENCE: Duration = Duration::from_secs(5);
 async fn thousands_grab_five_hundred_places_from_three_servers_that_die() {
     let database = postgres::fresh_database(NO_SYNC).await;
     rush(&TempDir::new().expect("folder"), database, 3).await;
+}
+
+/// More phones wait than a shell's limit of open files lets a program have connections: the next one is answered all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn phones_that_wait_are_not_limited_by_what_a_shell_allows() {
+    const FILES: u32 = 128;
+    let folder = TempDir::new().expect("folder");
+    let database = format!("sqlite://{}", folder.path().join("turnout.db").display());
+    let server = Server::start_with_files(folder.path(), &database, FILES).await;
+    let address = server.url.trim_start_matches("http://");
+    let mut phones = Vec::new();
+    for _ in 0..3 * FILES {
+        phones.push(TcpStream::connect(address).await.expect("a connection"));
+    }
+    let last = client().get(format!("{}/readyz", server.url)).timeout(Duration::from_secs(30));
+    assert!(last.send().await.expect("an answer").status().is_success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 use crate::{App, router};
@@ -26,6 +27,7 @@ pub async fn serve(app: App, listen: SocketAddr) -> anyhow::Result<()> {
 /// # Errors
 /// When the listener fails.
 pub async fn serve_on(app: App, listener: TcpListener) -> anyhow::Result<()> {
+    take_all_files();
     tracing::info!(address = %listener.local_addr()?, url = %app.public_url, database = app.db.engine(), "serving");
     let stopping = app.stopping.clone();
     let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
@@ -37,6 +39,18 @@ pub async fn serve_on(app: App, listener: TcpListener) -> anyhow::Result<()> {
         .await?;
     app.db.close().await;
     Ok(())
+}
+
+/// Each phone that waits for an opening is an open file. A shell allows a program some thousand of them, and as many more as it
+/// asks for.
+fn take_all_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(files = ?current, cause = %error, "no more phones at once than there may be open files");
+    }
 }
 
 async fn asked_to_stop() {

@@ -111,15 +111,30 @@ pub(crate) struct Server {
 impl Server {
     /// `turnout-server serve` on `database`, with its keys in `folder`.
     pub(crate) async fn start(folder: &Path, database: &str) -> Self {
-        let server = Self {
+        let server = Self::at_a_free_port(folder, database);
+        server.start_again().await;
+        server
+    }
+
+    /// The same, from a shell that allows so many open files, and more to who asks for them.
+    pub(crate) async fn start_with_files(folder: &Path, database: &str, files: u32) -> Self {
+        let server = Self::at_a_free_port(folder, database);
+        let serve = self::server(folder, Some(database), "serve");
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={files}:")).arg(serve.as_std().get_program());
+        command.args(serve.as_std().get_args()).env("RUST_LOG", "warn").kill_on_drop(true);
+        server.run(command).await;
+        server
+    }
+
+    fn at_a_free_port(folder: &Path, database: &str) -> Self {
+        Self {
             url: format!("http://127.0.0.1:{}", free_port()),
             folder: folder.to_owned(),
             database: database.to_owned(),
             process: Mutex::new(None),
             alive: watch::Sender::new(false),
-        };
-        server.start_again().await;
-        server
+        }
     }
 
     /// Pulls the plug.
@@ -132,8 +147,11 @@ impl Server {
 
     /// Starts it at the same address; returns when it is ready.
     pub(crate) async fn start_again(&self) {
+        self.run(server(&self.folder, Some(&self.database), "serve")).await;
+    }
+
+    async fn run(&self, mut command: Command) {
         let address = self.url.trim_start_matches("http://");
-        let mut command = server(&self.folder, Some(&self.database), "serve");
         let process = command.args(["--listen", address]).spawn().expect("the server starts");
         *self.process.lock().await = Some(process);
         await_ready(&format!("{}/readyz", self.url)).await;

@@ -186,9 +186,9 @@ async fn search(
         None => page.desk.find(&sought.text, ROWS),
     };
     let standings = page.kiosk.stand(people.iter().map(|person| person.ticket).collect()).await;
-    let now = page.true_time();
-    let zone = page.kiosk.status.borrow().place.as_ref().map(|place| place.time_zone.clone());
-    let zone = zone.and_then(|zone| TimeZone::get(&zone).ok()).unwrap_or(TimeZone::UTC);
+    let (place, now) = page.here_and_now();
+    let zone = place.and_then(|place| TimeZone::get(&place.time_zone).ok());
+    let zone = zone.unwrap_or(TimeZone::UTC);
     let words = |verdict: &Verdict, lang| match verdict {
         Verdict::Admitted => String::new(),
         other => say::tell(other, lang, now, &zone).next,
@@ -313,7 +313,7 @@ async fn drill(
     let Some(post) = page.desk.post().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    match drill::practice(&practice.what, &post, page.true_time()) {
+    match drill::practice(&practice.what, &post, page.here_and_now().1) {
         Some(shown) => {
             // No screen need be open.
             drop(page.kiosk.shown.send(shown.clone()));

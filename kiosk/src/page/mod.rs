@@ -36,7 +36,7 @@ use crate::{
     door::{Order, Trigger, What},
     doorkeeper::{Kiosk, told_to},
     page::{camera::Camera, view::View},
-    status::Phase,
+    status::{Phase, Place},
 };
 
 /// Longer than any code or swipe.
@@ -194,12 +194,17 @@ impl Page {
     }
 
     fn view(&self, shown: &crate::shown::Shown) -> View {
-        View::of(shown, self.kiosk.status.borrow().place.as_ref(), self.true_time())
+        let (place, now) = self.here_and_now();
+        View::of(shown, place.as_ref(), now)
     }
 
-    /// What people are told goes by this, and not by a clock that may be hours off.
-    fn true_time(&self) -> Millis {
-        self.clock.now().plus(self.kiosk.status.borrow().skew_ms)
+    /// Where the kiosk stands, and the time there: what people are told goes by that, and not by a clock that may be hours off.
+    ///
+    /// The status is looked at once, and let go of. Whoever looks a second time while still looking waits behind the doorkeeper
+    /// who is about to change it, who waits for the first look to end: the whole kiosk would stand still.
+    fn here_and_now(&self) -> (Option<Place>, Millis) {
+        let status = self.kiosk.status.borrow();
+        (status.place.clone(), self.clock.now().plus(status.skew_ms))
     }
 
     fn now(&self, status: crate::status::Status) -> view::Now {
