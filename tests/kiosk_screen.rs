@@ -134,9 +134,9 @@ async fn every_state_fits_every_screen() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scans_that_come_at_once_are_all_told() {
     const AT_ONCE: usize = 4;
-    const EACH: usize = 100;
+    const EACH: usize = 200;
     // The more are told, the more often one is told just as the next one comes.
-    const SCREENS: usize = 30;
+    const SCREENS: usize = 40;
     let server = DemoServer::start(Engine::Sqlite).await;
     let folder = TempDir::new().expect("temporary folder");
     let code = server.notes["kiosk_code"].as_str().expect("a code");

@@ -736,6 +736,10 @@ async fn staff_find_people_let_them_in_and_take_it_back_behind_the_pin() {
     assert_eq!(staff.send("/desk/undo", tap.clone()).await.0, 200);
     assert_eq!(staff.send("/desk/undo", tap.clone()).await.0, 200, "the first one too");
     assert_eq!(staff.send("/desk/undo", tap.clone()).await.0, 409);
+    // Until it has heard of all that, the server takes the ticket for used.
+    while server.scans().len() < 5 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(scan(&running, &code(1)).await.verdict_word(), "admitted", "again");
     until(&running, |status| status.waiting == 0).await;
     let deeds: Vec<_> = server.scans().into_iter().map(|scan| scan.deed).collect();
@@ -764,9 +768,13 @@ async fn staff_find_people_let_them_in_and_take_it_back_behind_the_pin() {
     assert_eq!(staff.send("/desk/search", json!({ "text": "王" })).await.0, 401);
     running.stop().await;
     let bytes = bytes_of(temp.path());
-    for secret in ["欧阳小明", "千灵山", "4321", "246810"] {
+    for secret in ["欧阳小明", "千灵山", "246810"] {
         assert!(!holds(&bytes, secret), "{secret} is on the disk");
     }
+    // Four digits also stand in a hash, by chance: that is a long run of letters and digits.
+    let mut runs = bytes.split(|byte| !byte.is_ascii_alphanumeric());
+    let told = runs.any(|run| run.len() < 24 && holds(run, "4321"));
+    assert!(!told, "4321 is on the disk");
 }
 
 #[tokio::test]
