@@ -346,7 +346,12 @@ function choose(title, what, among, then) {
   at("whys").replaceChildren(...among.map(([value, textContent]) => Object.assign(document.createElement("button"), { value, textContent })));
   const dialog = at("why");
   dialog.returnValue = "";
-  dialog.addEventListener("close", () => dialog.returnValue && then(dialog.returnValue), { once: true });
+  // That it closed is told a little later: what is told of the question before, while this one is open, is no answer to this one.
+  dialog.onclose = () => {
+    if (dialog.open) return;
+    dialog.onclose = null;
+    if (dialog.returnValue) then(dialog.returnValue);
+  };
   dialog.showModal();
 }
 
