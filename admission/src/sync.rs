@@ -57,7 +57,7 @@ impl RequestKey {
         (!key.is_weak()).then_some(Self(key))
     }
 
-    /// That `signature` (Base64) is this key's for this request, which is [not known](are_signed) yet. None when it is none at all.
+    /// That `signature` (Base64) is this key's for this request, which is [not known](Claim::holds) yet. None when it is none at all.
     #[must_use]
     pub fn claim(
         &self,
@@ -71,20 +71,6 @@ impl RequestKey {
         let text = request_text(kiosk, method, path_and_query, body);
         Some(Claim { key: self.0, signature: Signature::from_bytes(&signature), text })
     }
-
-    /// Whether `signature` (Base64) is this key's for this request.
-    #[must_use]
-    pub fn has_signed(
-        &self,
-        signature: &str,
-        kiosk: &str,
-        method: &str,
-        path_and_query: &str,
-        body: &[u8],
-    ) -> bool {
-        let claim = self.claim(signature, kiosk, method, path_and_query, body);
-        claim.is_some_and(|claim| claim.holds())
-    }
 }
 
 /// That a kiosk signed a request.
@@ -96,7 +82,9 @@ pub struct Claim {
 }
 
 impl Claim {
-    fn holds(&self) -> bool {
+    /// Whether it did.
+    #[must_use]
+    pub fn holds(&self) -> bool {
         self.key.verify_strict(&self.text, &self.signature).is_ok()
     }
 }
@@ -644,14 +632,14 @@ mod tests {
         let public = RequestKey::read(key.verifying_key().as_bytes()).expect("a key");
         let signature = sign_request(&key, "k1", "POST", "/api/v1/kiosk/scans", b"{}");
         let holds = |kiosk: &str, method: &str, path: &str, body: &[u8]| {
-            public.has_signed(&signature, kiosk, method, path, body)
+            public.claim(&signature, kiosk, method, path, body).expect("a signature").holds()
         };
         assert!(holds("k1", "POST", "/api/v1/kiosk/scans", b"{}"));
         assert!(!holds("k2", "POST", "/api/v1/kiosk/scans", b"{}"));
         assert!(!holds("k1", "GET", "/api/v1/kiosk/scans", b"{}"));
         assert!(!holds("k1", "POST", "/api/v1/kiosk/check", b"{}"));
         assert!(!holds("k1", "POST", "/api/v1/kiosk/scans", b"[]"));
-        assert!(!public.has_signed("nonsense", "k1", "POST", "/", b""));
+        assert!(public.claim("nonsense", "k1", "POST", "/", b"").is_none());
         assert!(RequestKey::read(&[5; 31]).is_none());
         // The point that is nothing: for it, anybody can sign.
         let mut nothing = [0; 32];
@@ -760,7 +748,8 @@ mod tests {
                 drop(serde_json::from_str::<Checked>(&text));
                 drop(serde_json::from_str::<People>(&text));
                 let key = RequestKey::read(SigningKey::from_bytes(&[7; 32]).verifying_key().as_bytes());
-                prop_assert!(!key.expect("a key").has_signed(&text, "k", "POST", "/", text.as_bytes()));
+                let claim = key.expect("a key").claim(&text, "k", "POST", "/", text.as_bytes());
+                prop_assert!(!claim.is_some_and(|claim| claim.holds()));
                 let entry = Entry(text);
                 if let Ok(scan) = entry.scan() {
                     let ours = Entry::of(&scan);

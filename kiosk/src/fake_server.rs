@@ -223,7 +223,8 @@ impl FakeServer {
             return Some((StatusCode::PAYLOAD_TOO_LARGE, "<html>too large</html>").into_response());
         }
         let key = RequestKey::read(&state.public);
-        if !key.is_some_and(|key| key.has_signed(signature, kiosk, method.as_str(), path, body)) {
+        let claim = key.and_then(|key| key.claim(signature, kiosk, method.as_str(), path, body));
+        if !claim.is_some_and(|claim| claim.holds()) {
             return problem(StatusCode::UNAUTHORIZED, "not_signed");
         }
         match state.mood {
