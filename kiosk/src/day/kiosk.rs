@@ -234,9 +234,8 @@ impl Kiosk {
         let mut known = Known { row: row.map(|(row, _)| row.clone()), ..Known::nothing_of(id) };
         for line in self.disk.journal.iter().filter(|line| line.admitted == Some(id)) {
             let seq = line.head.seq;
-            let undone = undone.get(&seq).copied();
-            let pending = undone.map_or(seq > settled, |undone| undone > settled);
-            if !pending || (undone.is_some() && seq > settled) {
+            let undo = undone.get(&seq).copied();
+            if undo.unwrap_or(seq) <= settled {
                 continue;
             }
             let scan = line.entry.scan().expect("own entry");
@@ -246,9 +245,10 @@ impl Kiosk {
             {
                 continue;
             }
-            match undone {
-                Some(_) => known.taken_back.push(used),
+            match undo {
                 None => known.own.push((seq, used)),
+                Some(undo) if seq > settled => known.undone.push((undo, used)),
+                Some(_) => known.taken_back.push(used),
             }
         }
         known

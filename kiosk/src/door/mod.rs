@@ -33,6 +33,7 @@ pub const SAME_SCAN_MS: i64 = 2_500;
 const ONE_SWIPE_MS: i64 = 1_000;
 
 /// What happens to a door.
+#[expect(clippy::large_enum_variant, reason = "one at a time is handed on, and none is kept")]
 #[derive(Debug)]
 pub enum Input {
     /// Somebody or something scanned.
@@ -97,6 +98,9 @@ pub struct Known {
     pub own: Vec<(u64, Use)>,
     /// Uses that the row still counts and that were taken back here, or at another door, since.
     pub taken_back: Vec<Use>,
+    /// Uses from this kiosk's journal that the row never counted, each with the place where it was taken back: the server
+    /// counts one from when it hears of it until it hears of that place.
+    pub undone: Vec<(u64, Use)>,
     /// Uses that other doors told of and the row does not tell yet.
     pub peers: Vec<Use>,
 }
@@ -527,8 +531,9 @@ impl Draft {
 impl Known {
     /// Of a ticket of which nothing is known.
     #[must_use]
-    pub const fn nothing_of(id: TicketId) -> Self {
-        Self { id, row: None, own: Vec::new(), taken_back: Vec::new(), peers: Vec::new() }
+    pub fn nothing_of(id: TicketId) -> Self {
+        let (own, taken_back, undone, peers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { id, row: None, own, taken_back, undone, peers }
     }
 
     /// What was done at doors that the server may not have heard from.
@@ -559,6 +564,16 @@ impl Known {
     /// What this kiosk did after the `through`-th entry of its journal.
     fn own_after(&self, through: u64) -> impl Iterator<Item = &Use> {
         self.own.iter().filter(move |(seq, _)| *seq > through).map(|(_, used)| used)
+    }
+
+    /// What a server that has this kiosk's journal through the `through`-th entry counts, without what was taken back here
+    /// and it has not heard of.
+    fn still_counted(&self, counted: &[Use], through: u64) -> Vec<Use> {
+        let unheard = self.undone.iter().filter(|(undo, _)| *undo > through);
+        let unheard: Vec<Use> = unheard.map(|(_, used)| used.clone()).collect();
+        // Of two in a moment at one place, the one that stands is not the one that was taken back.
+        let strange: Vec<Use> = not_among(counted, &self.history()).cloned().collect();
+        not_among(counted, &strange).chain(not_among(&strange, &unheard)).cloned().collect()
     }
 }
 

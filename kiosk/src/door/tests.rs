@@ -197,10 +197,11 @@ impl Rig {
         self.journal.iter().map(|line| line.entry.scan().expect("own entry")).collect()
     }
 
-    /// Places of entries that were taken back.
-    fn undone(&self) -> impl Iterator<Item = u64> {
+    /// Places of entries that were taken back, and where.
+    fn undone(&self) -> HashMap<u64, u64> {
         let undo = |scan: &Scan| scan.deed.act == Act::Undo;
-        self.scans().into_iter().filter(undo).filter_map(|scan| scan.deed.about)
+        let undos = self.scans().into_iter().filter(undo);
+        undos.filter_map(|scan| Some((scan.deed.about?, scan.seq))).collect()
     }
 
     fn given(&self) -> Vec<(i64, u32)> {
@@ -220,11 +221,17 @@ impl Rig {
     }
 
     fn known(&self, id: TicketId) -> Known {
-        let own = self.own.get(&id).cloned().unwrap_or_default();
-        let undone: Vec<u64> = self.undone().collect();
-        let own = own.into_iter().filter(|(seq, _)| !undone.contains(seq)).collect();
+        let undos = self.undone();
         let peers = self.told.get(&id).cloned().unwrap_or_default();
-        Known { id, row: self.rows.get(&id).cloned(), own, taken_back: Vec::new(), peers }
+        let row = self.rows.get(&id).cloned();
+        let mut known = Known { row, peers, ..Known::nothing_of(id) };
+        for (seq, used) in self.own.get(&id).into_iter().flatten() {
+            match undos.get(seq) {
+                Some(undo) => known.undone.push((*undo, used.clone())),
+                None => known.own.push((*seq, used.clone())),
+            }
+        }
+        known
     }
 
     fn look(&self, lookup: Lookup) -> Found {
@@ -1013,11 +1020,51 @@ fn what_was_taken_back_here_can_be_used_again_and_the_server_is_not_asked_before
     let known = Known {
         id,
         row: Some(TicketRow { uses: vec![used("东门")], ..row(1) }),
-        own: Vec::new(),
         taken_back: vec![used("东门")],
-        peers: Vec::new(),
+        ..Known::nothing_of(id)
     };
     assert_eq!(known.history(), []);
+}
+
+#[test]
+fn a_server_that_has_not_heard_of_an_undo_refuses_nobody() {
+    let id = TicketId([1; 12]);
+    let refused =
+        |at: Use| Verdict::Refused(Refusal::AlreadyUsed { at: at.at, station: at.station });
+    // Taken back in the second entry; the server has heard of the first one, and answers the third.
+    let world = |heard: u64, uses: Vec<Use>| {
+        let mut rig = Rig::new().with(row(1));
+        assert_eq!(rig.reason(&code(1)), None);
+        rig.order(What::Undo(id, "扫错了".to_owned())).expect("shown");
+        let last = uses.last().expect("a use").clone();
+        rig = rig.online(refused(last), Some(row(1)));
+        let said = rig.server.as_mut().expect("it answers");
+        (said.uses, said.have_through) = (uses, heard);
+        (rig.reason(&code(1)), rig.asked)
+    };
+    let own = Use { at: NOON, ..used("东门") };
+    assert_eq!(world(1, vec![own.clone()]), (None, 1), "it was taken back");
+    let used = |reason| (Some(reason), 1);
+    assert_eq!(world(2, vec![own.clone()]), used(Reason::AlreadyUsed), "it has heard of that");
+    assert_eq!(world(9, vec![own.clone()]), used(Reason::AlreadyUsed), "it speaks of another");
+    let elsewhere = vec![own.clone(), self::used("西门")];
+    assert_eq!(world(1, elsewhere), used(Reason::AlreadyUsed), "another door let in, too");
+    let before = Use { at: NOON.plus(-MINUTE), ..own };
+    assert_eq!(world(1, vec![before]), used(Reason::AlreadyUsed), "another time");
+}
+
+#[test]
+fn of_a_voucher_the_uses_that_were_taken_back_are_left_whatever_the_server_counts() {
+    let id = TicketId([1; 12]);
+    let mut rig = Rig::new().with(row(1)).at(StationKind::Counter, THRICE);
+    assert_eq!(rig.scan(&code(1)).left, Some(2));
+    rig.order(What::Undo(id, "扫错了".to_owned())).expect("shown");
+    let own = rig.own[&id][0].1.clone();
+    let other = Use { station: "西边".into(), ..own.clone() };
+    rig = rig.online(Verdict::Admitted, Some(row(1)));
+    let said = rig.server.as_mut().expect("it answers");
+    (said.uses, said.have_through) = (vec![own, other], 1);
+    assert_eq!(rig.scan(&code(1)).left, Some(1));
 }
 
 #[test]

@@ -290,7 +290,16 @@ impl Door {
         {
             draft.is_about(row);
         }
-        if !checked.verdict.may_pass() {
+        // Of more than this journal has, it speaks of another: nothing of what was done here need be among its uses.
+        let through = Some(checked.have_through).filter(|seq| *seq <= self.known.head.seq);
+        let about = known.iter().find(|known| Some(known.id) == draft.ticket);
+        let counted = match (about, through) {
+            (Some(about), Some(through)) => about.still_counted(&checked.uses, through),
+            _ => checked.uses.clone(),
+        };
+        let is_used = checked.verdict.reason() == Some(admission::Reason::AlreadyUsed);
+        let refuses_what_was_taken_back = is_used && counted.len() < checked.uses.len();
+        if !checked.verdict.may_pass() && !refuses_what_was_taken_back {
             if checked.verdict.reason() != Some(admission::Reason::Ambiguous) {
                 draft.choices.clear();
             } else if let Some(own) = own {
@@ -313,17 +322,16 @@ impl Door {
         if let (Some(post), Some(row)) = (&self.known.post, &checked.ticket) {
             // The server judged everything but what it has not heard of.
             let terms = post.event.terms(row.fact.class);
-            // Of more than this journal has, it speaks of another: nothing of what was done here need be among its uses.
-            let through = Some(checked.have_through).filter(|seq| *seq <= self.known.head.seq);
             let own = known.own_after(through.unwrap_or_default());
-            let own = own.filter(|used| through.is_some() || !checked.uses.contains(used));
-            let told = not_among(&known.peers, &checked.uses);
-            let history: Vec<Use> = checked.uses.iter().chain(told).chain(own).cloned().collect();
+            let own = own.filter(|used| through.is_some() || !counted.contains(used));
+            let told = not_among(&known.peers, &counted);
+            let history: Vec<Use> = counted.iter().chain(told).chain(own).cloned().collect();
             let (ticket, station) = (row.shown_by_card(terms.clone()), post.as_station());
             let ticket = ticket.with(draft.proof);
             let here = decide::decide(&ticket, &station, &history, checked.server_now);
             // What it asks for, it may have been told to ask for a moment ago.
-            draft.verdict = if here.is_admitted() { checked.verdict } else { here };
+            let agrees = here.is_admitted() && !refuses_what_was_taken_back;
+            draft.verdict = if agrees { checked.verdict } else { here };
             draft.left = left(&draft.verdict, station.kind, &terms, &history);
         }
         // The server meant another of the holder's tickets, of which it has yet to hear that it was used.

@@ -173,26 +173,26 @@ impl Store {
         .bind(settled)
         .fetch_all(&self.readers)
         .await?;
-        let (mut own, mut taken_back) = (Vec::with_capacity(entries.len()), Vec::new());
+        let mut own = Vec::with_capacity(entries.len());
+        let (mut taken_back, mut undone) = (Vec::new(), Vec::new());
         for entry in entries {
             let seq: i64 = entry.try_get("seq")?;
-            let undone: Option<i64> = entry.try_get("undone")?;
-            let pending = if undone.is_some() { undone > Some(settled) } else { seq > settled };
+            let undo: Option<i64> = entry.try_get("undone")?;
             // Of everything up to `settled` the row has the last word.
-            if !pending || (undone.is_some() && seq > settled) {
+            if undo.unwrap_or(seq) <= settled {
                 continue;
             }
             let scan: Scan = read("journal", entry.try_get("body")?)?;
             debug_assert_eq!(scan.verdict, Verdict::Admitted);
             let (at, kind) = (scan.true_at(), scan.station_kind);
             let used = Use { at, station: scan.station, kind };
-            if undone.is_some() {
-                taken_back.push(used);
-            } else {
-                own.push((seq.unsigned_abs(), used));
+            match undo {
+                None => own.push((seq.unsigned_abs(), used)),
+                Some(undo) if seq > settled => undone.push((undo.unsigned_abs(), used)),
+                Some(_) => taken_back.push(used),
             }
         }
-        Ok(Known { id, row, own, taken_back, peers: Vec::new() })
+        Ok(Known { id, row, own, taken_back, undone, peers: Vec::new() })
     }
 }
 

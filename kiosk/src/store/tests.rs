@@ -202,13 +202,7 @@ async fn a_page_is_taken_whole_and_only_in_its_place() {
     let memory = store.memory().await.expect("readable");
     assert_eq!((memory.cursors, memory.post), (cursors, Some(first.post)));
     let found = store.look(Lookup::Card(Fingerprint([7; 32]))).await.expect("readable");
-    let known = Known {
-        id: id(2),
-        row: Some(row(2)),
-        own: Vec::new(),
-        taken_back: Vec::new(),
-        peers: Vec::new(),
-    };
+    let known = Known { row: Some(row(2)), ..Known::nothing_of(id(2)) };
     let Found::Card { blocked: false, person, tickets, .. } = found else { panic!("{found:?}") };
     assert_eq!((person.as_str(), tickets), ("p2", vec![known]));
     let unknown = store.look(Lookup::Card(Fingerprint([8; 32]))).await.expect("readable");
@@ -283,12 +277,14 @@ async fn what_was_taken_back_counts_no_more_whichever_side_heard_first() {
     };
     let (found, last) = known().await;
     assert_eq!((found.own.len(), found.taken_back.len(), last), (0, 0, None));
+    assert_eq!(found.undone.iter().map(|(undo, _)| *undo).collect::<Vec<_>>(), [2]);
     // The server had heard of the admission and not yet of its end.
     let used = Use::entry(Millis(1_500), "东门".into());
     let told = page(vec![TicketRow { uses: vec![used.clone()], ..row(1) }], Vec::new());
     store.take_page(&told, Cursors::default(), 1).await.expect("written");
     let (found, _) = known().await;
     assert_eq!((found.taken_back.as_slice(), found.history()), (&[used][..], vec![]));
+    assert_eq!(found.undone, []);
 }
 
 #[tokio::test]
