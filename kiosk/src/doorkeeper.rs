@@ -27,7 +27,7 @@ use crate::{
     identity::Folder,
     mesh::{Time, net::Line as MeshLine},
     shown::{Closed, Outcome, Shown, Unread, wait},
-    status::{Phase, Status, Trouble},
+    status::{Board, Phase, Status, Trouble},
     steady::{self, Alive, Watch},
     store::{Store, StoreError, Wipe},
     supervisor::Supervisor,
@@ -121,7 +121,7 @@ pub enum News {
 pub struct Kiosk {
     pub(crate) messages: mpsc::Sender<Message>,
     /// How the kiosk is.
-    pub status: watch::Receiver<Status>,
+    pub status: Board,
     /// What is shown, as it happens.
     pub shown: broadcast::Sender<Shown>,
     /// Rings when there is something to send.
@@ -161,9 +161,7 @@ impl Kiosk {
 
     /// Waits until scans can be decided, or never will be.
     pub async fn started(&self) {
-        let mut status = self.status.clone();
-        // An error means that the doorkeeper has left: nothing to wait for.
-        drop(status.wait_for(|status| status.phase != Phase::Starting).await);
+        self.status.when(|status| status.phase != Phase::Starting).await;
     }
 }
 
@@ -245,10 +243,10 @@ impl Doorkeeper {
         let (sender, messages) = mpsc::channel(64);
         let (shown, _) = broadcast::channel(64);
         let recorded = Arc::new(Notify::new());
-        let (status, receiver) = watch::channel(Status::of(&door, clock.now()));
+        let (status, board) = Board::new(Status::of(&door, clock.now()));
         let line = Kiosk {
             messages: sender,
-            status: receiver,
+            status: board,
             shown: shown.clone(),
             recorded: recorded.clone(),
         };

@@ -9,6 +9,8 @@ use admission::{
 };
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
 
 use crate::{door::Door, mesh::Neighbour, shown::Closed};
 
@@ -38,6 +40,39 @@ pub struct Status {
     /// How far the true time is ahead of this kiosk's clock.
     #[serde(skip)]
     pub skew_ms: i64,
+}
+
+/// Where the doorkeeper publishes how the kiosk is.
+///
+/// It is read as a copy only. Whoever held on to the channel's own value and looked a second time would wait behind a
+/// doorkeeper that is about to change it and waits for the first look to end: the whole kiosk would stand still.
+#[derive(Clone, Debug)]
+pub struct Board(watch::Receiver<Status>);
+
+impl Board {
+    /// A board that says `status`, and what changes it.
+    #[must_use]
+    pub fn new(status: Status) -> (watch::Sender<Status>, Self) {
+        let (sender, receiver) = watch::channel(status);
+        (sender, Self(receiver))
+    }
+
+    /// How the kiosk is now.
+    #[must_use]
+    pub fn now(&self) -> Status {
+        self.0.borrow().clone()
+    }
+
+    /// Waits until `is` holds. None when the doorkeeper has left before that.
+    pub async fn when(&self, is: impl FnMut(&Status) -> bool) -> Option<Status> {
+        self.0.clone().wait_for(is).await.ok().map(|status| status.clone())
+    }
+
+    /// How the kiosk is now, and each time that changes.
+    #[must_use]
+    pub fn stream(&self) -> WatchStream<Status> {
+        WatchStream::new(self.0.clone())
+    }
 }
 
 /// What a kiosk can do.

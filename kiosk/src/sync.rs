@@ -21,7 +21,7 @@ use crate::{
     desk::Desk,
     doorkeeper::{Message, News, told_to},
     mesh::net::Line as MeshLine,
-    status::{Status, Trouble},
+    status::{Board, Trouble},
     store::{Cursors, Store, StoreError},
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct Sync {
     pub(crate) recorded: Arc<Notify>,
     pub(crate) skew: Option<Skew>,
     /// How the door is: without a card key it wants one.
-    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) status: Board,
     /// Whether the card key was fetched in this run: a sealed one may be an old one.
     pub(crate) card_key: CardKeyNews,
     pub(crate) complete_at_written: Millis,
@@ -141,7 +141,7 @@ impl Sync {
     }
 
     async fn upload(&mut self, after: u64, courier: &mut Courier) -> Result<(), StepError> {
-        if self.status.borrow().clock_unsure && !courier.is_dismissed() {
+        if self.status.now().clock_unsure && !courier.is_dismissed() {
             self.confirm_clock(after).await?;
         }
         let heard = self.server_now;
@@ -233,7 +233,7 @@ impl Sync {
                 self.heard = feed.heard;
             }
         }
-        let wanted = self.card_key == CardKeyNews::None || !self.status.borrow().cards;
+        let wanted = self.card_key == CardKeyNews::None || !self.status.now().cards;
         if courier.page(feed.more, wanted) {
             let sent = self.when(begun);
             if moved || sent.since(self.complete_at_written) > WRITE_AGE_EVERY_MS {

@@ -92,7 +92,7 @@ async fn open(State(page): State<Page>, Json(opening): Json<Opening>) -> Respons
     let pin = Zeroizing::new(opening.pin);
     match page.desk.open_at_screen(&pin, &opening.code).await {
         Ok(card_key) => {
-            if let Some(card_key) = card_key.filter(|_| !page.kiosk.status.borrow().cards) {
+            if let Some(card_key) = card_key.filter(|_| !page.kiosk.status.now().cards) {
                 let news = Message::News(News::CardKey(card_key));
                 // The doorkeeper leaves first only when the program ends.
                 drop(page.kiosk.messages.send(news).await);
@@ -281,10 +281,11 @@ async fn readiness(
     let devices = page.devices.watch().borrow().clone();
     match page.desk.findings(devices, browser.cameras).await {
         Ok(mut findings) => {
-            let neighbours = page.kiosk.status.borrow().neighbours.clone();
-            let heard = neighbours.into_iter().map(|n| (n.name, n.connected)).collect::<Vec<_>>();
+            let status = page.kiosk.status.now();
+            let heard =
+                status.neighbours.into_iter().map(|n| (n.name, n.connected)).collect::<Vec<_>>();
             findings.extend(ready::others(&heard));
-            findings.extend(page.kiosk.status.borrow().clock_unsure.then(ready::clock_unsure));
+            findings.extend(status.clock_unsure.then(ready::clock_unsure));
             Json(json!({ "findings": findings })).into_response()
         }
         Err(error) => {
@@ -406,7 +407,7 @@ impl Page {
         let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
         let token = cookies.unwrap_or_default().split("; ").find_map(|c| c.strip_prefix("desk="));
         let now = self.clock.now();
-        let locked = self.kiosk.status.borrow().phase == Phase::Locked;
+        let locked = self.kiosk.status.now().phase == Phase::Locked;
         let open = |session: &&mut Session| {
             !locked
                 && Some(session.token.as_str()) == token

@@ -94,8 +94,7 @@ pub fn router(kiosk: Kiosk, desk: Arc<Desk>, clock: Arc<dyn Clock>, devices: Dev
 async fn live(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let status = {
         let page = page.clone();
-        WatchStream::new(page.kiosk.status.clone())
-            .map(move |status| event("status", &page.now(status)))
+        page.kiosk.status.stream().map(move |status| event("status", &page.now(status)))
     };
     let devices = page.devices.watch();
     let settings = WatchStream::new(page.desk.settings());
@@ -155,7 +154,7 @@ struct Health {
 /// `GET /healthz`: 200 when scans are decided, 503 with the reason when not. A device that is away is told, and
 /// is no reason.
 async fn health(State(page): State<Page>) -> impl IntoResponse {
-    let status = page.kiosk.status.borrow().clone();
+    let status = page.kiosk.status.now();
     let code = match status.phase {
         Phase::Ready => StatusCode::OK,
         Phase::Starting | Phase::OutOfOrder | Phase::Locked => StatusCode::SERVICE_UNAVAILABLE,
@@ -199,12 +198,10 @@ impl Page {
     }
 
     /// Where the kiosk stands, and the time there: what people are told goes by that, and not by a clock that may be hours off.
-    ///
-    /// The status is looked at once, and let go of. Whoever looks a second time while still looking waits behind the doorkeeper
-    /// who is about to change it, who waits for the first look to end: the whole kiosk would stand still.
     fn here_and_now(&self) -> (Option<Place>, Millis) {
-        let status = self.kiosk.status.borrow();
-        (status.place.clone(), self.clock.now().plus(status.skew_ms))
+        let status = self.kiosk.status.now();
+        let now = self.clock.now().plus(status.skew_ms);
+        (status.place, now)
     }
 
     fn now(&self, status: crate::status::Status) -> view::Now {
