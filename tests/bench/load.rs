@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use tokio::process::Command;
 
 /// Open connections: members who tap at the same moment.
-const CONNECTIONS: u32 = 512;
+const CONNECTIONS: u32 = 1_024;
 
 /// One `POST` of JSON.
 #[derive(Clone)]

@@ -6,7 +6,8 @@ use sqlx::SqlitePool;
 
 use super::Db;
 
-/// Pages in the log after which SQLite moves them in the middle of whatever goes on: with pages of 2 KiB, 640 MiB.
+/// Pages in the log after which SQLite moves them in the middle of whatever goes on: with pages of 2 KiB, 640 MiB. The file
+/// of the log stays as long as it ever was.
 pub(super) const PAGES_MOST: &str = "320000";
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A log that grows by more pages between two looks is in a rush.
@@ -66,5 +67,24 @@ mod tests {
         assert!(all == pages && pages > PAGES_LEAST && folded == 0, "it grows: {all}, {folded}");
         assert_eq!(look(readers, pages).await.expect("looked at"), pages);
         assert_eq!(left().await.expect("looked at"), (0, pages, pages), "it was quiet");
+    }
+
+    /// The first commit after a rush begins the log anew.
+    #[tokio::test]
+    async fn a_log_that_begins_anew_is_not_cut_short() {
+        let (folder, db) = Db::of_a_test().await;
+        let Db::Sqlite { writer, readers } = &db else { panic!("SQLite") };
+        let insert = "create table if not exists long (bytes blob);
+                      insert into long values (zeroblob(70000000))";
+        sqlx::raw_sql(insert).execute(writer).await.expect("written");
+        checkpoint(readers, "pragma wal_checkpoint(passive)").await.expect("moved");
+        let log = folder.path().join("turnout.db-wal");
+        let length = || std::fs::metadata(&log).expect("a log").len();
+        let before = length();
+        sqlx::raw_sql("delete from long").execute(writer).await.expect("written");
+        let (_, pages, _) =
+            checkpoint(readers, "pragma wal_checkpoint(noop)").await.expect("looked at");
+        assert!(pages < 1_000, "it began anew: {pages}");
+        assert_eq!(length(), before);
     }
 }

@@ -130,14 +130,16 @@ impl Db {
             .page_size(2_048)
             .pragma("trusted_schema", "off")
             .pragma("cell_size_check", "on")
-            .pragma("journal_size_limit", "67108864")
             // A rush dirties hundreds of pages with each commit, and waits while the log is moved: that is done before and after.
+            // Nor is a long log cut short: that would be done by the first commit of the next rush, and take a tenth of a second.
             .pragma("wal_autocheckpoint", log::PAGES_MOST)
             .pragma("temp_store", "memory");
         make_private(options.get_filename())?;
         // The pages that a rush writes to, in KiB; those who read have SQLite's two MiB each.
         let writing = options.clone().pragma("cache_size", "-16384");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
+        // Opened anew it would have neither pages nor statements at hand, and be a thread of whoever asked for it.
+        let one = SqlitePoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let writer = one.connect_with(writing).await?;
         assert_sqlite_keeps_promises(&writer).await?;
         MIGRATIONS.run(&writer).await?;
         // Each is a thread with pages and prepared statements of its own; more of them than processors read no faster.

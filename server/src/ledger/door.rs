@@ -179,20 +179,24 @@ impl<D: Decider> Inner<D> {
         outcomes: Vec<Result<D::Answer>>,
     ) {
         let first = self.decider.decided(questions, &outcomes);
-        let answer = move || {
+        let closes = first.is_some();
+        if closes {
+            self.lock().closed += 1;
+        }
+        let this = Arc::clone(self);
+        // Those who ask are woken elsewhere: whoever comes next does not wait for that.
+        tokio::spawn(async move {
+            if let Some(first) = first {
+                // Whatever becomes of it, the door opens again.
+                drop(AssertUnwindSafe(first).catch_unwind().await);
+            }
             for (reply, outcome) in replies.into_iter().zip(outcomes) {
                 // The asker may have gone away; what was written stands all the same.
                 drop(reply.send(outcome));
             }
-        };
-        let Some(first) = first else { return answer() };
-        self.lock().closed += 1;
-        let this = Arc::clone(self);
-        tokio::spawn(async move {
-            // Whatever becomes of it, the door opens again.
-            drop(AssertUnwindSafe(first).catch_unwind().await);
-            answer();
-            this.open_again().await;
+            if closes {
+                this.open_again().await;
+            }
         });
     }
 
