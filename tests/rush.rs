@@ -12,7 +12,7 @@ use admission::{Clock as _, Millis};
 use futures_util::{StreamExt as _, future::join, stream};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, sync::Notify, time::timeout};
+use tokio::{net::TcpStream, process::Command, sync::Notify, time::timeout};
 use turnout_server::{
     SystemClock,
     archive::verify,
@@ -65,6 +65,21 @@ async fn phones_that_wait_are_not_limited_by_what_a_shell_allows() {
     }
     let last = client().get(format!("{}/readyz", server.url)).timeout(Duration::from_secs(30));
     assert!(last.send().await.expect("an answer").status().is_success());
+}
+
+/// At an opening thousands knock within a moment. Whom the system turns away knocks again a second later at best.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_phones_may_knock_at_once_as_the_system_holds() {
+    let folder = TempDir::new().expect("folder");
+    let database = format!("sqlite://{}", folder.path().join("turnout.db").display());
+    let server = Server::start(folder.path(), &database).await;
+    let (_, port) = server.url.rsplit_once(':').expect("a port");
+    let told = Command::new("ss")
+        .args(["--no-header", "--listening", "--tcp", "--numeric", &format!("sport = :{port}")])
+        .output();
+    let told = String::from_utf8(told.await.expect("ss runs").stdout).expect("text");
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("a number");
+    assert_eq!(told.split_whitespace().nth(2), Some(most.trim()), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

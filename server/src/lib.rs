@@ -57,7 +57,7 @@ use tower_http::compression::{
 use utoipa_axum::router::OpenApiRouter;
 
 pub use error::Error;
-pub use serve::{serve, serve_on};
+pub use serve::{listen, serve, serve_on};
 
 /// What every handler has at hand. Each layer of each request clones it: one count, not one for each part.
 #[derive(Clone)]

@@ -4,21 +4,42 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{App, router};
 
-/// Serves `app` on `listen` until the process is asked to stop.
+/// So many phones may knock at once. Beyond that the system takes no notice of who knocks: they knock again a second later, three
+/// seconds later, seven. It never holds more than `net.core.somaxconn` says, 4,096 where nobody has changed it.
+const KNOCKING: u32 = 65_535;
+
+/// Opens `address` to a rush.
+///
+/// # Errors
+/// When it cannot be listened on.
+pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let open = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // So that a server that has just stopped can start again.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(KNOCKING)
+    };
+    open().with_context(|| {
+        format!(
+            "cannot listen on {address}; is another program using it? Choose another with --listen"
+        )
+    })
+}
+
+/// Serves `app` on `address` until the process is asked to stop.
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub async fn serve(app: App, listen: SocketAddr) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!(
-            "cannot listen on {listen}; is another program using it? Choose another with --listen"
-        )
-    })?;
-    serve_on(app, listener).await
+pub async fn serve(app: App, address: SocketAddr) -> anyhow::Result<()> {
+    serve_on(app, listen(address)?).await
 }
 
 /// Serves `app` on an open listener until the process is asked to stop: requests under way are answered, the

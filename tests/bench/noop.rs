@@ -5,7 +5,7 @@ use turnout_server::booking::rules::{Booked, BookedTicket, Request};
 
 /// Serves the route; gives its address.
 pub(crate) async fn serve() -> anyhow::Result<String> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let listener = turnout_server::listen(([127, 0, 0, 1], 0).into())?;
     let url = format!("http://{}", listener.local_addr()?);
     let router = Router::new().route("/api/v1/bookings", post(book));
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -119,11 +119,9 @@ impl Server {
     /// The same, from a shell that allows so many open files, and more to who asks for them.
     pub(crate) async fn start_with_files(folder: &Path, database: &str, files: u32) -> Self {
         let server = Self::at_a_free_port(folder, database);
-        let serve = self::server(folder, Some(database), "serve");
-        let mut command = Command::new("prlimit");
-        command.arg(format!("--nofile={files}:")).arg(serve.as_std().get_program());
-        command.args(serve.as_std().get_args()).env("RUST_LOG", "warn").kill_on_drop(true);
-        server.run(command).await;
+        let mut program = Command::new("prlimit");
+        program.arg(format!("--nofile={files}:")).arg(bin("turnout-server"));
+        server.run(told(program, folder, Some(database), "serve")).await;
         server
     }
 
@@ -199,7 +197,11 @@ pub(crate) fn free_port() -> u16 {
 }
 
 fn server(folder: &Path, database: Option<&str>, what: &str) -> Command {
-    let mut command = Command::new(bin("turnout-server"));
+    told(Command::new(bin("turnout-server")), folder, database, what)
+}
+
+/// The server `command`, told what to do and where.
+fn told(mut command: Command, folder: &Path, database: Option<&str>, what: &str) -> Command {
     command.arg(what).arg("--data").arg(folder).env("RUST_LOG", "warn").kill_on_drop(true);
     if let Some(database) = database {
         command.args(["--database", database]);

@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::{
     App,
     config::{DEFAULT_BINS, Serve, Sms, Storage},
-    serve_on,
+    listen, serve_on,
 };
 
 /// The number on the card of the first member in the demo's roster. Synthetic, like all of them.
@@ -151,14 +151,12 @@ pub struct StandNote {
 /// # Errors
 /// When the folder is not a demo's, the address is taken, or the database fails.
 pub async fn run(demo: Demo, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(demo.listen).await.with_context(|| {
-        format!("cannot listen on {}; choose another address with --listen", demo.listen)
-    })?;
-    let listen = listener.local_addr()?;
+    let listener = listen(demo.listen)?;
+    let address = listener.local_addr()?;
     empty(&demo.data)?;
     let config = Serve {
         storage: Storage { database: demo.database.clone(), data: demo.data.clone() },
-        listen,
+        listen: address,
         public_url: demo.public_url.clone(),
         behind_proxy: false,
         sms: Sms::default(),
