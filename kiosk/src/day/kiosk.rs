@@ -234,10 +234,6 @@ impl Kiosk {
         let mut known = Known { row: row.map(|(row, _)| row.clone()), ..Known::nothing_of(id) };
         for line in self.disk.journal.iter().filter(|line| line.admitted == Some(id)) {
             let seq = line.head.seq;
-            let undo = undone.get(&seq).copied();
-            if undo.unwrap_or(seq) <= settled {
-                continue;
-            }
             let scan = line.entry.scan().expect("own entry");
             let used = Use { at: scan.true_at(), station: scan.station, kind: scan.station_kind };
             if used.kind == StationKind::Counter
@@ -245,11 +241,7 @@ impl Kiosk {
             {
                 continue;
             }
-            match undo {
-                None => known.own.push((seq, used)),
-                Some(undo) if seq > settled => known.undone.push((undo, used)),
-                Some(_) => known.taken_back.push(used),
-            }
+            known.add_own((seq, undone.get(&seq).copied()), settled, used);
         }
         known
     }

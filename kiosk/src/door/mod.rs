@@ -536,6 +536,17 @@ impl Known {
         Self { id, row: None, own, taken_back, undone, peers }
     }
 
+    /// Adds a use from the `seq`-th entry of this kiosk's journal, which `undo` took back, if any did. Of what stands through
+    /// `settled` the row has the last word.
+    pub fn add_own(&mut self, (seq, undo): (u64, Option<u64>), settled: u64, used: Use) {
+        match undo {
+            _ if undo.unwrap_or(seq) <= settled => {}
+            None => self.own.push((seq, used)),
+            Some(undo) if seq > settled => self.undone.push((undo, used)),
+            Some(_) => self.taken_back.push(used),
+        }
+    }
+
     /// What was done at doors that the server may not have heard from.
     fn is_used_at_doors(&self) -> bool {
         !self.own.is_empty() || !self.peers.is_empty()
@@ -571,6 +582,9 @@ impl Known {
     fn still_counted(&self, counted: &[Use], through: u64) -> Vec<Use> {
         let unheard = self.undone.iter().filter(|(undo, _)| *undo > through);
         let unheard: Vec<Use> = unheard.map(|(_, used)| used.clone()).collect();
+        if unheard.is_empty() {
+            return counted.to_vec();
+        }
         // Of two in a moment at one place, the one that stands is not the one that was taken back.
         let strange: Vec<Use> = not_among(counted, &self.history()).cloned().collect();
         not_among(counted, &strange).chain(not_among(&strange, &unheard)).cloned().collect()

@@ -226,10 +226,7 @@ impl Rig {
         let row = self.rows.get(&id).cloned();
         let mut known = Known { row, peers, ..Known::nothing_of(id) };
         for (seq, used) in self.own.get(&id).into_iter().flatten() {
-            match undos.get(seq) {
-                Some(undo) => known.undone.push((*undo, used.clone())),
-                None => known.own.push((*seq, used.clone())),
-            }
+            known.add_own((*seq, undos.get(seq).copied()), 0, used.clone());
         }
         known
     }

@@ -173,26 +173,18 @@ impl Store {
         .bind(settled)
         .fetch_all(&self.readers)
         .await?;
-        let mut own = Vec::with_capacity(entries.len());
-        let (mut taken_back, mut undone) = (Vec::new(), Vec::new());
+        let mut known = Known { row, ..Known::nothing_of(id) };
         for entry in entries {
             let seq: i64 = entry.try_get("seq")?;
             let undo: Option<i64> = entry.try_get("undone")?;
-            // Of everything up to `settled` the row has the last word.
-            if undo.unwrap_or(seq) <= settled {
-                continue;
-            }
             let scan: Scan = read("journal", entry.try_get("body")?)?;
             debug_assert_eq!(scan.verdict, Verdict::Admitted);
             let (at, kind) = (scan.true_at(), scan.station_kind);
             let used = Use { at, station: scan.station, kind };
-            match undo {
-                None => own.push((seq.unsigned_abs(), used)),
-                Some(undo) if seq > settled => undone.push((undo.unsigned_abs(), used)),
-                Some(_) => taken_back.push(used),
-            }
+            let places = (seq.unsigned_abs(), undo.map(i64::unsigned_abs));
+            known.add_own(places, settled.unsigned_abs(), used);
         }
-        Ok(Known { id, row, own, taken_back, undone, peers: Vec::new() })
+        Ok(known)
     }
 }
 
