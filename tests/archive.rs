@@ -153,6 +153,8 @@ on_both! {
             ("update ticket set used_ms = null", "first admission"),
             ("update scan set entry = 'x'", "journal"),
             ("update ticket set state = 'cancelled'", "living ticket for each place"),
+            ("update booking set event_id = 'another'", "not of its offer's event"),
+            ("update ticket set offer_id = 'another'", "not of its booking's event, offer"),
         ] {
             let mut tx = app.app.db.write().await.expect("write");
             execute!(tx, damage).expect("damage");

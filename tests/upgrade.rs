@@ -130,6 +130,28 @@ async fn modes(app: &TestApp) -> Vec<(String, i64)> {
         .expect("offers")
 }
 
+/// What bookings and tickets must name: there are rows of these.
+async fn must_name(app: &TestApp) -> Vec<String> {
+    let mut tx = app.app.db.read().await.expect("read");
+    let named: Vec<(String,)> = match app.app.db.engine() {
+        "sqlite" => fetch!(
+            tx,
+            fetch_all,
+            "select t.name || '.' || f.\"from\" from sqlite_schema t join pragma_foreign_key_list(t.name) f
+             where t.name in ('booking', 'ticket') order by 1",
+        ),
+        _ => fetch!(
+            tx,
+            fetch_all,
+            "select t.relname || '.' || a.attname from pg_constraint c join pg_class t on t.oid = c.conrelid
+             join pg_attribute a on a.attrelid = t.oid and a.attnum = c.conkey[1]
+             where c.contype = 'f' and t.relname in ('booking', 'ticket') order by 1",
+        ),
+    }
+    .expect("foreign keys");
+    named.into_iter().map(|(name,)| name).collect()
+}
+
 on_both! {
     async fn an_old_database_is_brought_up_to_date_and_goes_on(app) {
         // A contest with players, places divided among unions, grain for a union, a gate that let somebody in.
@@ -161,6 +183,10 @@ on_both! {
 
         let old = as_it_was(&app, BEFORE).await;
         let today = app.twin_on(old).await;
+        assert_eq!(must_name(&today).await, must_name(&app).await);
+        assert_eq!(must_name(&app).await, [
+            "booking.named_by", "booking.offer_id", "booking.person_id", "booking.union_id", "ticket.booking_id",
+        ]);
         let modes = modes(&today).await;
         let of = |word: &str| modes.iter().find(|(mode, _)| mode == word).map(|(_, count)| *count);
         assert_eq!((of("given"), of("allocation")), (Some(2), Some(1)), "{modes:?}");

@@ -17,7 +17,7 @@ pub struct Finding {
 }
 
 /// Questions whose right answer is no row. Each gives ids.
-const QUESTIONS: [(&str, &str); 9] = [
+const QUESTIONS: [(&str, &str); 11] = [
     (
         "the places taken of an offer are not those of its confirmed and held bookings and of what kiosks hold for walk-ins",
         "select o.id from offer o
@@ -63,6 +63,15 @@ const QUESTIONS: [(&str, &str); 9] = [
         "a no-show is not of its booking's person and event",
         "select n.booking_id from no_show n join booking b on b.id = n.booking_id
          where n.person_id <> b.person_id or n.event_id <> b.event_id",
+    ),
+    (
+        "a booking is not of its offer's event",
+        "select b.id from booking b join offer o on o.id = b.offer_id where b.event_id <> o.event_id",
+    ),
+    (
+        "a ticket is not of its booking's event, offer and person",
+        "select t.id from ticket t join booking b on b.id = t.booking_id
+         where t.event_id <> b.event_id or t.offer_id <> b.offer_id or t.person_id <> b.person_id",
     ),
     (
         "a ticket is newer than its event's counter",

@@ -23,6 +23,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
+    migrate::Migrator,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -61,7 +62,26 @@ const POSTGRES_BEGIN: &str = "begin isolation level read committed; \
 /// So many statements stay prepared on each connection.
 const STATEMENTS_KEPT: usize = 400;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+/// How the tables came to be: one text for both engines, and what only one of them can be told.
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+static OF_SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
+static OF_POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+
+fn migrations(of_one: &Migrator) -> Migrator {
+    Migrator::with_migrations(MIGRATIONS.iter().chain(of_one.iter()).cloned().collect())
+}
+
+/// How much sooner than others a thread runs that [`goes_first`].
+const FIRST: i32 = -10;
+
+/// Has the calling thread, and those that it starts, run before others when there are fewer processors than work: everybody
+/// waits for what the ledger and SQLite's writer do, and so those who talk to clients have nothing to do meanwhile. The system
+/// may not permit it (`LimitNICE=` of systemd does); then they take turns like all others.
+pub(crate) fn goes_first() {
+    if let Err(error) = rustix::process::setpriority_process(None, FIRST) {
+        tracing::debug!(cause = %error, "a thread that others wait for takes turns with them");
+    }
+}
 
 /// The database, whichever it is. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -139,9 +159,9 @@ impl Db {
         let writing = options.clone().pragma("cache_size", "-16384");
         // Opened anew it would have neither pages nor statements at hand, and be a thread of whoever asked for it.
         let one = SqlitePoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-        let writer = one.connect_with(writing).await?;
+        let writer = connect_first(one, writing).await?;
         assert_sqlite_keeps_promises(&writer).await?;
-        MIGRATIONS.run(&writer).await?;
+        migrations(&OF_SQLITE).run(&writer).await?;
         // Each is a thread with pages and prepared statements of its own; more of them than processors read no faster.
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let readers = SqlitePoolOptions::new()
@@ -171,7 +191,7 @@ impl Db {
         // An index of millions of rows takes its time, and another process waits until it is there.
         let patient = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
         let mut conn = patient.connect().await?;
-        MIGRATIONS.run(&mut conn).await?;
+        migrations(&OF_POSTGRES).run(&mut conn).await?;
         conn.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(16)
@@ -255,6 +275,20 @@ impl Db {
             Self::Postgres(_) => "postgres",
         }
     }
+}
+
+/// Connects with a thread that [`goes_first`]: SQLite's own is started by whoever connects, and takes after it.
+async fn connect_first(
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> anyhow::Result<SqlitePool> {
+    let runtime = tokio::runtime::Handle::current();
+    let (reply, connected) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("connects".to_owned()).spawn(move || {
+        goes_first();
+        drop(reply.send(runtime.block_on(pool.connect_with(options))));
+    })?;
+    Ok(connected.await??)
 }
 
 /// The file of the database at `url`; none when a server keeps it.
@@ -498,4 +532,42 @@ pub fn new_id(now: admission::Millis) -> String {
     let mut random = [0; 10];
     getrandom::fill(&mut random).expect("the system has randomness");
     uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    /// Where the system does not permit it, nothing changes.
+    #[tokio::test]
+    async fn what_everybody_waits_for_goes_first() {
+        let before = getpriority_process(None).expect("a priority");
+        let first = std::thread::spawn(|| {
+            goes_first();
+            getpriority_process(None).expect("a priority")
+        });
+        let first = first.join().expect("it ends");
+        assert!(first == before || first == FIRST, "{before}, then {first}");
+        let (_folder, _db) = Db::of_a_test().await;
+        assert_eq!(of_threads("sqlx-sqlite-wor").first(), Some(&first));
+        assert_eq!(getpriority_process(None).expect("a priority"), before, "nobody else");
+    }
+
+    /// The priorities of the threads of that name, the most urgent first.
+    fn of_threads(name: &str) -> Vec<i32> {
+        let threads = fs::read_dir("/proc/self/task").expect("threads");
+        let mut priorities = Vec::new();
+        for thread in threads.map(|thread| thread.expect("a thread").path()) {
+            let is_named =
+                fs::read_to_string(thread.join("comm")).is_ok_and(|of| of.trim() == name);
+            let id = thread.file_name().and_then(|id| id.to_str()?.parse().ok());
+            if is_named && let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
+                priorities.extend(getpriority_process(Some(id)));
+            }
+        }
+        priorities.sort_unstable();
+        priorities
+    }
 }

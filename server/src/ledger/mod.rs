@@ -24,7 +24,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    db::{Db, Tx},
+    db::{Db, Tx, goes_first},
     error::{Error, Result},
 };
 
@@ -55,7 +55,11 @@ impl Ledger {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::Builder::new().name("ledger".to_owned());
-        thread.spawn(move || runtime.block_on(keep(db, waiting))).expect("a thread");
+        let run = move || {
+            goes_first();
+            runtime.block_on(keep(db, waiting));
+        };
+        thread.spawn(run).expect("a thread");
         Self { queue }
     }
 
