@@ -130,7 +130,7 @@ async fn modes(app: &TestApp) -> Vec<(String, i64)> {
         .expect("offers")
 }
 
-/// What bookings and tickets must name: there are rows of these.
+/// What bookings, tickets and scans must name: there are rows of these.
 async fn must_name(app: &TestApp) -> Vec<String> {
     let mut tx = app.app.db.read().await.expect("read");
     let named: Vec<(String,)> = match app.app.db.engine() {
@@ -138,14 +138,14 @@ async fn must_name(app: &TestApp) -> Vec<String> {
             tx,
             fetch_all,
             "select t.name || '.' || f.\"from\" from sqlite_schema t join pragma_foreign_key_list(t.name) f
-             where t.name in ('booking', 'ticket') order by 1",
+             where t.name in ('booking', 'ticket', 'scan') order by 1",
         ),
         _ => fetch!(
             tx,
             fetch_all,
             "select t.relname || '.' || a.attname from pg_constraint c join pg_class t on t.oid = c.conrelid
              join pg_attribute a on a.attrelid = t.oid and a.attnum = c.conkey[1]
-             where c.contype = 'f' and t.relname in ('booking', 'ticket') order by 1",
+             where c.contype = 'f' and t.relname in ('booking', 'ticket', 'scan') order by 1",
         ),
     }
     .expect("foreign keys");
@@ -185,7 +185,8 @@ on_both! {
         let today = app.twin_on(old).await;
         assert_eq!(must_name(&today).await, must_name(&app).await);
         assert_eq!(must_name(&app).await, [
-            "booking.named_by", "booking.offer_id", "booking.person_id", "booking.union_id", "ticket.booking_id",
+            "booking.named_by", "booking.offer_id", "booking.person_id", "booking.union_id",
+            "scan.kiosk_id", "scan.staff_id", "scan.ticket_id", "ticket.booking_id",
         ]);
         let modes = modes(&today).await;
         let of = |word: &str| modes.iter().find(|(mode, _)| mode == word).map(|(_, count)| *count);

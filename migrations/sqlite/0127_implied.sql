@@ -9,7 +9,7 @@ set sql = replace(replace(replace(sql,
 where type = 'table' and name = 'ticket';
 update sqlite_schema
 set sql = replace(sql, 'event_id text not null references event (id)', 'event_id text not null')
-where type = 'table' and name = 'booking';
+where type = 'table' and name in ('booking', 'scan');
 -- Whoever else has the file open sees by this that the schema is another.
 create table changed (n bigint);
 drop table changed;

@@ -17,7 +17,7 @@ pub struct Finding {
 }
 
 /// Questions whose right answer is no row. Each gives ids.
-const QUESTIONS: [(&str, &str); 11] = [
+const QUESTIONS: [(&str, &str); 12] = [
     (
         "the places taken of an offer are not those of its confirmed and held bookings and of what kiosks hold for walk-ins",
         "select o.id from offer o
@@ -72,6 +72,11 @@ const QUESTIONS: [(&str, &str); 11] = [
         "a ticket is not of its booking's event, offer and person",
         "select t.id from ticket t join booking b on b.id = t.booking_id
          where t.event_id <> b.event_id or t.offer_id <> b.offer_id or t.person_id <> b.person_id",
+    ),
+    (
+        "a scan is not of its kiosk's event, or of none that there is",
+        "select s.id from scan s left join kiosk k on k.id = s.kiosk_id left join event e on e.id = s.event_id
+         where e.id is null or s.event_id <> k.event_id",
     ),
     (
         "a ticket is newer than its event's counter",

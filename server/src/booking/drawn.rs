@@ -78,8 +78,8 @@ pub(crate) async fn put_out(
     for entered in entered.chunks(1_000) {
         let people = || entered.iter().map(|booking| booking.person_id.as_str());
         let barred = no_show::rules::barred(tx, offer, people().collect(), now).await?;
-        let eligible = rules::eligible_of(tx, offer, people().collect()).await?;
-        let out = |person| barred.contains_key(person) || !eligible.contains(person);
+        let ineligible = rules::ineligible(tx, offer, people().collect()).await?;
+        let out = |person| barred.contains_key(person) || ineligible.contains(person);
         for booking in entered.iter().filter(|booking| out(&booking.person_id)) {
             line::put_out(tx, app, (event, offer), booking, now).await?;
         }

@@ -45,8 +45,8 @@ pub(crate) async fn give_one_more(
     person_id: &str,
     now: Millis,
 ) -> Result<Booking> {
-    let within = queries::within_limit(tx, offer, vec![(person_id, 1)]).await?;
-    if within.is_empty() || !queries::take_for_line(tx, &offer.id, 1).await? {
+    let too_many = queries::over_limit(tx, offer, vec![(person_id, 1)]).await?;
+    if !too_many.is_empty() || !queries::take_for_line(tx, &offer.id, 1).await? {
         return Err(Error::Refused(Refused::new(
             axum::http::StatusCode::CONFLICT,
             "sold_out",

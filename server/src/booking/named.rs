@@ -83,7 +83,7 @@ impl Naming {
         if let Some(refused) = refusal(tx, (&event, &offer), attempt).await? {
             return Ok(Err(refused.into()));
         }
-        if queries::within_limit(tx, &offer, vec![(person_id, 1)]).await?.is_empty() {
+        if !queries::over_limit(tx, &offer, vec![(person_id, 1)]).await?.is_empty() {
             return Ok(Err(rules::limit_reached(&offer).into()));
         }
         if !allocation::queries::take(tx, &offer.id, union_id).await? {
@@ -192,7 +192,7 @@ async fn refusal(
     if !allocation::rules::is_naming(event, offer, attempt.now) {
         return Ok(Some(not_naming()));
     }
-    if rules::eligible_of(tx, offer, vec![person_id]).await?.is_empty() {
+    if !rules::ineligible(tx, offer, vec![person_id]).await?.is_empty() {
         return Ok(Some(rules::not_eligible(offer)));
     }
     if no_show::rules::barred_until(tx, offer, person_id, attempt.now).await?.is_some() {

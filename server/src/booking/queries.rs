@@ -10,6 +10,7 @@ use admission::{
 use super::{
     Booking, Ticket,
     rules::{Attempt, Booked},
+    tickets,
     together::Given,
 };
 use crate::{
@@ -112,30 +113,24 @@ pub(super) async fn keys_of(
     Ok(keys)
 }
 
-/// Those of `people` who may have so many places of an offer more. The transaction holds the event's counter: until it ends,
-/// nobody else books.
-pub(super) async fn within_limit(
+/// Those of `people` who may not have so many places of an offer more. The transaction holds the event's counter: until it
+/// ends, nobody else books.
+pub(super) async fn over_limit(
     tx: &mut Tx,
     offer: &Offer,
     people: Vec<(&str, i64)>,
 ) -> Result<HashSet<String>> {
-    // Nearly nobody wants too many: those rows come back, not the others.
     let over: Vec<(String,)> = fetch_rows!(
         tx,
         "select v.column2 from (",
-        &people,
-        |(person_id, places)| [&offer.id, *person_id, *places],
+        people,
+        |(person_id, places)| [&offer.id, person_id, places],
         ") v join offer o on o.id = v.column1
          where v.column3 + (select coalesce(sum(b.places), 0) from booking b
                             where b.offer_id = v.column1 and b.person_id = v.column2
                               and b.status in ('confirmed', 'held', 'waiting', 'entered', 'requested')) > o.per_person",
     )?;
-    let mut within: HashSet<String> =
-        people.into_iter().map(|(person_id, _)| person_id.to_owned()).collect();
-    for (person_id,) in over {
-        within.remove(&person_id);
-    }
-    Ok(within)
+    Ok(over.into_iter().map(|(id,)| id).collect())
 }
 
 /// Takes `places` of an offer. False when there are not so many left, or somebody stands in line for them.
@@ -166,27 +161,22 @@ pub(crate) async fn release(tx: &mut Tx, offer_id: &str, places: i64) -> Result<
     Ok(())
 }
 
-/// Those of `people` who are on the roster, and not moved away or expelled.
-pub(super) async fn active_members(tx: &mut Tx, people: Vec<&str>) -> Result<HashSet<String>> {
-    // Nearly all are, so it is the others that are asked for. Each is looked up for itself: joined, PostgreSQL would read
-    // the whole roster.
+/// Those of `people` who are not on the roster, or moved away or expelled.
+pub(super) async fn no_members(tx: &mut Tx, people: Vec<&str>) -> Result<HashSet<String>> {
+    // Each is looked up for itself: joined, PostgreSQL would read the whole roster.
     let others: Vec<(String,)> = fetch_rows!(
         tx,
         "select v.column1 from (",
-        &people,
-        |id| [*id],
+        people,
+        |id| [id],
         ") v where coalesce((select p.kind = 'member' and p.status in ('active', 'retained') from person p
                              where p.id = v.column1), false) = false",
     )?;
-    let mut active: HashSet<String> = people.into_iter().map(str::to_owned).collect();
-    for (other,) in others {
-        active.remove(&other);
-    }
-    Ok(active)
+    Ok(others.into_iter().map(|(id,)| id).collect())
 }
 
-/// The same, and of one of the offer's unions.
-pub(super) async fn members_of_offers_unions(
+/// The same, or of none of the offer's unions.
+pub(super) async fn no_members_of_offers_unions(
     tx: &mut Tx,
     people: Vec<&str>,
     offer_id: &str,
@@ -197,12 +187,16 @@ pub(super) async fn members_of_offers_unions(
         tx,
         "select id, union_id from person
          where kind = 'member' and status in ('active', 'retained') and id in (",
-        people,
-        |id| [id],
+        &people,
+        |id| [*id],
         ")",
     )?;
     let invited = |union: &Option<String>| unions.iter().any(|(id,)| Some(id) == union.as_ref());
-    Ok(rows.into_iter().filter(|(_, union)| invited(union)).map(|(id, _)| id).collect())
+    let mut others: HashSet<String> = people.into_iter().map(str::to_owned).collect();
+    for (id, _) in rows.iter().filter(|(_, union)| invited(union)) {
+        others.remove(id);
+    }
+    Ok(others)
 }
 
 /// A booking about to be written.
@@ -265,14 +259,7 @@ pub(crate) struct NewTicket<'a> {
 impl NewTicket<'_> {
     /// What its code says.
     pub(crate) fn fact(&self, event: &Event, offer: &Offer) -> Result<TicketFact> {
-        Ok(TicketFact {
-            id: self.id,
-            event: u32::try_from(event.number).map_err(anyhow::Error::from)?,
-            class: u8::try_from(offer.class).map_err(anyhow::Error::from)?,
-            valid_from: offer.valid_from_ms,
-            valid_to: offer.valid_to_ms,
-            reissue: 0,
-        })
+        tickets::fact(self.id, event.number, offer)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Booking and cancelling. Conditions stand in the writes, so that any number of server processes stay right together;
 //! a refusal leaves nothing written.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use admission::{
     Millis,
@@ -16,6 +16,7 @@ use super::{
     Booking, Status,
     change::{self, Cause, Outcome},
     named, queries,
+    rush::{Figures, Tap},
     tickets::{self, Stamps},
 };
 use crate::{
@@ -81,7 +82,7 @@ pub async fn book(app: &App, person: &Person, request: Request, key: &str) -> Re
     if let Some(refused) = app.bookings.refusal(&attempt) {
         return Err(refused.into());
     }
-    attempt.sign_ahead();
+    attempt.sign_ahead(&app.bookings.figures).await;
     let (booked, _) = app.bookings.write(attempt).await??;
     Ok(booked)
 }
@@ -92,6 +93,8 @@ pub(super) struct Attempt {
     pub(super) offer_id: String,
     guests: Vec<String>,
     pub(super) key: String,
+    /// Its place in the queue.
+    pub(super) tap: Tap,
     pub(super) request_sha256: Vec<u8>,
     pub(super) booking_id: String,
     /// One per person, the holder's own first.
@@ -149,6 +152,7 @@ impl Attempt {
         Ok(Self {
             person: person.clone(),
             offer_id: request.offer,
+            tap: app.bookings.queue().tap(&person.id, key),
             key: key.to_owned(),
             request_sha256: hash.finalize().to_vec(),
             booking_id: new_id(now),
@@ -162,7 +166,11 @@ impl Attempt {
     }
 
     /// Signs what its tickets will most likely say.
-    fn sign_ahead(&mut self) {
+    async fn sign_ahead(&mut self, figures: &Figures) {
+        if self.stamps.of(&self.offer_id).is_none() {
+            // Reading them notes what tickets of all current offers say. Where that fails the ledger signs.
+            drop(figures.offers(self.now).await);
+        }
         let Some(last) = self.stamps.of(&self.offer_id) else { return };
         let facts = self.ticket_ids.iter().map(|id| TicketFact { id: *id, ..last });
         self.codes = facts.map(|fact| (fact, fact.sign(self.keys.issuer()))).collect();
@@ -177,13 +185,11 @@ impl Attempt {
     }
 
     /// Names of the companions, as a booking keeps them.
-    pub(super) fn guests_json(&self) -> String {
-        serde_json::Value::from(self.guests.as_slice()).to_string()
-    }
-
-    /// Whose tap it is, and its key.
-    pub(super) fn tap(&self) -> (String, String) {
-        (self.person.id.clone(), self.key.clone())
+    pub(super) fn guests_json(&self) -> Cow<'static, str> {
+        if self.guests.is_empty() {
+            return Cow::Borrowed("[]");
+        }
+        Cow::Owned(serde_json::Value::from(self.guests.as_slice()).to_string())
     }
 
     /// How many places it asks for.
@@ -228,19 +234,19 @@ impl Attempt {
 /// # Errors
 /// When the database fails.
 pub async fn eligible(tx: &mut Tx, offer: &Offer, person: &Person) -> Result<bool> {
-    Ok(eligible_of(tx, offer, vec![&person.id]).await?.contains(&person.id))
+    Ok(ineligible(tx, offer, vec![&person.id]).await?.is_empty())
 }
 
-/// Those of `people` who may book `offer`.
-pub(super) async fn eligible_of(
+/// Those of `people` who may not book `offer`. Nearly all may.
+pub(super) async fn ineligible(
     tx: &mut Tx,
     offer: &Offer,
     people: Vec<&str>,
 ) -> Result<HashSet<String>> {
     match offer.eligibility.as_str() {
-        "anyone" => Ok(people.into_iter().map(str::to_owned).collect()),
-        "members" => queries::active_members(tx, people).await,
-        _ => queries::members_of_offers_unions(tx, people, &offer.id).await,
+        "anyone" => Ok(HashSet::new()),
+        "members" => queries::no_members(tx, people).await,
+        _ => queries::no_members_of_offers_unions(tx, people, &offer.id).await,
     }
 }
 

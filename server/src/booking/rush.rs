@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
+    hash::{BuildHasher as _, RandomState},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -28,6 +29,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+use super::tickets::Stamps;
 use crate::{
     App,
     db::Db,
@@ -58,6 +60,8 @@ pub(super) struct Figures {
     ticks: watch::Receiver<()>,
     listeners: Arc<Semaphore>,
     reads: Arc<AtomicU64>,
+    /// Learns what tickets of the offers would say.
+    stamps: Stamps,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +73,7 @@ struct Table {
 
 impl Figures {
     /// Starts passing on what changes.
-    pub(super) fn start(db: Db, live: &Live) -> Self {
+    pub(super) fn start(db: Db, live: &Live, stamps: Stamps) -> Self {
         let (tick, ticks) = watch::channel(());
         let mut changes = live.listen();
         tokio::spawn(async move {
@@ -83,7 +87,7 @@ impl Figures {
             }
         });
         let listeners = Arc::new(Semaphore::new(LISTENERS));
-        Self { db, table: Arc::default(), ticks, listeners, reads: Arc::default() }
+        Self { db, table: Arc::default(), ticks, listeners, reads: Arc::default(), stamps }
     }
 
     /// How often the database was asked.
@@ -92,7 +96,7 @@ impl Figures {
     }
 
     /// All current offers, as they stood half a second ago or later. Whoever comes while they are read waits for it.
-    async fn offers(&self, now: Millis) -> Result<Arc<[Current]>> {
+    pub(super) async fn offers(&self, now: Millis) -> Result<Arc<[Current]>> {
         let mut table = self.table.lock().await;
         if let Some(Table { until, offers }) = &*table
             && Instant::now() < *until
@@ -107,6 +111,7 @@ impl Figures {
         };
         match tokio::time::timeout(READ_AT_MOST, read).await {
             Ok(Ok(offers)) => {
+                self.stamps.note_all(&offers);
                 let offers: Arc<[Current]> = offers.into();
                 *table = Some(Table { until, offers: Some(Arc::clone(&offers)) });
                 Ok(offers)
@@ -120,21 +125,34 @@ impl Figures {
     }
 }
 
-/// The attempts that wait, in the order in which they came. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Queue(Arc<Mutex<Waiting>>);
+/// The attempts that wait, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    hasher: RandomState,
+    waiting: Mutex<Waiting>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
     came: u64,
     answered: u64,
-    /// By person and key, for keys are anybody's to choose: the number under which it came.
-    numbers: HashMap<(String, String), u64>,
+    /// The number under which each came.
+    numbers: HashMap<Tap, u64>,
 }
 
+/// Stands for a person and a key: keys are anybody's to choose. Of two that are alike by chance, one would be told how many
+/// wait in front of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tap(u64);
+
 impl Queue {
-    /// The attempt of that person and key has come.
-    pub(super) fn join(&self, tap: (String, String)) {
+    /// The tap of that person under that key.
+    pub(super) fn tap(&self, person_id: &str, key: &str) -> Tap {
+        Tap(self.hasher.hash_one((person_id, key)))
+    }
+
+    /// The attempt has come.
+    pub(super) fn join(&self, tap: Tap) {
         let mut waiting = self.lock();
         let number = waiting.came;
         waiting.came += 1;
@@ -142,24 +160,24 @@ impl Queue {
     }
 
     /// The attempts of those `taps`, the first that came, have their answers.
-    pub(super) fn leave(&self, taps: &[(String, String)]) {
+    pub(super) fn leave(&self, taps: impl IntoIterator<Item = Tap>) {
         let mut waiting = self.lock();
         for tap in taps {
             waiting.answered += 1;
-            waiting.numbers.remove(tap);
+            waiting.numbers.remove(&tap);
         }
     }
 
-    /// How many wait in front of the attempt of that person and key; all that wait when it is not among them.
-    pub(super) fn ahead(&self, tap: Option<&(String, String)>) -> u64 {
+    /// How many wait in front of that attempt; all that wait when it is not among them.
+    pub(super) fn ahead(&self, tap: Option<Tap>) -> u64 {
         let waiting = self.lock();
-        let number = tap.and_then(|tap| waiting.numbers.get(tap)).unwrap_or(&waiting.came);
+        let number = tap.and_then(|tap| waiting.numbers.get(&tap)).unwrap_or(&waiting.came);
         number.saturating_sub(waiting.answered)
     }
 
     /// A panic elsewhere leaves nothing half done in it.
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,7 +202,7 @@ pub(super) struct RushJson {
 
 impl RushJson {
     fn of(current: &Current, now: Millis) -> Self {
-        let Current { offer, event_status, event_ends_ms } = current;
+        let Current { offer, event_status, event_ends_ms, .. } = current;
         let standing: Standing = standing_in(event_status, *event_ends_ms, offer, now);
         Self {
             offer: offer.id.clone(),
@@ -225,18 +243,18 @@ pub(super) async fn rush(
     let current = offers.iter().find(|current| current.offer.id == offer_id);
     let rush = RushJson::of(current.ok_or(Error::NotFound)?, now);
     let tap = tap(&app, &headers).await;
-    let ahead = app.bookings.queue().ahead(tap.as_ref());
+    let ahead = app.bookings.queue().ahead(tap);
     // Asked again: the figures may have taken a while to read.
     Ok(Json(RushNowJson { rush, now_ms: app.clock.now().0, ahead }))
 }
 
 /// Whose tap is asked about, and its key. Nobody has to be signed in, and one whose session cannot be read now is told as
 /// any other.
-async fn tap(app: &App, headers: &HeaderMap) -> Option<(String, String)> {
-    let key = headers.get("idempotency-key")?.to_str().ok()?.to_owned();
+async fn tap(app: &App, headers: &HeaderMap) -> Option<Tap> {
+    let key = headers.get("idempotency-key")?.to_str().ok()?;
     let caller = tokio::time::timeout(READ_AT_MOST, session::caller_of(app, headers)).await;
     match caller.ok()?.ok()? {
-        Caller::Person(person) => Some((person.id, key)),
+        Caller::Person(person) => Some(app.bookings.queue().tap(&person.id, key)),
         _ => None,
     }
 }
@@ -308,18 +326,18 @@ mod tests {
 
     #[test]
     fn one_who_waits_is_told_how_many_are_in_front() {
-        let tap = |person: &str, key: &str| (person.to_owned(), key.to_owned());
-        let (anna, ben, cem) = (tap("anna", "1"), tap("ben", "1"), tap("cem", "2"));
         let queue = Queue::default();
-        for tap in [&anna, &ben, &cem] {
-            queue.join(tap.clone());
+        let tap = |person: &str, key: &str| queue.tap(person, key);
+        let (anna, ben, cem) = (tap("anna", "1"), tap("ben", "1"), tap("cem", "2"));
+        for tap in [anna, ben, cem] {
+            queue.join(tap);
         }
-        let ahead = |taps: [Option<&(String, String)>; 4]| taps.map(|tap| queue.ahead(tap));
-        assert_eq!(ahead([Some(&anna), Some(&ben), Some(&cem), None]), [0, 1, 2, 3]);
-        assert_eq!(queue.ahead(Some(&tap("cem", "1"))), 3, "another's key");
-        queue.leave(&[anna.clone(), ben]);
-        assert_eq!([Some(&cem), Some(&anna), None].map(|tap| queue.ahead(tap)), [0, 1, 1]);
-        queue.leave(&[cem]);
+        let ahead = |taps: [Option<Tap>; 4]| taps.map(|tap| queue.ahead(tap));
+        assert_eq!(ahead([Some(anna), Some(ben), Some(cem), None]), [0, 1, 2, 3]);
+        assert_eq!(queue.ahead(Some(tap("cem", "1"))), 3, "another's key");
+        queue.leave([anna, ben]);
+        assert_eq!([Some(cem), Some(anna), None].map(|tap| queue.ahead(tap)), [0, 1, 1]);
+        queue.leave([cem]);
         assert_eq!(queue.ahead(None), 0);
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     db::Tx,
     error::Result,
-    event::{self, Event, Offer},
+    event::{self, Event, Offer, queries::Current},
     execute, fetch,
     keys::Keys,
 };
@@ -29,14 +29,35 @@ pub(super) fn new_ticket_id(now: Millis) -> TicketId {
     TicketId::new(now, random)
 }
 
-/// What the codes of an offer's tickets said last, so that those of the next attempts are signed before they come to the
-/// ledger: signing is most of the work of a booking, and the ledger does one thing at a time. Cheap to clone.
+/// What the code of a new ticket says.
+pub(crate) fn fact(id: TicketId, event_number: i64, offer: &Offer) -> Result<TicketFact> {
+    Ok(TicketFact {
+        id,
+        event: u32::try_from(event_number).map_err(anyhow::Error::from)?,
+        class: u8::try_from(offer.class).map_err(anyhow::Error::from)?,
+        valid_from: offer.valid_from_ms,
+        valid_to: offer.valid_to_ms,
+        reissue: 0,
+    })
+}
+
+/// What the codes of an offer's tickets say, as was seen last, so that those of the next attempts are signed before they come
+/// to the ledger: signing is most of the work of a booking, and the ledger does one thing at a time. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stamps(Arc<Mutex<HashMap<String, TicketFact>>>);
 
 impl Stamps {
     /// How many offers are remembered.
     const OFFERS: usize = 1_000;
+
+    /// Remembers what tickets of these offers would say.
+    pub(super) fn note_all(&self, offers: &[Current]) {
+        for Current { offer, event_number, .. } in offers {
+            if let Ok(fact) = fact(TicketId::new(Millis(0), [0; 7]), *event_number, offer) {
+                self.note(&offer.id, fact);
+            }
+        }
+    }
 
     /// Remembers what a ticket of the offer says.
     pub(super) fn note(&self, offer_id: &str, fact: TicketFact) {

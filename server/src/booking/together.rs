@@ -47,11 +47,12 @@ impl Bookings {
     pub fn start(ledger: Ledger, db: Db, live: &Live) -> Self {
         let memory = Memory::start(db.clone(), live);
         let attempts = Attempts { memory, live: live.clone(), queue: Queue::default() };
+        let stamps = Stamps::default();
         Self {
             door: Door::open(ledger, attempts),
             pace: Pace::new(),
-            figures: Figures::start(db, live),
-            stamps: Stamps::default(),
+            figures: Figures::start(db, live, stamps.clone()),
+            stamps,
         }
     }
 
@@ -90,10 +91,10 @@ impl Bookings {
 
     /// Has `attempt` decided and committed.
     pub(super) async fn write(&self, attempt: Attempt) -> Result<Decision> {
-        let (tap, queue) = (attempt.tap(), self.queue());
-        queue.join(tap.clone());
+        let (tap, queue) = (attempt.tap, self.queue());
+        queue.join(tap);
         // It leaves the queue when it is decided; one for which there is no room, at once.
-        self.door.ask(attempt).inspect_err(|_| queue.leave(&[tap]))?.await
+        self.door.ask(attempt).inspect_err(|_| queue.leave([tap]))?.await
     }
 }
 
@@ -121,7 +122,7 @@ impl Decider for Attempts {
 
     fn known(&self, attempt: &Attempt) -> Option<Decision> {
         let refused = self.memory.refusal(attempt)?;
-        self.queue.leave(&[attempt.tap()]);
+        self.queue.leave([attempt.tap]);
         Some(Err(refused))
     }
 
@@ -130,8 +131,7 @@ impl Decider for Attempts {
         attempts: &[Arc<Attempt>],
         outcomes: &[Result<Decision>],
     ) -> Option<BoxFuture<'static, ()>> {
-        let taps: Vec<_> = attempts.iter().map(|attempt| attempt.tap()).collect();
-        self.queue.leave(&taps);
+        self.queue.leave(attempts.iter().map(|attempt| attempt.tap));
         let decisions = || outcomes.iter().map(|outcome| outcome.as_ref().ok());
         if let Some((_, event_id)) = decisions().find_map(|decision| decision?.as_ref().ok()) {
             self.live.changed(event_id);
@@ -204,9 +204,9 @@ async fn decide_round<'a>(
     let attempts =
         refuse(attempts, decided, |_| rules::refusal_of(Standing::Closed).filter(|_| is_drawn));
     let people = attempts.iter().map(|attempt| attempt.person.id.as_str()).collect();
-    let eligible = rules::eligible_of(tx, &offer, people).await?;
+    let ineligible = rules::ineligible(tx, &offer, people).await?;
     let attempts = refuse(attempts, decided, |attempt| {
-        (!eligible.contains(&attempt.person.id)).then(|| rules::not_eligible(&offer))
+        ineligible.contains(&attempt.person.id).then(|| rules::not_eligible(&offer))
     });
     let people = attempts.iter().map(|attempt| attempt.person.id.as_str()).collect();
     // Between attempts of one round lie milliseconds; a bar ends on a day.
@@ -224,9 +224,9 @@ async fn decide_round<'a>(
     let attempts = refuse(attempts, decided, |attempt| over.get(&attempt.person.id).cloned());
     let wish = |attempt: &&'a Attempt| (attempt.person.id.as_str(), attempt.places());
     let wishes = attempts.iter().map(wish).collect();
-    let within = queries::within_limit(tx, &offer, wishes).await?;
+    let too_many = queries::over_limit(tx, &offer, wishes).await?;
     let attempts = refuse(attempts, decided, |attempt| {
-        (!within.contains(&attempt.person.id)).then(|| rules::limit_reached(&offer))
+        too_many.contains(&attempt.person.id).then(|| rules::limit_reached(&offer))
     });
     // A place that became free this moment is for the next: only who holds the counter knows what people have.
     let attempts = refuse(attempts, decided, |_| (!may_write).then(rules::sold_out));
@@ -382,6 +382,7 @@ async fn write_bookings<'a>(
         None => 0,
     }..;
     let (mut tickets, mut answers) = (Vec::new(), Vec::new());
+    let mut said = None;
     for (attempt, at) in attempts.iter().zip(0..) {
         let issuer = attempt.keys.issuer();
         let mut booked = Vec::new();
@@ -399,13 +400,16 @@ async fn write_bookings<'a>(
             };
             let fact = ticket.fact(event, offer)?;
             let code = attempt.code(n, &fact);
-            attempt.stamps.note(&offer.id, fact);
+            said = Some(fact);
             booked.push(BookedTicket { id: ticket.id.to_string(), code });
             tickets.push(ticket);
         }
         let (id, status) = (attempt.booking_id.clone(), given.status.word().to_owned());
         let position = given.position.map(|first| first + at);
         answers.push((*attempt, Booked { id, status, tickets: booked, position }));
+    }
+    if let (Some(fact), Some(attempt)) = (said, attempts.first()) {
+        attempt.stamps.note(&offer.id, fact);
     }
     let bookings: Vec<_> = answers
         .iter()

@@ -68,6 +68,7 @@ cells! {
     &'a &'a str => |text| Self::Text(Some(Cow::Borrowed(text))),
     &'a &'a String => |text| Self::Text(Some(Cow::Borrowed(text))),
     String => |text| Self::Text(Some(Cow::Owned(text))),
+    Cow<'a, str> => |text| Self::Text(Some(text)),
     Option<&'a str> => |text| Self::Text(text.map(Cow::Borrowed)),
     Option<String> => |text| Self::Text(text.map(Cow::Owned)),
     &'a Option<String> => |text| Self::Text(text.as_deref().map(Cow::Borrowed)),

@@ -56,6 +56,7 @@ pub(crate) async fn offer(tx: &mut Tx, id: &str) -> Result<Offer> {
 pub(crate) struct Current {
     #[sqlx(flatten)]
     pub(crate) offer: Offer,
+    pub(crate) event_number: i64,
     pub(crate) event_status: String,
     #[sqlx(try_from = "i64")]
     pub(crate) event_ends_ms: Millis,
@@ -66,7 +67,7 @@ pub(crate) async fn current_offers(tx: &mut Tx, since: Millis) -> Result<Vec<Cur
     Ok(fetch!(
         tx,
         fetch_all,
-        "select o.*, e.status as event_status, e.ends_ms as event_ends_ms
+        "select o.*, e.number as event_number, e.status as event_status, e.ends_ms as event_ends_ms
          from offer o join event e on e.id = o.event_id
          where e.status <> 'draft' and e.ends_ms > $1 order by o.event_id, o.class",
         since.0,
