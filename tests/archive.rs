@@ -154,7 +154,7 @@ on_both! {
             ("update scan set entry = 'x'", "journal"),
             ("update ticket set state = 'cancelled'", "living ticket for each place"),
             ("update booking set event_id = 'another'", "not of its offer's event"),
-            ("update scan set event_id = 'another'", "not of its kiosk's event"),
+            ("update scan set event_id = 'another'", "not of its kiosk's and its ticket's event"),
             ("update ticket set offer_id = 'another'", "not of its booking's event, offer"),
         ] {
             let mut tx = app.app.db.write().await.expect("write");

@@ -56,8 +56,7 @@ async fn thousands_grab_five_hundred_places_from_three_servers_that_die() {
 async fn phones_that_wait_are_not_limited_by_what_a_shell_allows() {
     const FILES: u32 = 128;
     let folder = TempDir::new().expect("folder");
-    let database = format!("sqlite://{}", folder.path().join("turnout.db").display());
-    let server = Server::start_with_files(folder.path(), &database, FILES).await;
+    let server = Server::start_with_files(folder.path(), &sqlite_in(&folder), FILES).await;
     let address = server.url.trim_start_matches("http://");
     let mut phones = Vec::new();
     for _ in 0..3 * FILES {
@@ -71,8 +70,7 @@ async fn phones_that_wait_are_not_limited_by_what_a_shell_allows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_many_phones_may_knock_at_once_as_the_system_holds() {
     let folder = TempDir::new().expect("folder");
-    let database = format!("sqlite://{}", folder.path().join("turnout.db").display());
-    let server = Server::start(folder.path(), &database).await;
+    let server = Server::start(folder.path(), &sqlite_in(&folder)).await;
     let (_, port) = server.url.rsplit_once(':').expect("a port");
     let told = Command::new("ss")
         .args(["--no-header", "--listening", "--tcp", "--numeric", &format!("sport = :{port}")])
@@ -85,20 +83,23 @@ async fn as_many_phones_may_knock_at_once_as_the_system_holds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_grab_five_hundred_places_from_one_server_that_dies() {
     let folder = TempDir::new().expect("folder");
-    let database = format!("sqlite://{}", folder.path().join("turnout.db").display());
-    rush(&folder, database, 1).await;
+    rush(&folder, sqlite_in(&folder), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_line_is_in_order_of_arrival_though_the_server_dies() {
     let folder = TempDir::new().expect("folder");
-    let database = format!("sqlite://{}", folder.path().join("turnout.db").display());
     let mut random = Random::seeded();
-    let world = World::make(folder.path(), database, 1, LINE).await;
+    let world = World::make(folder.path(), sqlite_in(&folder), 1, LINE).await;
     let offer = world.open_offer(true).await;
     let taps =
         world.under_fire(FIRE, &mut random, async |random| world.stand(&offer, random).await).await;
     world.check_line(&offer, taps).await;
+}
+
+/// The address of a SQLite database in `folder`.
+fn sqlite_in(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("turnout.db").display())
 }
 
 /// One rush; with `TURNOUT_RUSH_SECONDS`, one after another for so long.

@@ -106,8 +106,13 @@ enum StaffCommand {
     },
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().on_thread_start(turnout_server::db::take_turns).build();
+    runtime.expect("the system has threads").block_on(begin())
+}
+
+async fn begin() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()

@@ -144,7 +144,9 @@ pub async fn sign_in(
         },
         // The code stays good until somebody has been chosen.
         (people, None) => {
-            return Ok(SignIn::Choose(people.to_vec()));
+            let people = people.to_vec();
+            tx.rollback().await?;
+            return Ok(SignIn::Choose(people));
         }
     };
     execute!(tx, "delete from login_code where phone = $1", &phone)?;

@@ -74,9 +74,10 @@ const QUESTIONS: [(&str, &str); 12] = [
          where t.event_id <> b.event_id or t.offer_id <> b.offer_id or t.person_id <> b.person_id",
     ),
     (
-        "a scan is not of its kiosk's event, or of none that there is",
-        "select s.id from scan s left join kiosk k on k.id = s.kiosk_id left join event e on e.id = s.event_id
-         where e.id is null or s.event_id <> k.event_id",
+        "a scan is not of its kiosk's and its ticket's event, or of none that there is",
+        "select s.id from scan s left join kiosk k on k.id = s.kiosk_id left join ticket t on t.id = s.ticket_id
+         left join event e on e.id = s.event_id
+         where e.id is null or s.event_id <> k.event_id or s.event_id <> t.event_id",
     ),
     (
         "a ticket is newer than its event's counter",

@@ -62,6 +62,10 @@ impl Stamps {
     /// Remembers what a ticket of the offer says.
     pub(super) fn note(&self, offer_id: &str, fact: TicketFact) {
         let mut stamps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stamp) = stamps.get_mut(offer_id) {
+            *stamp = fact;
+            return;
+        }
         if stamps.len() >= Self::OFFERS {
             stamps.clear();
         }

@@ -21,6 +21,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use rustix::process::{Pid, getpriority_process, setpriority_process};
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
     migrate::Migrator,
@@ -71,16 +72,44 @@ fn migrations(of_one: &Migrator) -> Migrator {
     Migrator::with_migrations(MIGRATIONS.iter().chain(of_one.iter()).cloned().collect())
 }
 
-/// How much sooner than others a thread runs that [`goes_first`].
+/// SQLite's thread that writes.
+const WRITER: &str = "sqlite-writer";
+/// How much sooner than others a thread runs that goes first.
 const FIRST: i32 = -10;
 
-/// Has the calling thread, and those that it starts, run before others when there are fewer processors than work: everybody
-/// waits for what the ledger and SQLite's writer do, and so those who talk to clients have nothing to do meanwhile. The system
-/// may not permit it (`LimitNICE=` of systemd does); then they take turns like all others.
-pub(crate) fn goes_first() {
-    if let Err(error) = rustix::process::setpriority_process(None, FIRST) {
-        tracing::debug!(cause = %error, "a thread that others wait for takes turns with them");
+/// Has the threads of that name run before others when there are fewer processors than work: everybody waits for what the
+/// ledger and SQLite's writer do, and those who talk to clients have nothing to do meanwhile. The system may not permit it
+/// (`LimitNICE=` of systemd does); then they take turns like all others.
+pub(crate) fn go_first(name: &str) {
+    for thread in threads(name) {
+        if let Err(error) = setpriority_process(Some(thread), FIRST) {
+            tracing::debug!(cause = %error, name, "a thread that others wait for takes turns with them");
+        }
     }
+}
+
+/// For a thread that another started: those that go first are few, and none of them lends that to whom it calls for.
+pub fn take_turns() {
+    // The first thread of a process has its number.
+    if let Ok(usual) = getpriority_process(Some(rustix::process::getpid()))
+        && getpriority_process(None).is_ok_and(|own| own < usual)
+        && let Err(error) = setpriority_process(None, usual)
+    {
+        tracing::debug!(cause = %error, "a thread goes before others that it should take turns with");
+    }
+}
+
+/// This process's threads of that name.
+fn threads(name: &str) -> Vec<Pid> {
+    let is_named = |thread: &Path| {
+        fs::read_to_string(thread.join("comm")).is_ok_and(|found| found.trim_end() == name)
+    };
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    threads
+        .map(|thread| thread.path())
+        .filter(|thread| is_named(thread))
+        .filter_map(|thread| Pid::from_raw(thread.file_name()?.to_str()?.parse().ok()?))
+        .collect()
 }
 
 /// The database, whichever it is. Cheap to clone.
@@ -156,10 +185,16 @@ impl Db {
             .pragma("temp_store", "memory");
         make_private(options.get_filename())?;
         // The pages that a rush writes to, in KiB; those who read have SQLite's two MiB each.
-        let writing = options.clone().pragma("cache_size", "-16384");
+        let writing =
+            options.clone().pragma("cache_size", "-16384").thread_name(|_| WRITER.to_owned());
         // Opened anew it would have neither pages nor statements at hand, and be a thread of whoever asked for it.
         let one = SqlitePoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-        let writer = connect_first(one, writing).await?;
+        // Each time that it is opened, and whoever opens it.
+        let first = one.after_connect(|_, _| {
+            go_first(WRITER);
+            Box::pin(std::future::ready(Ok(())))
+        });
+        let writer = first.connect_with(writing).await?;
         assert_sqlite_keeps_promises(&writer).await?;
         migrations(&OF_SQLITE).run(&writer).await?;
         // Each is a thread with pages and prepared statements of its own; more of them than processors read no faster.
@@ -275,20 +310,6 @@ impl Db {
             Self::Postgres(_) => "postgres",
         }
     }
-}
-
-/// Connects with a thread that [`goes_first`]: SQLite's own is started by whoever connects, and takes after it.
-async fn connect_first(
-    pool: SqlitePoolOptions,
-    options: SqliteConnectOptions,
-) -> anyhow::Result<SqlitePool> {
-    let runtime = tokio::runtime::Handle::current();
-    let (reply, connected) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new().name("connects".to_owned()).spawn(move || {
-        goes_first();
-        drop(reply.send(runtime.block_on(pool.connect_with(options))));
-    })?;
-    Ok(connected.await??)
 }
 
 /// The file of the database at `url`; none when a server keeps it.
@@ -536,38 +557,32 @@ pub fn new_id(now: admission::Millis) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::getpriority_process;
-
     use super::*;
 
     /// Where the system does not permit it, nothing changes.
     #[tokio::test]
-    async fn what_everybody_waits_for_goes_first() {
-        let before = getpriority_process(None).expect("a priority");
-        let first = std::thread::spawn(|| {
-            goes_first();
-            getpriority_process(None).expect("a priority")
+    async fn who_writes_goes_first_however_often_it_is_opened() {
+        let usual = getpriority_process(None).expect("a priority");
+        let tried = std::thread::spawn(|| {
+            let tried = setpriority_process(None, FIRST);
+            take_turns();
+            (tried.is_ok(), getpriority_process(None).expect("a priority"))
         });
-        let first = first.join().expect("it ends");
-        assert!(first == before || first == FIRST, "{before}, then {first}");
-        let (_folder, _db) = Db::of_a_test().await;
-        assert_eq!(of_threads("sqlx-sqlite-wor").first(), Some(&first));
-        assert_eq!(getpriority_process(None).expect("a priority"), before, "nobody else");
-    }
+        let (is_permitted, after) = tried.join().expect("it ends");
+        assert_eq!(after, usual, "it takes turns again");
 
-    /// The priorities of the threads of that name, the most urgent first.
-    fn of_threads(name: &str) -> Vec<i32> {
-        let threads = fs::read_dir("/proc/self/task").expect("threads");
-        let mut priorities = Vec::new();
-        for thread in threads.map(|thread| thread.expect("a thread").path()) {
-            let is_named =
-                fs::read_to_string(thread.join("comm")).is_ok_and(|of| of.trim() == name);
-            let id = thread.file_name().and_then(|id| id.to_str()?.parse().ok());
-            if is_named && let Some(id) = id.and_then(rustix::process::Pid::from_raw) {
-                priorities.extend(getpriority_process(Some(id)));
-            }
+        let (_folder, db) = Db::of_a_test().await;
+        for _ in 0..2 {
+            // Nobody ends it, so the connection is closed, and the next is opened by whoever comes.
+            drop(db.write().await.expect("a transaction"));
         }
-        priorities.sort_unstable();
-        priorities
+        db.write().await.expect("a transaction").rollback().await.expect("taken back");
+        let of = |thread| getpriority_process(Some(thread)).ok();
+        // A thread that ends just now has none.
+        let writers: Vec<i32> = threads(WRITER).into_iter().filter_map(of).collect();
+        let expected = if is_permitted { FIRST } else { usual };
+        assert!(writers.contains(&expected), "{writers:?}");
+        assert!(writers.iter().all(|writer| *writer == expected), "{writers:?}");
+        assert_eq!(getpriority_process(None).expect("a priority"), usual, "nobody else");
     }
 }

@@ -24,10 +24,12 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    db::{Db, Tx, goes_first},
+    db::{Db, Tx, go_first},
     error::{Error, Result},
 };
 
+/// The name of its thread.
+const THREAD: &str = "ledger";
 /// How many pieces of work wait at most.
 const QUEUE: usize = 4_096;
 /// How many share one transaction at most: the more, the less each of them costs, and the longer the first of them waits.
@@ -54,9 +56,9 @@ impl Ledger {
     pub fn start(db: Db) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let runtime = tokio::runtime::Handle::current();
-        let thread = std::thread::Builder::new().name("ledger".to_owned());
+        let thread = std::thread::Builder::new().name(THREAD.to_owned());
         let run = move || {
-            goes_first();
+            go_first(THREAD);
             runtime.block_on(keep(db, waiting));
         };
         thread.spawn(run).expect("a thread");
