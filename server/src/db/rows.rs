@@ -40,7 +40,7 @@ macro_rules! fetch_rows {
 }
 
 /// One value of a row for [`execute_rows!`](crate::execute_rows) and [`fetch_rows!`](crate::fetch_rows).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {
     /// `text`.
     Text(Option<Cow<'a, str>>),
@@ -86,6 +86,9 @@ cells! {
 const IN_LIST: &str = "in (";
 /// For so many rows there is a SQLite statement; for a number between them the next larger one is taken.
 const SIZES: [usize; 7] = [1, 4, 16, 32, 64, 128, 256];
+
+/// So many rows are many on PostgreSQL.
+const MANY: usize = 32;
 
 /// Statements of many rows are prepared once and kept, and so must be few: on PostgreSQL one text, each column an array;
 /// on SQLite one text for each of certain numbers of rows, of which a statement may use fewer.
@@ -226,20 +229,34 @@ fn bind<const N: usize>(
     }
 }
 
-/// A statement for all the rows.
+/// A statement for all the rows. What all of many rows that are written have alike is told once: an array is taken apart again, value
+/// by value. With fewer there would be a statement for each chance likeness.
 fn postgres_rows<const N: usize>(
     sql: &str,
     rows: &[[Cell<'_>; N]],
     tail: &str,
 ) -> (String, PgArguments) {
-    let each = |prefix: &str| (1..=N).map(|n| format!("{prefix}{n}")).collect::<Vec<_>>().join(",");
+    let is_written = rows.len() >= MANY && sql.starts_with("insert into");
+    // The rows are as many as some column says.
+    let is_alike: [bool; N] = std::array::from_fn(|column| {
+        is_written && column > 0 && rows.iter().all(|row| row[column] == rows[0][column])
+    });
+    let columns = |alike: bool| (0..N).filter(move |column| is_alike[*column] == alike);
+    let list = |columns: &mut dyn Iterator<Item = usize>, name: &dyn Fn(usize) -> String| {
+        columns.map(|column| name(column + 1)).collect::<Vec<_>>().join(",")
+    };
     let text = match sql.strip_suffix(IN_LIST) {
         // Of a table without statistics the planner believes that next to nothing is left after the other conditions,
         // and would compare each row with each of a list of rows. In an array it looks each up.
         Some(sql) if N == 1 => format!("{sql}= any($1{tail}"),
         _ => {
-            let (parameters, names) = (each("$"), each("column"));
-            format!("{sql}select * from unnest({parameters}) as rows_({names}){tail}")
+            let parameters = list(&mut columns(false), &|n| format!("${n}"));
+            let names = list(&mut columns(false), &|n| format!("column{n}"));
+            let all = list(&mut (0..N), &|n| match is_alike[n - 1] {
+                true => format!("${n}"),
+                false => format!("column{n}"),
+            });
+            format!("{sql}select {all} from unnest({parameters}) as rows_({names}){tail}")
         }
     };
     let mut arguments = PgArguments::default();
@@ -247,6 +264,10 @@ fn postgres_rows<const N: usize>(
         let cells = rows.iter().map(|row| &row[column]);
         // All cells of a column are made from one type.
         let added = match &rows[0][column] {
+            Cell::Text(text) if is_alike[column] => arguments.add(text.as_deref()),
+            Cell::Number(number) if is_alike[column] => arguments.add(*number),
+            Cell::Truth(truth) if is_alike[column] => arguments.add(*truth),
+            Cell::Bytes(bytes) if is_alike[column] => arguments.add(bytes.as_deref()),
             Cell::Text(_) => arguments.add(cells.map(Cell::text).collect::<Vec<_>>()),
             Cell::Number(_) => arguments.add(cells.map(Cell::number).collect::<Vec<_>>()),
             Cell::Truth(_) => arguments.add(cells.map(Cell::truth).collect::<Vec<_>>()),
