@@ -295,3 +295,26 @@ impl Cell<'_> {
         if let Self::Bytes(bytes) = self { bytes.as_deref() } else { None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_of_many_have_alike_is_told_once() {
+        let rows = |count| -> Vec<[Cell<'_>; 3]> {
+            let row = |n: usize| ["one".into(), (n as i64).into(), Cell::from(Some(7))];
+            (0..count).map(row).collect()
+        };
+        let text = |sql, count| postgres_rows(sql, &rows(count), " on conflict do nothing").0;
+        assert_eq!(
+            text("insert into t ", MANY),
+            "insert into t select column1,column2,$3 from unnest($1,$2) as rows_(column1,column2) on conflict do nothing",
+            "the first column says how many rows there are"
+        );
+        let all = "select column1,column2,column3 from unnest($1,$2,$3) as rows_(column1,column2,column3)";
+        for (sql, count) in [("insert into t ", MANY - 1), ("with v as (", MANY)] {
+            assert_eq!(text(sql, count), format!("{sql}{all} on conflict do nothing"));
+        }
+    }
+}
