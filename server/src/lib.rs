@@ -33,6 +33,7 @@ pub mod people;
 mod report;
 mod serve;
 pub mod staff;
+pub mod threads;
 pub mod voucher;
 pub mod web;
 

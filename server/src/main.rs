@@ -108,7 +108,7 @@ enum StaffCommand {
 
 fn main() -> ExitCode {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().on_thread_start(turnout_server::db::take_turns).build();
+    let runtime = runtime.enable_all().on_thread_start(turnout_server::threads::take_turns).build();
     runtime.expect("the system has threads").block_on(begin())
 }
 

@@ -166,7 +166,7 @@ pub(super) async fn kept_out(
     if no_show::rules::barred_until(tx, offer, person_id, now).await?.is_some() {
         return Ok(Some(barred()));
     }
-    let is_eligible = rules::ineligible(tx, offer, vec![person_id]).await?.is_empty();
+    let is_eligible = rules::eligible(tx, offer, person_id).await?;
     Ok((!is_eligible).then(|| {
         Refused::new(
             StatusCode::CONFLICT,

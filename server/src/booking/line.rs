@@ -100,7 +100,7 @@ pub(crate) async fn put_out(
     {
         let zone = &event.time_zone;
         ("barred", no_show::rules::put_out(&event.title, until, zone, &app.public_url))
-    } else if !rules::ineligible(tx, offer, vec![person.as_str()]).await?.is_empty() {
+    } else if !rules::eligible(tx, offer, person).await? {
         let body = format!(
             "【王佐镇总工会】「{}」的报名没有保留：您现在不在可以报名的范围里。如果会员身份或所在工会有误，请联系本单位工会：{}/bookings/{}",
             event.title, app.public_url, booking.id

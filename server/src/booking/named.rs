@@ -192,7 +192,7 @@ async fn refusal(
     if !allocation::rules::is_naming(event, offer, attempt.now) {
         return Ok(Some(not_naming()));
     }
-    if !rules::ineligible(tx, offer, vec![person_id]).await?.is_empty() {
+    if !rules::eligible(tx, offer, person_id).await? {
         return Ok(Some(rules::not_eligible(offer)));
     }
     if no_show::rules::barred_until(tx, offer, person_id, attempt.now).await?.is_some() {

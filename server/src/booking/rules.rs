@@ -229,12 +229,12 @@ impl Attempt {
     }
 }
 
-/// Whether `person` may book `offer`.
+/// Whether a person may book `offer`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn eligible(tx: &mut Tx, offer: &Offer, person: &Person) -> Result<bool> {
-    Ok(ineligible(tx, offer, vec![&person.id]).await?.is_empty())
+pub async fn eligible(tx: &mut Tx, offer: &Offer, person_id: &str) -> Result<bool> {
+    Ok(ineligible(tx, offer, vec![person_id]).await?.is_empty())
 }
 
 /// Those of `people` who may not book `offer`. Nearly all may.

@@ -21,7 +21,6 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use rustix::process::{Pid, getpriority_process, setpriority_process};
 use sqlx::{
     ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqlitePool,
     migrate::Migrator,
@@ -33,6 +32,8 @@ use sqlx::{
 pub(crate) use log::fold_when_quiet;
 pub use rows::Cell;
 use rows::ROWS_BETWEEN;
+
+use crate::threads;
 
 /// The oldest SQLite without the WAL-reset corruption bug (3.7.0 to 3.51.2).
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -73,44 +74,7 @@ fn migrations(of_one: &Migrator) -> Migrator {
 }
 
 /// SQLite's thread that writes.
-const WRITER: &str = "sqlite-writer";
-/// How much sooner than others a thread runs that goes first.
-const FIRST: i32 = -10;
-
-/// Has the threads of that name run before others when there are fewer processors than work: everybody waits for what the
-/// ledger and SQLite's writer do, and those who talk to clients have nothing to do meanwhile. The system may not permit it
-/// (`LimitNICE=` of systemd does); then they take turns like all others.
-pub(crate) fn go_first(name: &str) {
-    for thread in threads(name) {
-        if let Err(error) = setpriority_process(Some(thread), FIRST) {
-            tracing::debug!(cause = %error, name, "a thread that others wait for takes turns with them");
-        }
-    }
-}
-
-/// For a thread that another started: those that go first are few, and none of them lends that to whom it calls for.
-pub fn take_turns() {
-    // The first thread of a process has its number.
-    if let Ok(usual) = getpriority_process(Some(rustix::process::getpid()))
-        && getpriority_process(None).is_ok_and(|own| own < usual)
-        && let Err(error) = setpriority_process(None, usual)
-    {
-        tracing::debug!(cause = %error, "a thread goes before others that it should take turns with");
-    }
-}
-
-/// This process's threads of that name.
-fn threads(name: &str) -> Vec<Pid> {
-    let is_named = |thread: &Path| {
-        fs::read_to_string(thread.join("comm")).is_ok_and(|found| found.trim_end() == name)
-    };
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    threads
-        .map(|thread| thread.path())
-        .filter(|thread| is_named(thread))
-        .filter_map(|thread| Pid::from_raw(thread.file_name()?.to_str()?.parse().ok()?))
-        .collect()
-}
+pub(crate) const WRITER: &str = "sqlite-writer";
 
 /// The database, whichever it is. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -191,7 +155,7 @@ impl Db {
         let one = SqlitePoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         // Each time that it is opened, and whoever opens it.
         let first = one.after_connect(|_, _| {
-            go_first(WRITER);
+            threads::go_first(WRITER);
             Box::pin(std::future::ready(Ok(())))
         });
         let writer = first.connect_with(writing).await?;
@@ -553,36 +517,4 @@ pub fn new_id(now: admission::Millis) -> String {
     let mut random = [0; 10];
     getrandom::fill(&mut random).expect("the system has randomness");
     uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Where the system does not permit it, nothing changes.
-    #[tokio::test]
-    async fn who_writes_goes_first_however_often_it_is_opened() {
-        let usual = getpriority_process(None).expect("a priority");
-        let tried = std::thread::spawn(|| {
-            let tried = setpriority_process(None, FIRST);
-            take_turns();
-            (tried.is_ok(), getpriority_process(None).expect("a priority"))
-        });
-        let (is_permitted, after) = tried.join().expect("it ends");
-        assert_eq!(after, usual, "it takes turns again");
-
-        let (_folder, db) = Db::of_a_test().await;
-        for _ in 0..2 {
-            // Nobody ends it, so the connection is closed, and the next is opened by whoever comes.
-            drop(db.write().await.expect("a transaction"));
-        }
-        db.write().await.expect("a transaction").rollback().await.expect("taken back");
-        let of = |thread| getpriority_process(Some(thread)).ok();
-        // A thread that ends just now has none.
-        let writers: Vec<i32> = threads(WRITER).into_iter().filter_map(of).collect();
-        let expected = if is_permitted { FIRST } else { usual };
-        assert!(writers.contains(&expected), "{writers:?}");
-        assert!(writers.iter().all(|writer| *writer == expected), "{writers:?}");
-        assert_eq!(getpriority_process(None).expect("a priority"), usual, "nobody else");
-    }
 }

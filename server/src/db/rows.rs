@@ -90,8 +90,8 @@ const SIZES: [usize; 7] = [1, 4, 16, 32, 64, 128, 256];
 /// So many rows are many on PostgreSQL.
 const MANY: usize = 32;
 
-/// Statements of many rows are prepared once and kept, and so must be few: on PostgreSQL one text, each column an array;
-/// on SQLite one text for each of certain numbers of rows, of which a statement may use fewer.
+/// Statements of many rows are prepared once and kept, and so must be few: on PostgreSQL one text, each column an array, and
+/// now and then others for what many rows have alike; on SQLite one text for each of certain numbers of rows, of which a statement may use fewer.
 impl Tx {
     /// For [`execute_rows!`](crate::execute_rows).
     ///
@@ -241,21 +241,19 @@ fn postgres_rows<const N: usize>(
     let is_alike: [bool; N] = std::array::from_fn(|column| {
         is_written && column > 0 && rows.iter().all(|row| row[column] == rows[0][column])
     });
-    let columns = |alike: bool| (0..N).filter(move |column| is_alike[*column] == alike);
-    let list = |columns: &mut dyn Iterator<Item = usize>, name: &dyn Fn(usize) -> String| {
-        columns.map(|column| name(column + 1)).collect::<Vec<_>>().join(",")
+    let each = |prefix: &str| {
+        let columns = (0..N).filter(|column| !is_alike[*column]);
+        columns.map(|column| format!("{prefix}{}", column + 1)).collect::<Vec<_>>().join(",")
     };
     let text = match sql.strip_suffix(IN_LIST) {
         // Of a table without statistics the planner believes that next to nothing is left after the other conditions,
         // and would compare each row with each of a list of rows. In an array it looks each up.
         Some(sql) if N == 1 => format!("{sql}= any($1{tail}"),
         _ => {
-            let parameters = list(&mut columns(false), &|n| format!("${n}"));
-            let names = list(&mut columns(false), &|n| format!("column{n}"));
-            let all = list(&mut (0..N), &|n| match is_alike[n - 1] {
-                true => format!("${n}"),
-                false => format!("column{n}"),
-            });
+            let (parameters, names) = (each("$"), each("column"));
+            let prefix = |column: usize| if is_alike[column] { "$" } else { "column" };
+            let all = (0..N).map(|column| format!("{}{}", prefix(column), column + 1));
+            let all = all.collect::<Vec<_>>().join(",");
             format!("{sql}select {all} from unnest({parameters}) as rows_({names}){tail}")
         }
     };

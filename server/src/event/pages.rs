@@ -362,7 +362,7 @@ async fn choice(tx: &mut Tx, frame: &Frame, event: &Event, offer: &Offer) -> Res
         {
             return Ok(Choice::Mine(Box::new(booking)));
         }
-        if !over && !booking::rules::eligible(tx, offer, person).await? {
+        if !over && !booking::rules::eligible(tx, offer, &person.id).await? {
             return Ok(Choice::NotForThem);
         }
         let barred = no_show::rules::barred_until(tx, offer, &person.id, frame.now).await?;

@@ -156,7 +156,7 @@ pub(super) async fn offer(
         );
         if open
             && offer.mode == "first_come"
-            && booking::rules::eligible(tx, &offer, person).await?
+            && booking::rules::eligible(tx, &offer, &person.id).await?
         {
             return Ok(Some(offer));
         }

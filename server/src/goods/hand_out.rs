@@ -197,7 +197,7 @@ async fn walk_in_in(
             "This member has one already; please find it by name.",
         )));
     }
-    if !booking::rules::eligible(tx, &offer, &person).await? {
+    if !booking::rules::eligible(tx, &offer, &person.id).await? {
         return Ok(Err(refused(
             "not_eligible",
             "只发给在册会员。这位不在名册上，请先办理入会。",

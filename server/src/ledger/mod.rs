@@ -24,8 +24,9 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    db::{Db, Tx, go_first},
+    db::{Db, Tx},
     error::{Error, Result},
+    threads,
 };
 
 /// The name of its thread.
@@ -58,7 +59,7 @@ impl Ledger {
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::Builder::new().name(THREAD.to_owned());
         let run = move || {
-            go_first(THREAD);
+            threads::go_first(THREAD);
             runtime.block_on(keep(db, waiting));
         };
         thread.spawn(run).expect("a thread");
